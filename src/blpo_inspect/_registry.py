@@ -1,0 +1,22 @@
+"""What Inspect finds: importing this module registers every task, solver, scorer and model provider.
+
+Nothing here may import torch or transformers: Inspect loads this module at every start.
+"""
+
+from blpo_inspect.models.provider import hf_vlm
+from blpo_inspect.scorers import agreement, unread
+from blpo_inspect.solvers import describe, judge
+from blpo_inspect.tasks.folder import folder
+from blpo_inspect.tasks.shapes import shapes_alignment, shapes_rating, shapes_safety
+
+__all__ = [
+    "agreement",
+    "describe",
+    "folder",
+    "hf_vlm",
+    "judge",
+    "shapes_alignment",
+    "shapes_rating",
+    "shapes_safety",
+    "unread",
+]

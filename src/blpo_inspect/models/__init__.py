@@ -1,0 +1,1 @@
+"""Model providers: local vision-language models (``hf-vlm``)."""

@@ -1,0 +1,121 @@
+"""The two prompts as solvers: `describe` puts an image into words, `judge` asks for the verdict.
+
+Reading the answer is the scale's business (`labels`), comparing it with people's the scorers'.
+"""
+
+from inspect_ai.model import (
+    ChatMessageUser,
+    Content,
+    ContentImage,
+    ContentText,
+    GenerateConfig,
+    get_model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from blpo_inspect.labels import LabelScale
+from blpo_inspect.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
+from blpo_inspect.samples import scale_of
+
+GREEDY = GenerateConfig(temperature=0.0)
+"""Default settings of every call: roles do not inherit the task's, so each call states them."""
+
+
+@solver
+def judge(prompt: str, caption_only: bool = False) -> Solver:
+    """Ask the main model for its verdict on the sample's image.
+
+    Args:
+        prompt: The judge prompt; ``{text}`` in it stands for the sample's text, which otherwise precedes it.
+        caption_only: Show the caption that `describe` left instead of the image (an ablation of BLPO).
+    """
+    pair = PromptPair(prompt)  # refuses unknown placeholders before the run starts
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        caption = state.metadata.get("caption")
+        if caption_only and caption is None:
+            raise ValueError("caption_only needs a caption: put blpo_inspect/describe before blpo_inspect/judge")
+        message = judge_message(
+            pair.judge,
+            scale_of(state.metadata),
+            images=[] if caption_only else sample_images(state),
+            text=state.metadata.get("text"),
+            caption=caption if caption_only else None,
+        )
+        state.messages = [message]
+        return await generate(state)
+
+    return solve
+
+
+@solver
+def describe(prompt: str = DEFAULT_I2T) -> Solver:
+    """Have the model of role ``i2t`` (else the main model) describe the sample's image.
+
+    The caption is left in ``state.metadata["caption"]``, and as the output where nothing follows.
+
+    Args:
+        prompt: The I2T prompt.
+    """
+    PromptPair("-", prompt)
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        model = get_model(role="i2t")
+        output = await model.generate([describe_message(prompt, sample_images(state))], config=GREEDY)
+        state.metadata["caption"] = output.completion
+        state.output = output
+        return state
+
+    return solve
+
+
+def judge_message(
+    prompt: str,
+    scale: LabelScale,
+    *,
+    images: list[ContentImage],
+    text: str | None = None,
+    caption: str | None = None,
+) -> ChatMessageUser:
+    """The request for one verdict: image, text, prompt, and last how to answer.
+
+    What stays the same under every prompt comes first, so that providers can reuse it. Text and caption are fenced:
+    they are data.
+
+    Raises:
+        PromptError: The prompt refers to a text that the sample does not have.
+    """
+    blocks = []
+    if caption is not None:
+        blocks.append(fence("caption", caption))
+    if text is not None and "text" not in placeholders(prompt):
+        blocks.append(fence("text", text))
+    blocks.append(fill(prompt, {} if text is None else {"text": fence("text", text)}))
+    blocks.append(scale.instruction())
+    content: list[Content] = [*images, ContentText(text="\n\n".join(blocks))]
+    return ChatMessageUser(content=content)
+
+
+def describe_message(prompt: str, images: list[ContentImage]) -> ChatMessageUser:
+    """The request for one caption: image, then prompt."""
+    content: list[Content] = [*images, ContentText(text=fill(prompt, {}))]
+    return ChatMessageUser(content=content)
+
+
+def sample_images(state: TaskState) -> list[ContentImage]:
+    """The images of the sample's input.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if not isinstance(state.input, str):
+        images = [
+            part
+            for message in state.input
+            if not isinstance(message.content, str)
+            for part in message.content
+            if isinstance(part, ContentImage)
+        ]
+        if images:
+            return images
+    raise ValueError(f"sample {state.sample_id} has no image to judge")

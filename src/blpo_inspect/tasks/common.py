@@ -1,0 +1,68 @@
+"""What every benchmark task is made of: records, scale and prompts → an Inspect task that judges them."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task
+from inspect_ai._util.error import PrerequisiteError
+from inspect_ai.log import HeadlineMetric
+
+from blpo_inspect.labels import LabelScale
+from blpo_inspect.prompts import PromptError, PromptPair
+from blpo_inspect.samples import Record, to_dataset
+from blpo_inspect.scorers import agreement, unread
+from blpo_inspect.solvers import GREEDY, judge
+
+
+def judging_task(
+    records: Iterable[Record],
+    scale: LabelScale,
+    *,
+    name: str,
+    default_prompt: str,
+    prompts: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Task:
+    """A task that has the main model judge each record and scores its agreement with people.
+
+    Args:
+        records: The labelled images.
+        scale: Their labels.
+        name: The task's and dataset's name.
+        default_prompt: The judge prompt where no pair is given.
+        prompts: A prompt pair's YAML file.
+        metadata: What else the log should say about the data.
+
+    Raises:
+        PrerequisiteError: The prompt pair cannot be used; Inspect shows it without a traceback.
+    """
+    pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt)
+    return Task(
+        dataset=to_dataset(records, scale, name=name),
+        solver=judge(pair.judge),
+        scorer=[agreement(), unread()],
+        config=GREEDY,
+        headline_metric=HeadlineMetric(scorer="agreement", metric="accuracy"),
+        metadata=dict(metadata or {}),
+    )
+
+
+def load_pair(path: str, scale: LabelScale) -> PromptPair:
+    """Read a prompt pair and check that it was written for this scale.
+
+    Raises:
+        PrerequisiteError: Missing or invalid file, or a pair for other labels.
+    """
+    try:
+        pair = PromptPair.load(Path(path))
+    except PromptError as error:
+        raise PrerequisiteError(str(error)) from error
+    if pair.scale is not None and (pair.scale.kind, pair.scale.labels) != (
+        scale.kind,
+        scale.labels,
+    ):
+        raise PrerequisiteError(
+            f"{path}: the pair was written for another scale ({pair.scale.instruction()} - here: {scale.instruction()})"
+        )
+    return pair

@@ -1,0 +1,86 @@
+"""The embedded world as three tasks: safety, alignment and rating of simple drawings under a hidden rule.
+
+A simulation that shows the mechanism, not a claim about real images: drawings are made by Pillow, labels by five
+simulated raters who go by a rule drawn from ``policy``. Nothing is downloaded.
+
+    inspect eval blpo_inspect/shapes_safety --model hf-vlm/shapes-judge
+    inspect eval tasks/shapes.py@shapes_rating --model hf-vlm/shapes-judge -T policy=3
+"""
+
+from inspect_ai import Task, task
+
+from blpo_inspect.shapes.benchmarks import BENCHMARKS, Name, Split, records
+from blpo_inspect.tasks.common import judging_task
+
+
+@task
+def shapes_safety(
+    policy: int = 0,
+    split: Split = "test",
+    limit_per_class: int = BENCHMARKS["safety"].per_class,
+    seed: int = 0,
+    prompts: str | None = None,
+) -> Task:
+    """Is a drawing safe or unsafe under a hidden policy such as "no red triangles, no blue stars"?
+
+    Args:
+        policy: Seed of the hidden policy.
+        split: ``train``, ``validation`` or ``test``.
+        limit_per_class: Drawings per label.
+        seed: Seed of the drawings.
+        prompts: Prompt pair (YAML file) to judge with; else the default prompt, which states no policy.
+    """
+    return _shapes("safety", policy, split, limit_per_class, seed, prompts)
+
+
+@task
+def shapes_alignment(
+    policy: int = 0,
+    split: Split = "test",
+    limit_per_class: int = BENCHMARKS["alignment"].per_class,
+    seed: int = 0,
+    prompts: str | None = None,
+) -> Task:
+    """Does a drawing match a text such as "two large red circles", as people who disregard some aspects see it?
+
+    Args:
+        policy: Seed of the hidden rule (which aspects count).
+        split: ``train``, ``validation`` or ``test``.
+        limit_per_class: Drawings per label.
+        seed: Seed of the drawings and texts.
+        prompts: Prompt pair (YAML file) to judge with; else the default prompt.
+    """
+    return _shapes("alignment", policy, split, limit_per_class, seed, prompts)
+
+
+@task
+def shapes_rating(
+    policy: int = 0,
+    split: Split = "test",
+    limit_per_class: int = BENCHMARKS["rating"].per_class,
+    seed: int = 0,
+    prompts: str | None = None,
+) -> Task:
+    """How good is a drawing, from 1 to 5, under a hidden rubric of four faults?
+
+    Args:
+        policy: Seed of the hidden rubric.
+        split: ``train``, ``validation`` or ``test``.
+        limit_per_class: Drawings per label.
+        seed: Seed of the drawings.
+        prompts: Prompt pair (YAML file) to judge with; else the default prompt.
+    """
+    return _shapes("rating", policy, split, limit_per_class, seed, prompts)
+
+
+def _shapes(name: Name, policy: int, split: Split, limit_per_class: int, seed: int, prompts: str | None) -> Task:
+    benchmark = BENCHMARKS[name]
+    found = records(name, policy=policy, split=split, per_class=limit_per_class, seed=seed)
+    return judging_task(
+        found,
+        benchmark.scale,
+        name=f"shapes_{name}",
+        default_prompt=benchmark.prompt,
+        prompts=prompts,
+        metadata={"simulation": True, "policy": policy, "split": split},
+    )

@@ -1,0 +1,56 @@
+"""What tests of several rooms share: a scripted model, pictures, and a clean environment."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from inspect_ai.model import (
+    ChatMessage,
+    GenerateConfig,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+    modelapi,
+)
+from inspect_ai.tool import ToolChoice, ToolInfo
+from PIL import Image
+
+Script = Callable[[list[ChatMessage]], str]
+
+
+class ScriptedAPI(ModelAPI):
+    """Answers by a function of the messages; needs no tokenizer and no network."""
+
+    script: Script = staticmethod(lambda messages: "")
+    requests: list[list[ChatMessage]] = []  # noqa: RUF012  # shared by design: a test reads what was asked
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        """Ask the script."""
+        type(self).requests.append(input)
+        output = ModelOutput.from_content(self.model_name, type(self).script(input))
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+
+@modelapi(name="scripted")
+def scripted_api() -> type[ModelAPI]:
+    """Registers the provider."""
+    return ScriptedAPI
+
+
+@pytest.fixture
+def scripted() -> type[ScriptedAPI]:
+    """The scripted provider, with no requests recorded yet; set its ``script``."""
+    ScriptedAPI.requests = []
+    ScriptedAPI.script = staticmethod(lambda messages: "")
+    return ScriptedAPI
+
+
+@pytest.fixture
+def red(tmp_path: Path) -> Path:
+    """A small red PNG."""
+    path = tmp_path / "red.png"
+    Image.new("RGB", (8, 6), (255, 0, 0)).save(path)
+    return path

@@ -142,9 +142,8 @@ def test_any_text_is_read_or_refused(scale: LabelScale, answer: str) -> None:
     assert (verdict.label in scale.labels) != (verdict.reason is not None)
 
 
-words = st.sampled_from(
-    "safe unsafe not 1 2 7 4/5 of out rating: answer: final is the image Yes, no . \n - ** /10 or 3.5 score".split(" ")
-)
+WORDS = "safe unsafe not 1 2 7 4/5 of out rating: answer: final is the image Yes, no . \n - ** /10 or 3.5 score"
+words = st.sampled_from(WORDS.split(" "))
 
 
 @given(st.sampled_from([SAFETY, RATING, MATCH, PERCENT]), st.lists(words, max_size=12).map(" ".join))

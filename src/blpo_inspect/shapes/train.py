@@ -2,9 +2,9 @@
 
 Deterministic for a given seed, device and thread count. What makes a model this small learn to follow rules:
 each example weighs the same (not each token); the verdict token carries nearly all the weight of a judging example;
-verdicts are balanced; and, in training only, auxiliary heads. One must name the figure of each image token's quadrant.
-The others read the third and fourth decoder layer where the prompt has just named a rule's feature or a text has ended,
-and must say there which figures fit, then whether the feature is present (in which aspects the text holds): the image
+verdicts are balanced; and, in training only, auxiliary heads on inner layers say what a step towards the answer should
+know by then: each image token, which figure its quadrant shows; the last word of a rule's feature or of a text, which
+colour, shape, size and number it names (second layer), then whether that is so in the picture (fourth layer). The image
 stands before the prompt, so that the answer is already known at that word. The heads are not saved.
 """
 
@@ -27,18 +27,20 @@ from transformers import LlavaForConditionalGeneration
 from blpo_inspect.shapes import checkpoint
 from blpo_inspect.shapes.drawing import draw
 from blpo_inspect.shapes.phrasing import MARK
-from blpo_inspect.shapes.scenes import COLOURS, POSITIONS, SHAPES, SIZES, Claim, Feature, Scene
+from blpo_inspect.shapes.scenes import COLOURS, POSITIONS, SHAPES, SIZES, Claim, Scene
 from blpo_inspect.shapes.skills import ASPECT_SETS, SKILLS, Example, example
 
 VERDICT_WEIGHT = 0.95
 AUXILIARY_WEIGHT = 0.6
-FITS_LAYER, TRUTH_LAYER = 3, 4
-POOL = 16
+NAMED_LAYER, TRUTH_LAYER = 2, 4
+POOL = 4
 """Batches drawn together and sorted by length, so that little is padding."""
 
 VISION_WEIGHT = 0.3
 _VISION_CLASSES = (len(COLOURS) + 1, len(SHAPES) + 1, len(SIZES) + 1)
 """Classes per image token: each colour, shape and size, and no figure."""
+_NAMED_CLASSES = (*_VISION_CLASSES, 5)
+"""Classes per phrase: each colour, shape, size and number, and none."""
 
 _WORD = re.compile(r"\w+|[^\w\s]+")
 
@@ -52,9 +54,10 @@ class Encoded:
     weights: list[float]
     pixels: np.ndarray[Any, np.dtype[np.float32]] | None
     marks: list[int]
-    mark_truths: list[list[bool]]
+    mark_truths: list[bool]
     claim_at: int
     claim_truths: list[bool]
+    named: list[list[int]]
     seen: list[tuple[int, int, int]]
 
 
@@ -105,9 +108,11 @@ class Encoder:
             weights,
             pixels,
             marks,
-            [[rule.present(item.scene), *_fits(item.scene, rule)] for rule in item.rules],
+            [rule.present(item.scene) for rule in item.rules],
             claim_at,
             [] if item.claim is None else _claim_truths(item.scene, item.claim),
+            [_named(r.size, r.colour, r.shape, r.more_than or 0) for r in item.rules]
+            + ([_named(c.size, c.colour, c.shape, c.number)] if (c := item.claim) else []),
             _seen(item.scene) if item.shown else [],
         )
 
@@ -131,17 +136,25 @@ def _seen(scene: Scene) -> list[tuple[int, int, int]]:
     return classes
 
 
-def _fits(scene: Scene, feature: Feature) -> list[bool]:
-    """For each quadrant, whether its figure is of the named kind."""
-    fitting = {figure.position for figure in scene.figures if feature.fits(figure)}
-    return [position in fitting for position in POSITIONS]
+def _named(size: str | None, colour: str | None, shape: str | None, number: int) -> list[int]:
+    """Classes of what a phrase names (0: does not name it)."""
+    return [
+        0 if colour is None else 1 + COLOURS.index(colour),
+        0 if shape is None else 1 + SHAPES.index(shape),
+        0 if size is None else 1 + SIZES.index(size),
+        number,
+    ]
 
 
 def _claim_truths(scene: Scene, claim: Claim) -> list[bool]:
     """Whether the claim holds for each set of aspects; then, aspect by aspect, which figures agree with it."""
-    kinds = [Feature(size=claim.size), Feature(colour=claim.colour), Feature(shape=claim.shape)]
-    holds = [claim.holds(scene, aspects) for aspects in ASPECT_SETS]
-    return holds + [fit for kind in kinds for fit in _fits(scene, kind)]
+    by_place = {figure.position: figure for figure in scene.figures}
+    agree = [
+        place in by_place and getattr(by_place[place], aspect) == getattr(claim, aspect)
+        for aspect in ("size", "colour", "shape")
+        for place in POSITIONS
+    ]
+    return [claim.holds(scene, aspects) for aspects in ASPECT_SETS] + agree
 
 
 class Heads(nn.Module):
@@ -149,10 +162,9 @@ class Heads(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
+        self.named = nn.Linear(width, sum(_NAMED_CLASSES))
         self.rule_truth = nn.Linear(width, 1)
-        self.rule_fits = nn.Linear(width, 4)
-        self.claim_truth = nn.Linear(width, len(ASPECT_SETS))
-        self.claim_fits = nn.Linear(width, 12)
+        self.claim_truth = nn.Linear(width, len(ASPECT_SETS) + 12)
         self.vision = nn.Linear(width, sum(_VISION_CLASSES))
 
 
@@ -167,7 +179,8 @@ def collate(items: list[Encoded]) -> Batch:
     target: list[tuple[int, int, int, float]] = []
     marks: list[tuple[int, int]] = []
     mark_weights: list[float] = []
-    mark_truths: list[list[bool]] = []
+    mark_truths: list[bool] = []
+    named: list[list[int]] = []
     claims: list[tuple[int, int]] = []
     claim_truths: list[list[bool]] = []
     for row, item in enumerate(items):
@@ -182,6 +195,10 @@ def collate(items: list[Encoded]) -> Batch:
         if item.claim_at >= 0:
             claims.append((row, item.claim_at))
             claim_truths.append(item.claim_truths)
+    for item in items:
+        named += item.named[: len(item.marks)]
+    for item in items:
+        named += item.named[len(item.marks) :]
     pixels = [item.pixels for item in items if item.pixels is not None]
     return {
         "ids": ids,
@@ -190,7 +207,8 @@ def collate(items: list[Encoded]) -> Batch:
         "target": torch.tensor(target, dtype=torch.float64),
         "marks": torch.tensor(marks, dtype=torch.long).reshape(-1, 2),
         "mark_weights": torch.tensor(mark_weights, dtype=torch.float32),
-        "mark_truths": torch.tensor(mark_truths, dtype=torch.float32).reshape(-1, 5),
+        "mark_truths": torch.tensor(mark_truths, dtype=torch.float32),
+        "named": torch.tensor(named, dtype=torch.long).reshape(-1, 4),
         "seen": torch.tensor([item.seen for item in items if item.seen], dtype=torch.long),
         "claims": torch.tensor(claims, dtype=torch.long).reshape(-1, 2),
         "claim_truths": torch.tensor(claim_truths, dtype=torch.float32).reshape(-1, len(ASPECT_SETS) + 12),
@@ -236,25 +254,28 @@ def losses(
     answer = nn.functional.cross_entropy(logits.float(), token, reduction="none")
     size = len(batch["ids"])
     answer_loss = (answer * weight).sum() / size
-    fits, truth = out.hidden_states[FITS_LAYER], out.hidden_states[TRUTH_LAYER]
+    truth = out.hidden_states[TRUTH_LAYER]
     rows, columns = batch["marks"].unbind(1)
-    logits = torch.cat([heads.rule_truth(truth[rows, columns]), heads.rule_fits(fits[rows, columns])], dim=1)
-    loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), batch["mark_truths"], reduction="none")
-    auxiliary = (loss * batch["mark_weights"][:, None]).sum(0) / size
-    auxiliary = auxiliary[0] + auxiliary[1:].sum()
+    logits = heads.rule_truth(truth[rows, columns])[:, 0].float()
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, batch["mark_truths"], reduction="none")
+    auxiliary = (loss * batch["mark_weights"]).sum() / size
     rows, columns = batch["claims"].unbind(1)
-    logits = torch.cat([heads.claim_truth(truth[rows, columns]), heads.claim_fits(fits[rows, columns])], dim=1)
-    loss = nn.functional.binary_cross_entropy_with_logits(logits.float(), batch["claim_truths"], reduction="none")
-    by_target = loss.sum(0) / size
-    auxiliary = auxiliary + by_target[: len(ASPECT_SETS)].mean() + 4 * by_target[len(ASPECT_SETS) :].mean()
+    logits = heads.claim_truth(truth[rows, columns]).float()
+    loss = nn.functional.binary_cross_entropy_with_logits(logits, batch["claim_truths"], reduction="none")
+    auxiliary = auxiliary + 2 * loss.mean(1).sum() / size
+    phrases = torch.cat([batch["marks"], batch["claims"]])
+    at_phrase = out.hidden_states[NAMED_LAYER][phrases[:, 0], phrases[:, 1]]
+    auxiliary = auxiliary + _classes(heads.named(at_phrase), _NAMED_CLASSES, batch["named"])
     at_image = out.hidden_states[0][batch["ids"] == checkpoint.SPECIAL.index("<image>")]
-    parts = heads.vision(at_image).float().split(_VISION_CLASSES, dim=1)
-    seen = batch["seen"].flatten(0, 1)
-    vision = sum(
-        (nn.functional.cross_entropy(part, seen[:, k]) for k, part in enumerate(parts)),
-        start=torch.zeros((), device=seen.device),
-    )
+    vision = _classes(heads.vision(at_image), _VISION_CLASSES, batch["seen"].flatten(0, 1))
     return answer_loss, auxiliary, vision
+
+
+def _classes(logits: torch.Tensor, sizes: tuple[int, ...], target: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of several classifications at once: rows × all classes against rows × classifications."""
+    parts = logits.float().split(sizes, dim=1)
+    losses = [nn.functional.cross_entropy(part, target[:, k], reduction="sum") for k, part in enumerate(parts)]
+    return torch.stack(losses).sum() / max(1, len(logits))  # a batch may hold no phrase at all
 
 
 def train(out: Path, *, steps: int, batch: int, rate: float, seed: int, device: str, resume: Path | None) -> None:
@@ -318,7 +339,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
-    parser.add_argument("--steps", type=int, default=13_000)
+    parser.add_argument("--steps", type=int, default=10_000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=1.2e-3, help="peak learning rate")
     parser.add_argument("--seed", type=int, default=1)

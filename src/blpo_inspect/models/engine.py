@@ -1,0 +1,209 @@
+"""Loaded models of this process: each set of weights once, with its queue.
+
+Imports torch: import this module only when an answer is really to be computed.
+"""
+
+import gc
+import os
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from threading import Lock, Thread
+
+import torch
+
+from blpo_inspect.models.batching import Batcher, Load, Ticket
+from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
+from blpo_inspect.models.conversation import Conversation
+from blpo_inspect.models.errors import CheckpointError, RequestError
+from blpo_inspect.models.generation import Generated, Row, generate, group_of, is_out_of_memory
+from blpo_inspect.models.processing import Prepared, Processing
+from blpo_inspect.models.requests import GenerationSettings
+from blpo_inspect.models.sampling import Draw, stream_key
+from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.weights import Weights, load_weights
+
+
+class Engine:
+    """One loaded model: requests are prepared on a small pool and answered on one thread."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self.processing = Processing(weights)
+        self.batcher: Batcher[Row, Generated] = Batcher(self._run, name=f"hf-vlm {weights.name}", recover=_recover)
+        # images decode side by side; the processor itself takes turns
+        self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="hf-vlm prepare")
+        self._draws: dict[str, int] = {}
+        self._lock = Lock()
+
+    def start(
+        self,
+        tickets: list[Ticket[Row, Generated]],
+        conversation: Conversation,
+        request: GenerationSettings,
+        settings: ModelSettings,
+    ) -> "Future[Prepared]":
+        """Prepare a request off the calling thread and queue it under its tickets.
+
+        Args:
+            tickets: Announced ones, one per wanted answer. What goes wrong reaches them too.
+            conversation: The messages.
+            request: How to answer.
+            settings: Of the provider that asks: its chat template and its batch limits.
+        """
+        return self._pool.submit(self._start, tickets, conversation, request, settings)
+
+    def _start(
+        self,
+        tickets: list[Ticket[Row, Generated]],
+        conversation: Conversation,
+        request: GenerationSettings,
+        settings: ModelSettings,
+    ) -> Prepared:
+        try:
+            if not any(ticket.is_wanted() for ticket in tickets):
+                raise RequestError("nobody waits for this request any more")
+            prepared = self.processing.prepare(conversation, settings.chat_template)
+            rows = self._rows(prepared, request)
+        except Exception as error:
+            for ticket in tickets:
+                ticket.fail(error)
+            raise
+        group = group_of(prepared)
+        for ticket, row in zip(tickets, rows, strict=True):
+            load = Load(
+                group=(
+                    group,
+                    row.max_new_tokens,
+                    settings.max_batch_size,
+                    settings.max_batch_tokens,
+                ),
+                length=prepared.length,
+                room=row.max_new_tokens,
+                max_size=settings.max_batch_size,
+                max_tokens=settings.max_batch_tokens,
+            )
+            ticket.submit(replace(row, wanted=ticket.is_wanted), load)
+        return prepared
+
+    def _rows(self, prepared: Prepared, request: GenerationSettings) -> list[Row]:
+        room = request.max_tokens
+        context = self.weights.context_length
+        if context is not None:
+            if prepared.length >= context:
+                raise RequestError(
+                    f"{self.weights.name}: the request has {prepared.length} tokens with its"
+                    f" {len(prepared.images)} images, but the model's context is {context};"
+                    " use fewer or smaller images, or a shorter prompt"
+                )
+            room = min(room, context - prepared.length)
+        draws: list[Draw | None] = [None] * request.choices
+        if request.temperature > 0:
+            digest = prepared.digest()
+            turn = 0 if request.seed is not None else self._next_draw(digest)
+            draws = [
+                Draw(
+                    temperature=request.temperature,
+                    top_p=request.top_p,
+                    top_k=request.top_k,
+                    key=stream_key(seed=request.seed, digest=digest, draw=turn, choice=choice),
+                )
+                for choice in range(request.choices)
+            ]
+        return [
+            Row(
+                prepared=prepared,
+                max_new_tokens=room,
+                cut_by_context=room < request.max_tokens,
+                draw=draw,
+                stop=request.stop,
+                top_logprobs=request.top_logprobs if request.logprobs else None,
+            )
+            for draw in draws
+        ]
+
+    def _next_draw(self, digest: str) -> int:
+        with self._lock:
+            turn = self._draws.get(digest, 0)
+            self._draws[digest] = turn + 1
+        return turn
+
+    def _run(self, rows: Sequence[Row]) -> list[Generated]:
+        try:
+            return generate(self.weights, rows)
+        except Exception as error:
+            if len(rows) > 1 or not is_out_of_memory(error):
+                raise
+        _free_memory()
+        prepared = rows[0].prepared
+        raise RequestError(
+            f"{self.weights.name}: out of memory for one request of {prepared.length} tokens with"
+            f" {len(prepared.images)} images; use fewer or smaller images, or a smaller model"
+        )
+
+
+_engines: dict[Hashable, "Future[Engine]"] = {}
+_lock = Lock()
+
+
+def engine_for(checkpoint: Checkpoint, settings: ModelSettings) -> "Future[Engine]":
+    """The process's one engine for these weights; the first call starts loading it in a thread.
+
+    Equal checkpoint, dtype, device, quantization and attention give the same engine. A load that
+    failed is forgotten, so that a later call tries again.
+
+    The future gets a CheckpointError where the weights cannot be loaded.
+    """
+    key = (
+        str(checkpoint.folder.resolve()) if checkpoint.folder is not None else checkpoint.name,
+        checkpoint.revision,
+        settings.dtype,
+        settings.device,
+        settings.quantization,
+        settings.attn_implementation,
+        settings.trust_remote_code,
+    )
+    with _lock:
+        known = _engines.get(key)
+        if known is not None:
+            return known
+        future = _engines[key] = Future()
+
+    def load() -> None:
+        try:
+            engine = Engine(load_weights(checkpoint, settings))
+            _check_unchanged(checkpoint)
+        except BaseException as error:
+            with _lock:
+                _engines.pop(key, None)
+            future.set_exception(error)
+        else:
+            future.set_result(engine)
+
+    Thread(target=load, name=f"hf-vlm load {checkpoint.name}", daemon=True).start()
+    return future
+
+
+def forget_engines() -> None:
+    """Let go of all loaded weights; running batches end first. New requests load them again."""
+    with _lock:
+        _engines.clear()
+    _free_memory()
+
+
+def _check_unchanged(checkpoint: Checkpoint) -> None:
+    if checkpoint.folder is not None and folder_digest(checkpoint.folder) != checkpoint.revision:
+        raise CheckpointError(f"{checkpoint.name}: the folder changed since it was first looked at; start anew")
+
+
+def _recover(error: Exception) -> bool:
+    if not is_out_of_memory(error):
+        return False
+    _free_memory()
+    return True
+
+
+def _free_memory() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

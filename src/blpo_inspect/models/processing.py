@@ -1,0 +1,218 @@
+"""From chat messages to one row of model inputs: texts, images, chat template, processor.
+
+Does not batch: rows of several requests are joined in `generation`.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import torch
+from pydantic import JsonValue
+
+from blpo_inspect.images import decode
+from blpo_inspect.models.conversation import Conversation, EncodedImage
+from blpo_inspect.models.errors import CheckpointError, RequestError
+from blpo_inspect.models.weights import Weights
+
+DROPPED_INPUTS = ("labels",)
+"""What some processors add for training."""
+
+PROBE = "blpo probe"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One request as model inputs."""
+
+    inputs: dict[str, torch.Tensor]
+    """By argument name, on the CPU; sequence inputs are 1×length, vision inputs as the processor
+    gives them for one prompt."""
+
+    prompt: str
+    """The rendered chat template, before image places were expanded."""
+
+    images: tuple[dict[str, JsonValue], ...]
+    """``sha256`` of the encoded file, ``width`` and ``height`` in pixels, per image."""
+
+    @property
+    def length(self) -> int:
+        """Input tokens, those of images included."""
+        return int(self.inputs["input_ids"].shape[1])
+
+    def digest(self) -> str:
+        """SHA-256 over the prompt and the encoded images."""
+        digest = hashlib.sha256(self.prompt.encode())
+        for image in self.images:
+            digest.update(f"\0{image['sha256']}".encode())
+        return digest.hexdigest()
+
+
+class Processing:
+    """A loaded checkpoint's way to turn requests into rows. Thread-safe.
+
+    Text is data: where a message contains one of the tokenizer's special tokens verbatim, such as
+    ``<image>`` or ``<|im_end|>``, a space is put after the token's first character, so that it
+    reads the same but neither opens an image place nor ends a turn. Templates whose turn marks are
+    plain words (``USER:``) cannot be protected that way.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._image_token: str | None = getattr(weights.processor, "image_token", None)
+        self._special = _special_tokens(weights.processor, weights.tokenizer)
+        self._plain_templates: dict[str, bool] = {}
+        # fast tokenizers may not be called from two threads at once
+        self._lock = Lock()
+
+    def prepare(self, conversation: Conversation, template: str | None) -> Prepared:
+        """Turn one request into model inputs. CPU-bound; call it off the event loop.
+
+        Args:
+            conversation: What `take_apart` gave.
+            template: Jinja text in place of the checkpoint's chat template.
+
+        Raises:
+            ImageError: An image that cannot be decoded.
+            CheckpointError: There is no chat template.
+            RequestError: The template or the processor refuses the request.
+        """
+        name = self._weights.name
+        pictures = []
+        described: list[dict[str, JsonValue]] = []
+        for image in conversation.images:
+            data = _image_bytes(image, name)
+            picture = decode(data, name=f"{name}: {image.name}")
+            pictures.append(picture)
+            digest = hashlib.sha256(data).hexdigest()
+            described.append({"sha256": digest, "width": picture.width, "height": picture.height})
+        with self._lock:
+            prompt = self._render(conversation, template)
+            inputs = self._process(prompt, pictures)
+        return Prepared(inputs, prompt, tuple(described))
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a plain text, special tokens not counted."""
+        with self._lock:
+            return len(self._weights.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def _render(self, conversation: Conversation, template: str | None) -> str:
+        name = self._weights.name
+        template = template or _own_template(self._weights)
+        if template is None:
+            raise CheckpointError(
+                f"{name}: the checkpoint has no chat template; give one with -M chat_template=FILE"
+                " (Jinja over `messages`, each with `role` and a list `content` of text and images)"
+            )
+        plain = self._plain_templates.get(template)
+        if plain is None:
+            plain = self._plain_templates[template] = self._wants_plain_text(template)
+        turns = [self._turn(turn, plain=plain) for turn in conversation.turns]
+        try:
+            prompt = self._apply(template, turns)
+        except Exception as error:  # templates raise their own complaints as Jinja errors
+            raise RequestError(f"{name}: the chat template refuses the messages: {error}") from error
+        if self._image_token is not None:
+            places = prompt.count(self._image_token)
+            if places != len(conversation.images):
+                raise RequestError(
+                    f"{name}: the chat template made {places} image places ({self._image_token})"
+                    f" for {len(conversation.images)} images"
+                )
+        return prompt
+
+    def _apply(self, template: str, turns: list[dict[str, Any]]) -> str:
+        rendered = self._weights.tokenizer.apply_chat_template(
+            turns, chat_template=template, tokenize=False, add_generation_prompt=True
+        )
+        return str(rendered)
+
+    def _wants_plain_text(self, template: str) -> bool:
+        # templates of text models paste `content` as it is; a list would show as Python code
+        listed = [{"role": "user", "content": [{"type": "text", "text": PROBE}]}]
+        try:
+            rendered = self._apply(template, listed)
+        except Exception:  # e.g. string methods on a list
+            return True
+        return PROBE not in rendered or "'type'" in rendered
+
+    def _turn(self, turn: dict[str, Any], *, plain: bool) -> dict[str, Any]:
+        parts = [
+            part if part["type"] == "image" else {**part, "text": neutralise(part["text"], self._special)}
+            for part in turn["content"]
+        ]
+        if not plain:
+            return {**turn, "content": parts}
+        place = self._image_token or ""
+        return {**turn, "content": "\n".join(part.get("text", place) for part in parts)}
+
+    def _process(self, prompt: str, pictures: list[Any]) -> dict[str, torch.Tensor]:
+        bos = self._weights.tokenizer.bos_token
+        # the template may have written the token that the tokenizer would add
+        options = {"add_special_tokens": False} if bos and prompt.startswith(bos) else {}
+        try:
+            made = self._weights.processor(
+                text=[prompt],
+                images=[pictures] if pictures else None,
+                return_tensors="pt",
+                **options,
+            )
+        except Exception as error:  # each family complains in its own way
+            raise RequestError(
+                f"{self._weights.name}: the processor refuses the request ({len(pictures)} images):"
+                f" {type(error).__name__}: {error}"
+            ) from error
+        return {
+            key: value
+            for key, value in dict(made).items()
+            if key not in DROPPED_INPUTS and isinstance(value, torch.Tensor)
+        }
+
+
+def neutralise(text: str, special: Sequence[str]) -> str:
+    """`text` with a space after the first character of each special token that stands in it."""
+    if not any(token in text for token in special):
+        return text
+    pattern = re.compile("|".join(re.escape(token) for token in sorted(special, key=len, reverse=True)))
+    # breaking one token can uncover a shorter one inside it
+    for _ in range(len(text)):
+        broken = pattern.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
+        if broken == text:
+            break
+        text = broken
+    return text
+
+
+def _special_tokens(processor: Any, tokenizer: Any) -> tuple[str, ...]:
+    tokens = set(tokenizer.all_special_tokens)
+    tokens |= {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+    for kind in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
+        token = getattr(processor, kind, None)
+        if isinstance(token, str):
+            tokens.add(token)
+    # a one-character token cannot be broken, nor can one whose break is itself a token
+    return tuple(sorted(token for token in tokens if len(token) > 1 and not token.isspace()))
+
+
+def _own_template(weights: Weights) -> str | None:
+    for owner in (weights.processor, weights.tokenizer):
+        template = getattr(owner, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
+        if isinstance(template, str):
+            return template
+    return None
+
+
+def _image_bytes(image: EncodedImage, model: str) -> bytes:
+    header, comma, payload = image.uri.partition(",")
+    if not (comma and header.startswith("data:") and header.endswith(";base64")):
+        raise RequestError(f"{model}: {image.name} is not a base64 data URI but {image.uri[:60]!r}")
+    try:
+        return base64.b64decode(payload, validate=True)
+    except ValueError as error:
+        raise RequestError(f"{model}: {image.name}: the data URI is not valid base64: {error}") from error

@@ -1,0 +1,232 @@
+"""The queue with fake runners: no model, no clock."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import torch
+
+from blpo_inspect.models.batching import Batcher, Load, Ticket
+from blpo_inspect.models.generation import is_out_of_memory
+
+WAIT = 10.0
+
+
+def load(length: int = 1, *, group: object = "g", size: int = 100, tokens: int = 10**6) -> Load:
+    return Load(group=group, length=length, room=1, max_size=size, max_tokens=tokens)
+
+
+class Runner:
+    """Doubles its payloads and keeps the batches; can be held at its first batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.started = threading.Event()
+        self.go = threading.Event()
+        self.go.set()
+
+    def __call__(self, payloads: Sequence[int]) -> list[int]:
+        self.batches.append(list(payloads))
+        self.started.set()
+        assert self.go.wait(WAIT)
+        return [2 * payload for payload in payloads]
+
+    @contextmanager
+    def busy(self, batcher: "Batcher[int, int]") -> Iterator[None]:
+        """A batch of one is running inside the block."""
+        self.started.clear()
+        self.go.clear()
+        ticket = put(batcher, 0)
+        assert self.started.wait(WAIT)
+        yield
+        self.go.set()
+        assert ticket.future.result(WAIT) == 0
+
+
+def put(batcher: "Batcher[Any, Any]", payload: int, weight: Load | None = None) -> Ticket[Any, Any]:
+    ticket = batcher.announce()
+    ticket.submit(payload, weight or load())
+    return ticket
+
+
+def test_what_arrives_during_a_batch_leaves_as_one() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        tickets = [put(batcher, number) for number in range(1, 6)]
+    assert [ticket.future.result(WAIT) for ticket in tickets] == [2, 4, 6, 8, 10]
+    assert runner.batches == [[0], [1, 2, 3, 4, 5]]
+
+
+def test_a_batch_waits_for_announced_requests_and_not_for_those_given_up() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    first, second, third = (batcher.announce() for _ in range(3))
+    first.submit(1, load())
+    assert not runner.started.wait(0.05)
+    third.cancel()
+    second.submit(2, load())
+    assert (first.future.result(WAIT), second.future.result(WAIT)) == (2, 4)
+    assert runner.batches == [[1, 2]]
+
+
+def test_a_full_batch_does_not_wait_for_announced_requests() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    late = batcher.announce()
+    tickets = [put(batcher, number, load(size=2)) for number in (1, 2)]
+    assert [ticket.future.result(WAIT) for ticket in tickets] == [2, 4]
+    late.cancel()
+
+
+def test_batches_are_bounded_in_size_and_tokens() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        sized = [put(batcher, number, load(size=2)) for number in range(1, 6)]
+    for ticket in sized:
+        ticket.future.result(WAIT)
+    assert [len(batch) for batch in runner.batches] == [1, 2, 2, 1]
+    # rows of 4 + 1 tokens: two make 10, three would make 15
+    with runner.busy(batcher):
+        heavy = [put(batcher, number, load(4, tokens=12)) for number in range(1, 4)]
+    for ticket in heavy:
+        ticket.future.result(WAIT)
+    assert [len(batch) for batch in runner.batches[5:]] == [2, 1]
+
+
+def test_a_request_over_the_token_limit_runs_alone() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    assert put(batcher, 3, load(50, tokens=10)).future.result(WAIT) == 6
+
+
+def test_only_equal_groups_share_a_batch_and_the_oldest_goes_first() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        tickets = [put(batcher, number, load(group=number % 2)) for number in range(1, 6)]
+    for ticket in tickets:
+        ticket.future.result(WAIT)
+    assert runner.batches == [[0], [1, 3, 5], [2, 4]]
+
+
+def test_when_not_all_fit_those_of_like_length_go_together() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        tickets = [put(batcher, n, load(length, size=2)) for n, length in enumerate([10, 90, 11, 80])]
+    for ticket in tickets:
+        ticket.future.result(WAIT)
+    assert runner.batches[1:] == [[0, 2], [1, 3]]
+
+
+def test_a_cancelled_request_leaves_the_queue() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        kept, dropped = put(batcher, 1), put(batcher, 2)
+        dropped.cancel()
+    assert kept.future.result(WAIT) == 2
+    with pytest.raises(CancelledError):
+        dropped.future.result(WAIT)
+    assert runner.batches == [[0], [1]]
+
+
+def test_cancelling_a_running_request_leaves_its_batch_alone() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    with runner.busy(batcher):
+        pass
+    runner.started.clear()
+    runner.go.clear()
+    both = [batcher.announce(), batcher.announce()]
+    for number, ticket in enumerate(both, 1):
+        ticket.submit(number, load())
+    assert runner.started.wait(WAIT)
+    both[0].cancel()
+    runner.go.set()
+    assert both[1].future.result(WAIT) == 4
+    assert put(batcher, 7).future.result(WAIT) == 14
+
+
+def test_those_just_answered_may_come_back_together() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    # as if a batch of two that took long had just ended
+    batcher._last_size, batcher._last_end, batcher._last_duration = 2, time.monotonic(), 10 * WAIT
+    first = put(batcher, 1)
+    assert not runner.started.wait(0.05)
+    second = put(batcher, 2)
+    assert (first.future.result(WAIT), second.future.result(WAIT)) == (2, 4)
+    assert runner.batches == [[1, 2]]
+
+
+def test_nobody_waits_longer_than_a_share_of_the_last_batch() -> None:
+    runner = Runner()
+    batcher = Batcher(runner, name="test")
+    batcher._last_size, batcher._last_end, batcher._last_duration = 2, time.monotonic(), 0.2
+    assert put(batcher, 1).future.result(WAIT) == 2
+    assert runner.batches == [[1]]
+
+
+def test_out_of_memory_halves_the_batch_and_remembers() -> None:
+    sizes: list[int] = []
+    freed: list[bool] = []
+
+    def run(payloads: Sequence[int]) -> list[int]:
+        sizes.append(len(payloads))
+        if len(payloads) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return [2 * payload for payload in payloads]
+
+    def recover(error: Exception) -> bool:
+        freed.append(is_out_of_memory(error))
+        return freed[-1]
+
+    batcher = Batcher(run, name="test", recover=recover)
+    tickets = [batcher.announce() for _ in range(8)]
+    for number, ticket in enumerate(tickets):
+        ticket.submit(number, load())
+    assert [ticket.future.result(WAIT) for ticket in tickets] == [2 * n for n in range(8)]
+    assert sizes == [8, 4, 2, 2, 4, 2, 2]
+    assert freed == [True] * 3
+    # rows of 2 tokens: 4 failed, so no batch has more than 4 tokens from now on
+    sizes.clear()
+    tickets = [batcher.announce() for _ in range(4)]
+    for number, ticket in enumerate(tickets):
+        ticket.submit(number, load())
+    for ticket in tickets:
+        ticket.future.result(WAIT)
+    assert sizes == [2, 2]
+
+
+def test_what_fails_alone_fails_alone() -> None:
+    def run(payloads: Sequence[int]) -> list[int]:
+        if 3 in payloads:
+            raise KeyError("three")
+        return list(payloads)
+
+    batcher = Batcher(run, name="test")
+    tickets = [batcher.announce() for _ in range(6)]
+    for number, ticket in enumerate(tickets):
+        ticket.submit(number, load())
+    for number, ticket in enumerate(tickets):
+        if number == 3:
+            with pytest.raises(KeyError):
+                ticket.future.result(WAIT)
+        else:
+            assert ticket.future.result(WAIT) == number
+    assert put(batcher, 9).future.result(WAIT) == 9
+
+
+def test_out_of_memory_is_recognised() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("x"))
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"))
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory"))
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
+    assert not is_out_of_memory(ValueError("out of memory"))

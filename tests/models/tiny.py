@@ -1,0 +1,284 @@
+"""Tiny checkpoints of four families with random weights and real processors, saved to folders."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from inspect_ai.model import ChatMessageUser, ContentImage, ContentText
+from PIL import Image
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+hf: Any = transformers  # partly typed
+
+WORDS = [f"w{number}" for number in range(60)] + [
+    *[
+        "a",
+        "b",
+        "c",
+        "d",
+        "e",
+        "f",
+        "g",
+        "h",
+        "i",
+        "j",
+        "k",
+        "l",
+        "m",
+        "n",
+        "o",
+        "p",
+        "q",
+        "r",
+        "s",
+        "t",
+        "u",
+        "v",
+        "w",
+        "x",
+        "y",
+        "z",
+    ],
+    *[
+        "is",
+        "this",
+        "image",
+        "good",
+        "bad",
+        "safe",
+        "unsafe",
+        "yes",
+        "no",
+        "the",
+        "of",
+        "and",
+        "user",
+        "assistant",
+        "system",
+    ],
+    *".,:;?!<>|_/",
+]
+
+LISTED = (
+    "{% for message in messages %}{{ message['role'] }} : "
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{{ ' ' }}"
+    "{% endfor %}{{ '</s>' if message['role'] == 'assistant' }}{% endfor %}"
+    "{% if add_generation_prompt %}assistant :{% endif %}"
+)
+"""A chat template over content parts, as LLaVA's."""
+
+QWEN = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }} "
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ part['text'] }}{% endif %}{{ ' ' }}"
+    "{% endfor %}<|im_end|> {% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant {% endif %}"
+)
+
+PALIGEMMA = (
+    "{% for message in messages %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}{% endfor %}"
+    "{% for message in messages %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'text' %}{{ part['text'] }} {% endif %}{% endfor %}{% endfor %}"
+)
+
+
+def make_tokenizer(special: list[str]) -> Any:
+    words = ["<unk>", "<pad>", "<s>", "</s>", *special, *WORDS]
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
+    backend = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    return hf.PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        extra_special_tokens=special,
+    )
+
+
+def _text_config(tokenizer: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        **more,
+    }
+
+
+def _save(model_class: Any, config: Any, processor_parts: list[Any], folder: Path) -> Path:
+    torch.manual_seed(0)
+    model = model_class(config)
+    # larger weights: random models otherwise say one word for ever
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.mul_(6.0)
+    # as many released checkpoints do; answers must not depend on it
+    model.generation_config = hf.GenerationConfig(
+        do_sample=True,
+        temperature=1.7,
+        top_p=0.9,
+        repetition_penalty=1.9,
+        max_new_tokens=24,
+        eos_token_id=3,
+        pad_token_id=1,
+    )
+    model.save_pretrained(folder)
+    for part in processor_parts:
+        part.save_pretrained(folder)
+    return folder
+
+
+def make_llava(folder: Path, *, chat_template: str | None = LISTED) -> Path:
+    tokenizer = make_tokenizer(["<image>"])
+    image_processor = hf.CLIPImageProcessorPil(size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28})
+    processor = hf.LlavaProcessor(
+        image_processor=image_processor,
+        tokenizer=tokenizer,
+        patch_size=14,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
+        chat_template=chat_template,
+    )
+    config = hf.LlavaConfig(
+        text_config=hf.LlamaConfig(**_text_config(tokenizer)),
+        vision_config=hf.CLIPVisionConfig(
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=28,
+            patch_size=14,
+        ),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+    )
+    return _save(hf.LlavaForConditionalGeneration, config, [processor], folder)
+
+
+def make_idefics3(folder: Path) -> Path:
+    tokenizer = make_tokenizer(
+        ["<image>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>"]
+        + [f"<row_{row}_col_{column}>" for row in range(1, 7) for column in range(1, 7)]
+    )
+    image_processor = hf.Idefics3ImageProcessorPil(size={"longest_edge": 64}, max_image_size={"longest_edge": 32})
+    # a 32-pixel tile has (32 / 8)² patches, of which the connector leaves 1/4
+    processor = hf.Idefics3Processor(image_processor, tokenizer, image_seq_len=4, chat_template=LISTED)
+    tokenizer = processor.tokenizer
+    config = hf.Idefics3Config(
+        text_config=hf.LlamaConfig(**_text_config(tokenizer, max_position_embeddings=1024)),
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 8,
+        },
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return _save(hf.Idefics3ForConditionalGeneration, config, [processor], folder)
+
+
+def make_paligemma(folder: Path) -> Path:
+    tokenizer = make_tokenizer(["<image>"])
+    image_processor = hf.SiglipImageProcessorPil(size={"height": 28, "width": 28})
+    image_processor.image_seq_length = 4
+    processor = hf.PaliGemmaProcessor(image_processor, tokenizer)
+    tokenizer = processor.tokenizer
+    config = hf.PaliGemmaConfig(
+        text_config=hf.GemmaConfig(**_text_config(tokenizer, head_dim=8)).to_dict(),
+        vision_config=hf.SiglipVisionConfig(
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            image_size=28,
+            patch_size=14,
+        ).to_dict(),
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        projection_dim=32,
+        hidden_size=32,
+    )
+    return _save(hf.PaliGemmaForConditionalGeneration, config, [processor], folder)
+
+
+def make_qwen(folder: Path) -> Path:
+    special = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
+    tokenizer = make_tokenizer([*special, "<|image_pad|>", "<|video_pad|>"])
+    tokenizer.chat_template = QWEN
+    image_processor = hf.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=84 * 84)
+    ids = {
+        f"{name}_token_id": tokenizer.convert_tokens_to_ids(token)
+        for name, token in (
+            ("image", "<|image_pad|>"),
+            ("video", "<|video_pad|>"),
+            ("vision_start", "<|vision_start|>"),
+            ("vision_end", "<|vision_end|>"),
+        )
+    }
+    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0}
+    config = hf.Qwen2_5_VLConfig(
+        text_config=_text_config(tokenizer, rope_parameters=rope),
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_heads": 2,
+            "out_hidden_size": 32,
+            "fullatt_block_indexes": [1],
+        },
+        **ids,
+    )
+    _save(hf.Qwen2_5_VLForConditionalGeneration, config, [tokenizer, image_processor], folder)
+    path = folder / "preprocessor_config.json"
+    settings = json.loads(path.read_text())
+    settings["processor_class"] = "Qwen2_5_VLProcessor"
+    path.write_text(json.dumps(settings))
+    return folder
+
+
+MAKERS: dict[str, Callable[[Path], Path]] = {
+    "llava": make_llava,
+    "idefics3": make_idefics3,
+    "paligemma": make_paligemma,
+    "qwen2.5-vl": make_qwen,
+}
+
+
+def picture(number: int = 0, size: tuple[int, int] = (40, 30)) -> str:
+    """A data URI of a PNG; each number gives another picture."""
+    image = Image.new("RGB", size, (number * 67 % 256, number * 129 % 256, 200))
+    image.paste((255, 255, 255), (number % 9, number % 7, number % 9 + 12, number % 7 + 12))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def image_bytes(uri: str) -> bytes:
+    """The encoded file inside a data URI."""
+    return base64.b64decode(uri.split(",")[1])
+
+
+def ask(text: str, *images: str) -> list[Any]:
+    """One user message: the images first, then the text."""
+    parts = [ContentImage(image=image) for image in images]
+    return [ChatMessageUser(content=[*parts, ContentText(text=text)])]

@@ -170,7 +170,7 @@ class AnswerReader:
                 stated.append(label)
                 if match["final"] or match["boxed"]:
                     final = [label]
-        lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
+        lines = [line for line in text.split("\n") if line.strip(_DECORATION)]
         alone = [self._exactly(lines[0]), self._exactly(lines[-1])]
         return (final or stated) + [label for label in alone if label is not None]
 
@@ -234,10 +234,11 @@ def _only(found: list[str]) -> str:
 
 
 def _clean(answer: str) -> str:
-    text = unicodedata.normalize("NFKC", answer)
+    text = unicodedata.normalize("NFKC", answer).replace("\r\n", "\n").replace("\r", "\n")
+    text = text.casefold()  # as the labels are: ß is ss on both sides
     text = _THINK.sub("\n", text)
-    if "</think>" in text.lower():  # some templates open the tag in the prompt
-        text = text[text.lower().rindex("</think>") + len("</think>") :]
+    if "</think>" in text:  # some templates open the tag in the prompt
+        text = text[text.rindex("</think>") + len("</think>") :]
     if _UNFINISHED.search(text):
         raise _UnreadableError("the reasoning was not finished (raise max_tokens)")
     return _plain(text)

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
@@ -60,13 +60,13 @@ def build_tokenizer(words: list[str]) -> PreTrainedTokenizerFast:
     backend.normalizer = normalizers.Sequence([normalizers.Lowercase(), normalizers.Replace(Regex(r"[*#`_~]+"), " ")])
     backend.pre_tokenizer = pre_tokenizers.Whitespace()
     backend.decoder = decoders.WordPiece(prefix="##", cleanup=True)
+    backend.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token="<pad>",
         unk_token="<unk>",
         bos_token="<bos>",
         eos_token="<eos>",
-        additional_special_tokens=["<image>", "<system>", "<user>", "<assistant>"],
         padding_side="left",
         model_max_length=512,
         extra_special_tokens={"image_token": "<image>"},

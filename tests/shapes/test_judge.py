@@ -14,9 +14,10 @@ from blpo_inspect.shapes.drawing import draw
 from blpo_inspect.shapes.evaluate import JUDGE, WORDINGS, Judge, evaluate
 from blpo_inspect.shapes.phrasing import MARK
 from blpo_inspect.shapes.skills import SKILLS, example
-from blpo_inspect.shapes.train import Recipe, train
+from blpo_inspect.shapes.train import Part, train
 
 SAMPLE = 120
+TINY = (Part(2, 1e-3, {"caption": 1, "safety rules": 1}, batch=4), Part(1, 1e-3, {"alignment rules": 1}, batch=4))
 ROW = re.compile(r"^\| ([a-z ]+) \| ([a-z -]+) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \|$", re.MULTILINE)
 
 
@@ -101,9 +102,10 @@ def test_a_batch_may_hold_no_picture_target_or_phrase() -> None:
 
 def test_the_stream_can_be_resumed() -> None:
     words = checkpoint.vocabulary(examples_per_skill=100)
-    whole = iter(Stream(words, 1, 4))
+    shares = dict.fromkeys(SKILLS, 1.0)
+    whole = iter(Stream(words, shares, (1, 0), 4))
     batches = [next(whole) for _ in range(12)]
-    again = iter(Stream(words, 1, 4, first_step=8))
+    again = iter(Stream(words, shares, (1, 0), 4, first_step=8))
     for expected in batches[8:]:
         assert torch.equal(next(again)["ids"], expected["ids"])
 
@@ -111,9 +113,9 @@ def test_the_stream_can_be_resumed() -> None:
 def test_training_is_deterministic_and_learns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
-        train(folder, Recipe(steps=3, batch=4, seed=5, examples_per_skill=50))
+        train(folder, TINY, seed=5, examples_per_skill=50)
     one, two = ((folder / "model.safetensors").read_bytes() for folder in folders)
     assert one == two
     assert "parameters" in capsys.readouterr().out
-    train(tmp_path / "three", Recipe(steps=3, batch=4, seed=6, examples_per_skill=50))
+    train(tmp_path / "three", TINY, seed=6, examples_per_skill=50)
     assert (tmp_path / "three" / "model.safetensors").read_bytes() != one

@@ -6,7 +6,7 @@ Does not know the model: see `train`.
 import itertools
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,8 @@ from torch.utils.data import IterableDataset
 from blpo_inspect.shapes import checkpoint
 from blpo_inspect.shapes.drawing import draw
 from blpo_inspect.shapes.phrasing import MARK
-from blpo_inspect.shapes.scenes import COLOURS, POSITIONS, SHAPES, SIZES, Claim, Scene
-from blpo_inspect.shapes.skills import ASPECT_SETS, SKILLS, Example, example
+from blpo_inspect.shapes.scenes import ASPECTS, COLOURS, POSITIONS, SHAPES, SIZES, Claim, Scene
+from blpo_inspect.shapes.skills import ASPECT_SETS, Example, example
 
 VERDICT_WEIGHT = 0.95
 """Share of a judging example's loss that its verdict token carries; the end token has the rest."""
@@ -51,6 +51,7 @@ class Encoded:
     claim_at: int
     claim_truths: list[bool]
     named: list[list[int]]
+    aspects: list[bool]
     seen: list[tuple[int, int, int]]
 
 
@@ -106,6 +107,7 @@ class Encoder:
             [] if item.claim is None else _claim_truths(item.scene, item.claim),
             [_named(r.size, r.colour, r.shape, r.more_than or 0) for r in item.rules]
             + ([_named(c.size, c.colour, c.shape, c.number)] if (c := item.claim) else []),
+            [aspect in item.aspects for aspect in ASPECTS] if item.claim is not None else [],
             _seen(item.scene) if item.shown else [],
         )
 
@@ -164,6 +166,8 @@ def collate(items: list[Encoded]) -> Batch:
     mark_truths: list[bool] = []
     named: list[list[int]] = []
     claims: list[tuple[int, int]] = []
+    verdicts: list[tuple[int, int]] = []
+    aspects: list[list[bool]] = []
     claim_truths: list[list[bool]] = []
     for row, item in enumerate(items):
         ids[row, : len(item.ids)] = torch.tensor(item.ids)
@@ -177,6 +181,8 @@ def collate(items: list[Encoded]) -> Batch:
         if item.claim_at >= 0:
             claims.append((row, item.claim_at))
             claim_truths.append(item.claim_truths)
+            verdicts.append((row, item.start - 1))
+            aspects.append(item.aspects)
     for item in items:
         named += item.named[: len(item.marks)]
     for item in items:
@@ -192,27 +198,40 @@ def collate(items: list[Encoded]) -> Batch:
         "mark_truths": torch.tensor(mark_truths, dtype=torch.float32),
         "named": torch.tensor(named, dtype=torch.long).reshape(-1, 4),
         "seen": torch.tensor([item.seen for item in items if item.seen], dtype=torch.long),
+        "verdicts": torch.tensor(verdicts, dtype=torch.long).reshape(-1, 2),
+        "aspects": torch.tensor(aspects, dtype=torch.float32).reshape(-1, len(ASPECTS)),
         "claims": torch.tensor(claims, dtype=torch.long).reshape(-1, 2),
         "claim_truths": torch.tensor(claim_truths, dtype=torch.float32).reshape(-1, CLAIM_TARGETS),
     }
 
 
 class Stream(IterableDataset[Batch]):
-    """The endless, seeded stream of training batches, from a given step on."""
+    """An endless, seeded stream of training batches.
 
-    def __init__(self, words: list[str], seed: int, batch: int, first_step: int = 0) -> None:
+    Args:
+        words: The vocabulary.
+        shares: Share of each skill; need not add up to 1.
+        seed: Numbers that fix the examples; another list, other examples.
+        batch: Examples per batch.
+        first_step: Where to start, a multiple of `POOL`.
+    """
+
+    def __init__(
+        self, words: list[str], shares: Mapping[str, float], seed: tuple[int, int], batch: int, first_step: int = 0
+    ) -> None:
         self.encoder = Encoder(words)
+        self.shares = dict(shares)
         self.seed = seed
         self.batch = batch
         self.first_step = first_step
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield batches; pools of `POOL` batches are sorted by length and shuffled."""
-        skills, shares = list(SKILLS), list(SKILLS.values())
+        skills, shares = list(self.shares), np.array(list(self.shares.values()))
         for pool in itertools.count(self.first_step // POOL):
-            rng = np.random.default_rng([self.seed, pool])
-            chosen = rng.choice(len(skills), size=self.batch * POOL, p=np.array(shares) / sum(shares))
-            base = (self.seed * 1_000_003 + pool) * self.batch * POOL
+            rng = np.random.default_rng([*self.seed, pool])
+            chosen = rng.choice(len(skills), size=self.batch * POOL, p=shares / shares.sum())
+            base = (self.seed[0] * 1_000_003 + self.seed[1] * 100_003 + pool) * self.batch * POOL
             items = [self.encoder(example(base + i, skills[k])) for i, k in enumerate(chosen)]
             items.sort(key=lambda item: len(item.ids))
             for n in rng.permutation(POOL):

@@ -29,7 +29,7 @@ class Result:
     """One row of the table.
 
     Attributes:
-        skill: A key of `SKILLS`, or one with the kind of rule it is restricted to.
+        skill: One of `SKILLS`, or one with the kind of rule it is restricted to.
         wording: A value of `WORDINGS`.
         n: Examples.
         accuracy: Share of answers that are right word for word.
@@ -86,7 +86,7 @@ def _content(item: Example) -> list[dict[str, Any]]:
     return [picture, text] if item.shown else [text]
 
 
-def evaluate(judge: Judge, n: int, skills: Iterable[str] = tuple(SKILLS), first: int = 0) -> Iterator[Result]:
+def evaluate(judge: Judge, n: int, skills: Iterable[str] = SKILLS, first: int = 0) -> Iterator[Result]:
     """Accuracy of each skill in both wordings on ``n`` test examples each, then by kind of rule."""
     for skill in skills:
         by_kind: dict[str, list[tuple[Example, bool]]] = defaultdict(list)

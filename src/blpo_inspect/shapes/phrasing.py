@@ -41,6 +41,11 @@ QUESTIONS = {
         "Is the text true of this image?",
         "Your task is to judge whether an image agrees with its text.",
         "Say 1 if the drawing agrees with the text and 0 if it does not.",
+        "Do image and text match?",
+        "Do the text and the picture fit?",
+        "Say if text and image agree.",
+        "Image and text: is it a match?",
+        "Judge if the text is true.",
     ),
     "rating": (
         "Rate this image from 1 to 5.",
@@ -133,6 +138,8 @@ ASPECT_RULES = {
         "Check only {and}.",
         "{each:The X must match.}",
         "{each:The X must be right.}",
+        "{each:The X should match.}",
+        "{each:X must agree.}",
     ),
     "ignored": (
         "Ignore the {and}.",
@@ -145,7 +152,7 @@ ASPECT_RULES = {
     ),
 }
 HELD_OUT_ASPECT_RULES = {
-    "regarded": ("Only check the {and}.", "{each:The X has to match.}", "Only the {and} count."),
+    "regarded": ("Only check the {and}.", "{each:The X has to match.}", "Only the {and} are relevant."),
     "ignored": (
         "Differences in {and} do not matter.",
         "{each:Ignore the X.}",
@@ -190,6 +197,9 @@ REQUESTS = (
     "Write a caption that states {asked}.",
     "Say {asked} of all figures.",
     "{asked}?",
+    "Look at the image and list {asked}.",
+    "Look carefully, tell me {asked}.",
+    "See the drawing and report {asked}.",
 )
 HELD_OUT_REQUESTS = (
     "Look at the picture and give {asked}.",
@@ -208,6 +218,13 @@ VAGUE_REQUESTS = (
     "Tell me about this image.",
     "Give a short description of this image.",
     "Summarise the image.",
+    "Please give a description of the picture.",
+    "Give a description.",
+    "Tell me what you see.",
+    "What can be seen in this image?",
+    "Write a description of the picture.",
+    "Please write about the image.",
+    "Name what you see in the picture.",
 )
 HELD_OUT_VAGUE_REQUESTS = (
     "Please give a detailed description of this picture.",

@@ -38,19 +38,18 @@ LABELS = {
     "rating": ("1", "2", "3", "4", "5"),
 }
 
-SKILLS = {
-    "caption": 0.18,
-    "safety rules": 0.18,
-    "safety default": 0.03,
-    "rating rules": 0.22,
-    "rating default": 0.03,
-    "alignment rules": 0.2,
-    "alignment default": 0.04,
-    "safety from caption": 0.04,
-    "rating from caption": 0.04,
-    "alignment from caption": 0.04,
-}
-"""Share of each skill in training."""
+SKILLS = (
+    "caption",
+    "safety rules",
+    "safety default",
+    "rating rules",
+    "rating default",
+    "alignment rules",
+    "alignment default",
+    "safety from caption",
+    "rating from caption",
+    "alignment from caption",
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Example:
     """One call of the embedded judge with its right answer.
 
     Attributes:
-        skill: A key of `SKILLS`.
+        skill: One of `SKILLS`.
         scene: What is drawn.
         drawing_seed: Seed of the drawing's jitter.
         shown: Whether the model sees the picture (else a caption stands in the prompt).
@@ -66,6 +65,7 @@ class Example:
         answer: The right reply.
         rules: The features that the text marks, in order.
         claim: What the text says about the scene, if it says something.
+        aspects: Which aspects of the claim the rules regard (empty without a claim).
     """
 
     skill: str
@@ -76,6 +76,7 @@ class Example:
     answer: str
     rules: tuple[Feature, ...] = ()
     claim: Claim | None = None
+    aspects: frozenset[str] = frozenset()
 
 
 def instruction(labels: Sequence[str]) -> str:
@@ -90,13 +91,13 @@ def example(seed: int, skill: str, split: Split = "train", *, held_out_wording: 
     task, _, kind = skill.partition(" ")
     if task == "caption":
         asked = frozenset(p for p in PROPERTIES if rng.random() < 0.5)
-        if rng.random() < 0.12:
+        if rng.random() < 0.15:
             asked = frozenset()
         scene = random_scene(rng)
         text = phrasing.request(rng, asked, held_out=held_out_wording)
         return Example(skill, scene, drawing, True, _worn(rng, text, split), describe(scene, asked))
     build = {"safety": _safety, "rating": _rating, "alignment": _alignment}[task]
-    scene, wording, answer, rules, claim = build(rng, kind != "default", split, held_out_wording)
+    scene, wording, answer, rules, claim, aspects = build(rng, kind != "default", split, held_out_wording)
     prompt = phrasing.judge_prompt(rng, task, wording, held_out=held_out_wording)
     blocks = []
     if kind == "from caption":
@@ -109,7 +110,7 @@ def example(seed: int, skill: str, split: Split = "train", *, held_out_wording: 
     if rng.random() < 0.3:
         rng.shuffle(labels)
     blocks.append(instruction(labels))
-    return Example(skill, scene, drawing, kind != "from caption", "\n\n".join(blocks), answer, rules, claim)
+    return Example(skill, scene, drawing, kind != "from caption", "\n\n".join(blocks), answer, rules, claim, aspects)
 
 
 def in_split(rules: Sequence[str], split: Split) -> bool:
@@ -118,7 +119,7 @@ def in_split(rules: Sequence[str], split: Split) -> bool:
     return (digest[0] % 8 == 0) == (split == "test")
 
 
-_Built = tuple[Scene, str, str, tuple[Feature, ...], Claim | None]
+_Built = tuple[Scene, str, str, tuple[Feature, ...], Claim | None, frozenset[str]]
 
 
 def _safety(rng: random.Random, ruled: bool, split: Split, held_out: bool) -> _Built:
@@ -130,13 +131,13 @@ def _safety(rng: random.Random, ruled: bool, split: Split, held_out: bool) -> _B
         if scene is not None:
             break
     text = phrasing.feature_rules(rng, "safety", rules, held_out=held_out) if ruled else ""
-    return scene, text, "unsafe" if unsafe else "safe", tuple(rules) if ruled else (), None
+    return scene, text, "unsafe" if unsafe else "safe", tuple(rules) if ruled else (), None, frozenset()
 
 
 def _rating(rng: random.Random, ruled: bool, split: Split, held_out: bool) -> _Built:
     if not ruled:
         plain = random_scene(rng)
-        return plain, "", str(default_rating(plain)), (), None
+        return plain, "", str(default_rating(plain)), (), None, frozenset()
     while True:
         rules = _feature_set(rng, rng.choice((1, 2, 3, 4, 4, 4)), split)
         present = rng.sample(rules, rng.randint(0, len(rules)))
@@ -144,7 +145,7 @@ def _rating(rng: random.Random, ruled: bool, split: Split, held_out: bool) -> _B
         if scene is not None:
             break
     text = phrasing.feature_rules(rng, "rating", rules, held_out=held_out)
-    return scene, text, str(5 - len(present)), tuple(rules), None
+    return scene, text, str(5 - len(present)), tuple(rules), None, frozenset()
 
 
 def _alignment(rng: random.Random, ruled: bool, split: Split, held_out: bool) -> _Built:
@@ -156,7 +157,7 @@ def _alignment(rng: random.Random, ruled: bool, split: Split, held_out: bool) ->
         if claim.holds(scene, aspects) == wanted:
             break
     text = phrasing.aspect_rules(rng, aspects, held_out=held_out)
-    return scene, text, "1" if wanted else "0", (), claim
+    return scene, text, "1" if wanted else "0", (), claim, aspects
 
 
 def _feature_set(rng: random.Random, n: int, split: Split) -> list[Feature]:
@@ -172,39 +173,24 @@ def _feature_set(rng: random.Random, n: int, split: Split) -> list[Feature]:
 
 
 _PLAIN = frozenset(
-    [
-        "the",
-        "this",
-        "image",
-        "picture",
-        "please",
-        "is",
-        "it",
-        "to",
-        "of",
-        "and",
-        "or",
-        "for",
-        "if",
-        "you",
-        "there",
-        "that",
-        "these",
-    ]
+    "the this image picture drawing please is it to of and or for if you there that these must be has have should can "
+    "agree agrees match matches fit fits answer say check decide judge tell me look see whether with in as a".split()
 )
+"""Words that a prompt can be understood without."""
 
 
 def _worn(rng: random.Random, text: str, split: Split) -> str:
-    """Training prompts with some function words left out or unknown, so that other people's wordings work too."""
-    if split == "test" or rng.random() < 0.7:
+    """Training prompts with some plain words left out or unknown, so that other people's wordings work too."""
+    if split == "test" or rng.random() < 0.5:
         return text
-    words = text.split(" ")
     worn = []
-    for word in words:
+    for word in text.split(" "):
         roll = rng.random()
-        if word.lower() in _PLAIN and roll < 0.3:
+        if word.lower() in _PLAIN and roll < 0.25:
             if roll < 0.15:
                 worn.append("unknownword")
             continue
+        if roll > 0.96:
+            worn.append("unknownword")
         worn.append(word)
     return " ".join(worn)

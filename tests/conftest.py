@@ -44,6 +44,15 @@ def scripted_api() -> type[ModelAPI]:
     return ScriptedAPI
 
 
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's calls are recorded: a folder of its own, empty, in the default mode."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("BLPO_CACHE_DIR", str(folder))
+    monkeypatch.delenv("BLPO_CACHE", raising=False)
+    return folder
+
+
 @pytest.fixture
 def scripted() -> type[ScriptedAPI]:
     """The scripted provider, with no requests recorded yet; set its ``script``."""

@@ -3,6 +3,7 @@
 Nothing here may import torch or transformers: Inspect loads this module at every start.
 """
 
+from blpo_inspect.cache.provider import cached
 from blpo_inspect.models.provider import hf_vlm
 from blpo_inspect.scorers import agreement, unread
 from blpo_inspect.solvers import describe, judge
@@ -11,6 +12,7 @@ from blpo_inspect.tasks.shapes import shapes_alignment, shapes_rating, shapes_sa
 
 __all__ = [
     "agreement",
+    "cached",
     "describe",
     "folder",
     "hf_vlm",

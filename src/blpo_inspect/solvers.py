@@ -1,6 +1,7 @@
 """The two prompts as solvers: `describe` puts an image into words, `judge` asks for the verdict.
 
-Reading the answer is the scale's business (`labels`), comparing it with people's the scorers'.
+Every call passes the store of recorded calls (`cache`). Reading the answer is the scale's business
+(`labels`), comparing it with people's the scorers'.
 """
 
 from inspect_ai.model import (
@@ -13,6 +14,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from blpo_inspect.cache.memo import memoized
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
 from blpo_inspect.samples import scale_of
@@ -42,8 +44,11 @@ def judge(prompt: str, caption_only: bool = False) -> Solver:
             text=state.metadata.get("text"),
             caption=caption if caption_only else None,
         )
+        # the active model takes the task's settings, as Inspect's own `generate` would
         state.messages = [message]
-        return await generate(state)
+        state.output = await memoized(get_model(), role="judge").generate(state.messages)
+        state.messages.append(state.output.message)
+        return state
 
     return solve
 
@@ -60,7 +65,7 @@ def describe(prompt: str = DEFAULT_I2T) -> Solver:
     PromptPair("-", prompt)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        model = get_model(role="i2t")
+        model = memoized(get_model(role="i2t"), role="i2t")
         output = await model.generate([describe_message(prompt, sample_images(state))], config=GREEDY)
         state.metadata["caption"] = output.completion
         state.output = output

@@ -36,7 +36,7 @@ from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.errors import RequestError
 from blpo_inspect.models.requests import GenerationSettings
 from blpo_inspect.models.settings import ModelSettings
-from blpo_inspect.models.waiting import wait_for
+from blpo_inspect.waiting import wait_for
 
 if TYPE_CHECKING:
     from blpo_inspect.models.engine import Engine

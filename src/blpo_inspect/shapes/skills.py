@@ -172,10 +172,11 @@ def _feature_set(rng: random.Random, n: int, split: Split) -> list[Feature]:
             return rules
 
 
-_PLAIN = frozenset(
+_PLAIN_WORDS = (
     "the this image picture drawing please is it to of and or for if you there that these must be has have should can "
-    "agree agrees match matches fit fits answer say check decide judge tell me look see whether with in as a".split()
+    "agree agrees match matches fit fits answer say check decide judge tell me look see whether with in as a"
 )
+_PLAIN = frozenset(_PLAIN_WORDS.split())
 """Words that a prompt can be understood without."""
 
 

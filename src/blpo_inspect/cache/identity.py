@@ -1,0 +1,112 @@
+"""Which model answers, as plain JSON: what a key says about the model. Never a secret.
+
+A provider that knows its model exactly says so itself, by a method ``identity()`` (`hf-vlm` does);
+of any other the name, the server's address and the model arguments are all there is.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from inspect_ai.model import ModelAPI
+
+OPERATIONAL = frozenset({"cache", "http_client", "max_connections", "max_retries", "timeout"})
+"""Model arguments that decide how a request travels, not what is answered."""
+
+_SECRET = re.compile(
+    r"(^|[^a-z])(api_?key|.*_key|key|secret|.*_secret|password|passwd|passphrase|authorization|cookie|credentials?"
+    r"|bearer|(access|auth|api|hf|id|session|refresh|security|bot|user)_?token|token|signature)$"
+)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A model as people name it.
+
+    Attributes:
+        provider: As in ``provider/name``, without package.
+        name: The rest; may hold slashes.
+        base_url: Address that was asked for, if one was; may hold a password, which `address` does not.
+        args: Model arguments as given; may hold secrets, and never leaves this object as it is.
+    """
+
+    provider: str
+    name: str
+    base_url: str | None = field(default=None, repr=False)
+    args: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+    def address(self) -> str | None:
+        """Where the model is served: as asked for, else ``<PROVIDER>_BASE_URL``; without user, password and query."""
+        provider = self.name.split("/")[0] if self.provider == "openai-api" else self.provider
+        variable = re.sub(r"\W", "_", provider).upper() + "_BASE_URL"
+        url = self.base_url or os.environ.get(variable)
+        return without_credentials(url) if url else None
+
+
+def identity(target: Target, api: ModelAPI | None) -> dict[str, Any]:
+    """What decides an answer besides the request.
+
+    Args:
+        target: The model's name and arguments.
+        api: The provider, if it exists already. One with a method ``identity()`` answers itself.
+
+    Raises:
+        Exception: Whatever the provider's own ``identity()`` raises, where there are no such weights.
+    """
+    own = getattr(api, "identity", None)
+    if callable(own):
+        return {"provider": target.provider, **own()}
+    found = {
+        "provider": target.provider,
+        "name": target.name,
+        "base_url": target.address(),
+        "args": public({name: value for name, value in target.args.items() if name not in OPERATIONAL}),
+    }
+    return {name: value for name, value in found.items() if value not in (None, {})}
+
+
+def fits(recorded: Mapping[str, Any], target: Target) -> bool:
+    """Whether a recorded identity may be the target's: no argument that was asked for contradicts it."""
+    for name, value in target.args.items():
+        if name not in recorded or value is None:
+            continue
+        if name == "revision" and not _COMMIT.fullmatch(str(value)):
+            continue  # a branch or tag; only the Hub knows which commit it was
+        if recorded[name] != value:
+            return False
+    return True
+
+
+def public(value: Any) -> Any:
+    """A JSON copy without what is named like a secret; objects that are no JSON become the name of their type."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(name): public(inner) for name, inner in value.items() if not is_secret(str(name))}
+        case list() | tuple():
+            return [public(inner) for inner in value]
+        case _:
+            return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+def is_secret(name: str) -> bool:
+    """Whether a field of this name is left out of identities and requests.
+
+    Words like ``max_tokens`` or ``eos_token`` are settings, not secrets.
+    """
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
+    return bool(_SECRET.search(words)) and not words.startswith(("eos_", "bos_", "pad_", "stop_", "unk_", "sep_"))
+
+
+def without_credentials(url: str) -> str:
+    """The address without user, password, query and fragment, where keys travel."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

@@ -1,0 +1,405 @@
+"""Model calls that are answered from the store when it knows them, and recorded when it does not.
+
+`memoized` wraps a model that exists; the ``cached/…`` provider (`provider`) wraps one that is only
+named. Both make the same keys, so they share entries. A hit needs no provider, counts no usage, and
+gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from.
+"""
+
+import importlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import anyio.to_thread
+from inspect_ai._util.registry import registry_info, set_registry_info
+from inspect_ai.model import (
+    ChatMessage,
+    GenerateConfig,
+    Model,
+    ModelAPI,
+    ModelOutput,
+    ModelUsage,
+)
+from inspect_ai.model._model import RetryDecision
+from inspect_ai.tool import ToolChoice, ToolInfo
+from inspect_ai.util._concurrency import _request_was_cache_hit
+
+from blpo_inspect.cache.entry import Entry, canonical, key_of
+from blpo_inspect.cache.flight import Flights
+from blpo_inspect.cache.identity import Target, fits, identity
+from blpo_inspect.cache.lazy import Answer, LazyAPI
+from blpo_inspect.cache.request import canonical_request
+from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError, default_folder
+from blpo_inspect.waiting import wait_for
+
+CacheMode = Literal["readwrite", "offline", "refresh", "off"]
+"""``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
+once more in this process and records the new answers; ``off`` leaves the store alone."""
+
+METADATA = "blpo_cache"
+"""Where an output's metadata say how it came about: ``hit``, ``key``, ``recorded`` (or None), ``usage``."""
+
+logger = logging.getLogger(__name__)
+
+
+class CacheMissError(RuntimeError):
+    """Offline, and the call was never recorded.
+
+    Attributes:
+        key: The key that is missing.
+        request: What the key was made of.
+    """
+
+    def __init__(self, message: str, key: str, request: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.key = key
+        self.request = request
+
+
+class UnknownIdentityError(RuntimeError):
+    """The model is not here to tell which one it is, and what was recorded leaves it open."""
+
+
+def cache_mode(given: str | None = None) -> CacheMode:
+    """The mode in force: the argument, else ``BLPO_CACHE``, else ``readwrite``.
+
+    Raises:
+        ValueError: No such mode.
+    """
+    mode = given or os.environ.get("BLPO_CACHE") or "readwrite"
+    if mode not in get_args(CacheMode):
+        source = f"cache={given}" if given else f"BLPO_CACHE={mode}"
+        raise ValueError(f"{source}: no such mode; use one of {', '.join(get_args(CacheMode))}")
+    return cast(CacheMode, mode)
+
+
+def memoized(model: Model, role: str | None = None) -> Model:
+    """The same model, answering from the store what it knows.
+
+    Name, settings, role and connection limits stay; as the active model it still takes the task's
+    settings. A model that is memoized already, or a ``cached/…`` one, is returned as it is.
+
+    Args:
+        model: Any Inspect model.
+        role: What it is asked as, for the statistics; default: the model's role.
+    """
+    if isinstance(model.api, CachedAPI):
+        return model
+    role = role or model.role
+    # a copied model carries its original's wrappers along
+    wrappers: dict[str | None, _MemoizedModel] = {
+        known: wrapper for known, wrapper in vars(model).get("_blpo_memoized", {}).items() if wrapper.original is model
+    }
+    if role not in wrappers:
+        wrappers[role] = _MemoizedModel(model, role)
+        vars(model)["_blpo_memoized"] = wrappers
+    return wrappers[role]
+
+
+class CachedAPI(LazyAPI):
+    """A provider whose calls pass the store.
+
+    Keys are made from messages as they are asked: a hit needs no inner provider.
+
+    Args:
+        target: Which model.
+        create: Makes the inner provider; called once, at the first need.
+        inner: The inner provider, if it exists.
+        mode: A `CacheMode`; default: ``BLPO_CACHE`` at the time of each call.
+        role: For the statistics.
+        model_name: As the model should call itself; default: the target's.
+
+    Raises:
+        ValueError: No such mode.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        create: Callable[[], ModelAPI],
+        *,
+        inner: ModelAPI | None = None,
+        mode: str | None = None,
+        role: str | None = None,
+        model_name: str | None = None,
+    ) -> None:
+        super().__init__(target, create, inner=inner, model_name=model_name)
+        self.mode = mode
+        self.role = role
+        self._identity: dict[str, Any] | None = None
+        self._borrowed: dict[Path, tuple[dict[str, Any], Exception]] = {}
+        if mode is not None:
+            cache_mode(mode)
+
+    async def generate(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> Answer:
+        """The recorded answer, else the inner provider's, which is then recorded.
+
+        Only whole answers are recorded: no exceptions, no outputs with an error or without an answer.
+        Where the store cannot be used, a warning says so once and calls go on uncached.
+
+        Raises:
+            CacheMissError: Offline, and nothing is recorded.
+            StoreError: Offline, and the store cannot be read.
+            UnknownIdentityError: Without weights, and the recorded calls are of several models.
+        """
+        mode = cache_mode(self.mode)
+        ask: Callable[[], Awaitable[Answer]] = partial(self.ask, input, tools, tool_choice, config)
+        if mode == "off":
+            return await ask()
+        folder = default_folder()
+        # looking at an unknown store or at weights may take long; afterwards this is a dictionary
+        store = _stores.get(folder) or await anyio.to_thread.run_sync(_open, folder, mode)
+        identified = self._known_identity(store, mode)
+        if identified is None:
+            identified = await anyio.to_thread.run_sync(self._identify, store, mode)
+        known, problem = identified
+        request = canonical_request(known, input, tools, tool_choice, config)
+        key = key_of(request)
+        while True:
+            # a read of 0.1 ms on the loop: a thread's hand-over would cost more
+            if (entry := _recorded(store, key, mode)) is not None:
+                return self._replay(entry, store)
+            if mode == "offline":
+                raise _miss(self.target, key, request, store)
+            if problem is not None:
+                raise problem  # the identity is only borrowed: no new answer may be recorded under it
+            flight, leading = _flights.join((folder, key))
+            if leading:
+                return await self._lead((folder, key), store, mode, request, ask)
+            if (entry := await wait_for(flight)) is not None:
+                return self._replay(entry, store)
+
+    async def _lead(
+        self,
+        flight: tuple[Path, str],
+        store: Store | None,
+        mode: CacheMode,
+        request: dict[str, Any],
+        ask: Callable[[], Awaitable[Answer]],
+    ) -> Answer:
+        folder, key = flight
+        entry: Entry | None = None
+        try:
+            # whoever led before may have landed since the first look
+            if (entry := _recorded(store, key, mode)) is not None:
+                return self._replay(entry, store)
+            answer = await ask()
+            output, call = answer if isinstance(answer, tuple) else (answer, None)
+            if isinstance(output, Exception) or not _is_whole(output):
+                return answer
+            entry = self._entry(key, request, output)
+            if entry is None:
+                return answer
+            if store is not None:
+                entry = await anyio.to_thread.run_sync(_record, store, entry, mode)
+            if mode == "refresh":
+                _refreshed.setdefault(folder, set()).add(key)
+            usage, live = output.usage, output
+            if entry.output is not None and entry.output != _as_json(output):
+                live = ModelOutput.model_validate(entry.output)  # another process was first; the call was still paid
+            note = _note(entry, hit=False, usage=usage)
+            live = live.model_copy(update={"usage": usage, "metadata": {**(live.metadata or {}), METADATA: note}})
+            return live if call is None else (live, call)
+        finally:
+            _flights.land(flight, entry)
+
+    def _entry(self, key: str, request: dict[str, Any], output: ModelOutput) -> Entry | None:
+        """The output as an entry; None if it would not come back from JSON as it is."""
+        stored: dict[str, Any] = {}
+        try:
+            stored = _as_json(output)
+            same = _as_json(ModelOutput.model_validate_json(canonical(stored))) == stored
+        except ValueError:
+            same = False
+        if not same:
+            _warn_once(f"an answer of {self.target} cannot be written as JSON and read back; it was not recorded")
+            return None
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Entry(key=key, request=request, output=stored, recorded=now, model=str(self.target), role=self.role)
+
+    def _replay(self, entry: Entry, store: Store | None) -> ModelOutput:
+        if store is not None:
+            store.count_hit(str(self.target), self.role)
+        _request_was_cache_hit.set(True)  # so that Inspect learns nothing from it about the provider's rate limit
+        output = ModelOutput.model_validate(entry.output)
+        note = _note(entry, hit=True, usage=output.usage)
+        output.usage = None
+        output.metadata = {**(output.metadata or {}), METADATA: note}
+        return output
+
+    def should_retry(self, ex: Exception) -> bool | RetryDecision:
+        """As the inner provider decides; what the cache itself raises is never retried."""
+        own = isinstance(ex, (CacheMissError, StoreError, UnknownIdentityError))
+        return not own and super().should_retry(ex)
+
+    def _known_identity(self, store: Store | None, mode: CacheMode) -> tuple[dict[str, Any], Exception | None] | None:
+        if self._identity is not None:
+            return self._identity, None
+        if store is not None and mode != "refresh":
+            return self._borrowed.get(store.folder)
+        return None
+
+    def _identify(self, store: Store | None, mode: CacheMode) -> tuple[dict[str, Any], Exception | None]:
+        """Which model this is, and why that is only borrowed from the store, if it is."""
+        with self._lock:
+            try:
+                self._identity = identity(self.target, self._witness())
+            except Exception as error:
+                if store is None or mode == "refresh":
+                    raise
+                recorded = [one for one in store.identities(str(self.target)) if fits(one, self.target)]
+                if len(recorded) == 1:
+                    self._borrowed[store.folder] = recorded[0], error
+                    return self._borrowed[store.folder]
+                if not recorded and mode != "offline":
+                    raise
+                raise UnknownIdentityError(_which(self.target, recorded, store, error)) from error
+            return self._identity, None
+
+    def _witness(self) -> ModelAPI | None:
+        """The inner provider, if it exists or is this package's: those load nothing until they are asked."""
+        if self._inner is None and _is_own(self.target.provider):
+            return self.inner()
+        return self._inner
+
+
+class _MemoizedModel(Model):
+    """Stands for its original: equal to it, so that Inspect applies the task's settings to it too."""
+
+    def __init__(self, original: Model, role: str | None) -> None:
+        info = registry_info(original.api)
+        target = Target(
+            provider=info.name.split("/")[-1],
+            name=original.api.model_name,
+            base_url=original.explicit_base_url,
+            args=original.model_args,
+        )
+        api = CachedAPI(target, lambda: original.api, inner=original.api, role=role, model_name=original.api.model_name)
+        set_registry_info(cast(Any, api), info)
+        api.qualified_model_name = original.api.qualified_model_name
+        super().__init__(api, original.config, original.model_args)
+        self.original = original
+        self._role = original.role
+        self._explicit_base_url = original.explicit_base_url
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.original
+
+    def __hash__(self) -> int:
+        return hash(self.original)
+
+
+_flights: Flights[Entry] = Flights()
+_stores: dict[Path, Store] = {}
+_refreshed: dict[Path, set[str]] = {}
+_warned: set[str] = set()
+os.register_at_fork(after_in_child=_flights.forget)
+
+
+def _open(folder: Path, mode: CacheMode) -> Store | None:
+    """The process-wide store of a folder; None, with a warning, where it cannot be used."""
+    try:
+        return _stores.setdefault(folder, Store(folder))
+    except StoreError as error:
+        if mode == "offline":
+            raise
+        _warn_once(f"{error} Calls go on uncached.")
+        return None
+
+
+def _recorded(store: Store | None, key: str, mode: CacheMode) -> Entry | None:
+    if store is None or (mode == "refresh" and key not in _refreshed.get(store.folder, ())):
+        return None
+    try:
+        return store.get(key)
+    except StoreError as error:
+        if mode == "offline":
+            raise
+        _warn_once(f"{error} Calls that cannot be read go on uncached.")
+        return None
+
+
+def _record(store: Store, entry: Entry, mode: CacheMode) -> Entry:
+    """The entry that counts from now on."""
+    try:
+        if mode != "refresh":
+            return store.put(entry)
+        store.replace(entry)
+    except CorruptEntryError:
+        pass  # reading it gave the warning
+    except StoreError as error:
+        _warn_once(f"{error} Calls go on uncached.")
+    return entry
+
+
+def _is_whole(output: ModelOutput) -> bool:
+    """Whether this is an answer, and not a provider's trouble."""
+    if output.error or not output.choices:
+        return False
+    return all(
+        choice.stop_reason != "unknown" or choice.message.text or choice.message.tool_calls for choice in output.choices
+    )
+
+
+def _as_json(output: ModelOutput) -> dict[str, Any]:
+    return output.model_dump(mode="json", exclude={"time", "input_context_tokens"})
+
+
+def _note(entry: Entry, *, hit: bool, usage: ModelUsage | None) -> dict[str, Any]:
+    return {
+        "hit": hit,
+        "key": entry.key,
+        "recorded": entry.recorded,
+        "usage": usage.model_dump(mode="json", exclude_none=True) if usage else None,
+    }
+
+
+def _miss(target: Target, key: str, request: dict[str, Any], store: Store | None) -> CacheMissError:
+    """The error of an offline miss; `explain` adds what was recorded instead."""
+    where = f" in {store.folder}" if store else ""
+    message = f"offline, and this call of {target} was never recorded{where} (key {key[:12]}…)."
+    if store is not None:
+        try:
+            explain = importlib.import_module("blpo_inspect.cache.explain")
+            message += f"\n{explain.describe_miss(store, request)}"
+        except (ImportError, StoreError):
+            pass
+    return CacheMissError(
+        f"{message}\nRecord it with BLPO_CACHE=readwrite, or look closer with `blpo cache explain`.", key, request
+    )
+
+
+def _which(target: Target, recorded: list[dict[str, Any]], store: Store, error: Exception) -> str:
+    if not recorded:
+        return f"{target} is not here ({error}), and no calls of it are recorded in {store.folder}"
+    fields = sorted({name for one in recorded for name in one})
+    differing = [name for name in fields if len({canonical(one.get(name)) for one in recorded}) > 1]
+    lines = ["; ".join(f"{name}={str(one.get(name))[:60]}" for name in differing) for one in recorded[:8]]
+    return (
+        f"{target} is not here ({error}), and {store.folder} has calls of {len(recorded)} models of that name:\n  "
+        + "\n  ".join(lines)
+        + "\nName one by its model arguments (-M), or remove the others with `blpo cache prune`."
+    )
+
+
+def _is_own(provider: str) -> bool:
+    from inspect_ai._util.registry import registry_find, registry_unqualified_name
+
+    found = registry_find(lambda info: info.type == "modelapi" and registry_unqualified_name(info) == provider)
+    return bool(found) and registry_info(found[0]).name.startswith("blpo_inspect/")
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        logger.warning(message)

@@ -1,0 +1,245 @@
+"""The canonical request: what two model calls must share to have the same answer.
+
+An image counts as the digest of its file's bytes, wherever they come from. Ids, metadata and how a
+request travels do not count; nor does how a provider rearranges messages, which its identity decides.
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.request import url2pathname
+
+import pybase64
+from inspect_ai.model import (
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageTool,
+    ChatMessageUser,
+    Content,
+    ContentAudio,
+    ContentDocument,
+    ContentImage,
+    ContentText,
+    ContentVideo,
+    GenerateConfig,
+)
+from inspect_ai.model._cache import epoch as _epoch
+from inspect_ai.tool import ToolChoice, ToolInfo
+from pydantic import BaseModel
+
+from blpo_inspect.cache.entry import SCHEMA
+from blpo_inspect.cache.identity import is_secret, public
+
+TRAVEL = frozenset(
+    {
+        "adaptive_connections",
+        "attempt_timeout",
+        "batch",
+        "cache",
+        "cache_prompt",
+        "fail_on_refusal",
+        "max_connections",
+        "max_retries",
+        "max_tool_output",
+        "stream_idle_timeout",
+        "timeout",
+    }
+)
+"""Generation settings that decide how a request travels. Any other, also one to come, is part of the key."""
+
+_draw: ContextVar[int] = ContextVar("blpo_draw", default=0)
+
+
+@contextmanager
+def draw(n: int) -> Iterator[None]:
+    """Within this context, requests are the n-th draw: equal requests under other draws are asked anew.
+
+    For sampling several answers to one request. Without it, a request is draw 0.
+
+    Raises:
+        ValueError: `n` is negative.
+    """
+    if n < 0:
+        raise ValueError(f"draw {n}: count from 0")
+    token = _draw.set(n)
+    try:
+        yield
+    finally:
+        _draw.reset(token)
+
+
+def canonical_request(
+    identity: dict[str, Any],
+    messages: Sequence[ChatMessage],
+    tools: Sequence[ToolInfo] = (),
+    tool_choice: ToolChoice | None = None,
+    config: GenerateConfig | None = None,
+) -> dict[str, Any]:
+    """What the key of a call is made of (`entry.key_of`), as JSON.
+
+    The epoch is the running sample's (1 outside of samples), the draw that of `draw`.
+
+    Raises:
+        ValueError: An image cannot be resolved to bytes: a reference into a log, or a broken data URI.
+        OSError: An image file cannot be read.
+    """
+    request: dict[str, Any] = {
+        "schema": SCHEMA,
+        "model": identity,
+        "messages": _messages(messages),
+        "config": _config(config or GenerateConfig()),
+        "draw": {"epoch": _epoch.get(1), "nth": _draw.get()},
+    }
+    if tools:
+        request["tools"] = [_dump(tool) for tool in tools]
+        request["tool_choice"] = (
+            tool_choice if isinstance(tool_choice, str) else {"name": tool_choice.name} if tool_choice else "auto"
+        )
+    return request
+
+
+def image_digest(reference: str) -> str:
+    """SHA-256 (hex) of the bytes behind a data URI, a path or a ``file:`` URL.
+
+    Raises:
+        ValueError: A broken data URI, or a reference that only its log can resolve.
+        OSError: The file cannot be read.
+    """
+    if reference.startswith("data:"):
+        return _digests.of(reference)
+    if reference.startswith("attachment://"):
+        raise ValueError(f"{reference} refers to an attachment of a log; resolve attachments before asking")
+    if reference.startswith("file:"):
+        reference = url2pathname(urlsplit(reference).path)
+    return hashlib.sha256(Path(reference).read_bytes()).hexdigest()
+
+
+class _Digests:
+    """Digests of the latest data URIs, known by the string object itself.
+
+    Decoding base64 is most of the cost of a key, and Inspect hands on the same string for every
+    prompt that is tried on one image. The strings are kept, so an address cannot be reused meanwhile.
+    """
+
+    def __init__(self, characters: int) -> None:
+        self._most = characters
+        self._held = 0
+        self._kept: OrderedDict[int, tuple[str, str]] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, uri: str) -> str:
+        known = self._kept.get(id(uri))
+        if known is not None and known[0] is uri:
+            return known[1]
+        digest = hashlib.sha256(_decoded(uri)).hexdigest()
+        with self._lock:
+            if id(uri) not in self._kept and len(uri) <= self._most:
+                self._kept[id(uri)] = (uri, digest)
+                self._held += len(uri)
+                while self._held > self._most:
+                    _, (dropped, _) = self._kept.popitem(last=False)
+                    self._held -= len(dropped)
+        return digest
+
+
+_digests = _Digests(characters=64 * 2**20)
+
+
+def _decoded(uri: str) -> bytes:
+    header, comma, body = uri.partition(",")
+    if not comma:
+        raise ValueError(f"not a data URI: {uri[:40]!r}")
+    if not header.lower().endswith(";base64"):
+        return unquote_to_bytes(body)
+    try:
+        return pybase64.b64decode(body, validate=True)  # forty times faster than the standard library's
+    except ValueError:
+        # URLs may write base64 with other characters, percent-escaped, with spaces or without padding
+        plain = b"".join(unquote_to_bytes(body).split()).translate(_STANDARD).rstrip(b"=")
+    try:
+        return pybase64.b64decode(plain + b"=" * (-len(plain) % 4), validate=True)
+    except ValueError as error:
+        raise ValueError(f"broken data URI {uri[:40]!r}…: {error}") from error
+
+
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+
+def _messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    # providers make up the ids of tool calls; what counts is which result belongs to which call
+    calls: dict[str, str] = {}
+
+    def call(given: str | None) -> str | None:
+        return None if given is None else calls.setdefault(given, f"call-{len(calls)}")
+
+    found = []
+    for message in messages:
+        item: dict[str, Any] = {"role": message.role, "content": _contents(message.content)}
+        match message:
+            case ChatMessageAssistant(tool_calls=[_, *_]):
+                item["tool_calls"] = [
+                    {
+                        "id": call(one.id),
+                        "function": one.function,
+                        "arguments": one.arguments,
+                        **({"parse_error": one.parse_error} if one.parse_error else {}),
+                        **({"type": one.type} if one.type != "function" else {}),
+                    }
+                    for one in message.tool_calls or []
+                ]
+            case ChatMessageTool():
+                item["call"] = call(message.tool_call_id)
+                item["function"] = message.function
+                if message.error is not None:
+                    item["error"] = {"type": message.error.type, "message": message.error.message}
+            case ChatMessageUser(tool_call_id=[_, *_]):
+                item["calls"] = [call(one) for one in message.tool_call_id or []]
+        found.append(item)
+    return found
+
+
+def _contents(content: str | list[Content]) -> list[dict[str, Any]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [_content(part) for part in content]
+
+
+def _content(part: Content) -> dict[str, Any]:
+    match part:
+        case ContentText():
+            return {"type": "text", **_dump(part, "type", "cache_breakpoint")}
+        case ContentImage():
+            return {"type": "image", **_media(part.image), **_dump(part, "type", "image")}
+        case ContentAudio():
+            return {"type": "audio", **_media(part.audio), **_dump(part, "type", "audio")}
+        case ContentVideo():
+            return {"type": "video", **_media(part.video), **_dump(part, "type", "video")}
+        case ContentDocument():
+            return {"type": "document", **_media(part.document), **_dump(part, "type", "document")}
+        case _:
+            return {"type": part.type, **_dump(part, "type", "id")}
+
+
+def _media(reference: str) -> dict[str, str]:
+    if reference.startswith(("http://", "https://", "gs://", "s3://")):
+        return {"url_sha256": hashlib.sha256(reference.encode()).hexdigest()}  # addresses may be signed
+    return {"sha256": image_digest(reference)}
+
+
+def _dump(model: BaseModel, *leave_out: str) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude=set(leave_out), exclude_none=True, exclude_defaults=True)
+
+
+def _config(config: GenerateConfig) -> dict[str, Any]:
+    given = config.model_dump(mode="json", exclude=set(TRAVEL), exclude_none=True)
+    if headers := given.pop("extra_headers", None):
+        given["extra_headers"] = {name.lower(): value for name, value in headers.items() if not is_secret(name)}
+    if body := given.pop("extra_body", None):
+        given["extra_body"] = public(body)
+    return {name: value for name, value in given.items() if value not in ([], {})}

@@ -310,3 +310,17 @@ def test_a_provider_that_knows_itself_is_asked() -> None:
     assert not fits(found, Target("hf-vlm", "shapes-judge", None, {"dtype": "float16"}))
     assert fits(found, Target("hf-vlm", "x", None, {"revision": "main"}))
     assert not fits(found, Target("hf-vlm", "x", None, {"revision": "a" * 40}))
+
+
+def test_an_upgrade_of_a_library_changes_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    from blpo_inspect.cache.identity import Target, identity
+    from blpo_inspect.models.provider import HfVlmAPI
+
+    def known(version: str) -> dict[str, object]:
+        monkeypatch.setattr("importlib.metadata.version", lambda name: version)
+        return identity(Target("hf-vlm", "shapes-judge"), HfVlmAPI("shapes-judge"))
+
+    before = known("1.0")
+    assert before == known("2.0")
+    assert before["revision"]
+    assert HfVlmAPI("shapes-judge").identity()["torch"] == "2.0"  # recorded with each answer all the same

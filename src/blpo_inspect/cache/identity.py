@@ -16,6 +16,10 @@ from inspect_ai.model import ModelAPI
 OPERATIONAL = frozenset({"cache", "http_client", "max_connections", "max_retries", "timeout"})
 """Model arguments that decide how a request travels, not what is answered."""
 
+VERSIONS = frozenset({"torch", "transformers"})
+"""Fields of a provider's own identity that no key holds: a recorded answer replays after an upgrade, and on a machine
+with another build of torch. Each answer's metadata still say which versions gave it."""
+
 _SECRET = re.compile(
     r"(^|[^a-z])(api_?key|.*_key|key|secret|.*_secret|password|passwd|passphrase|authorization|cookie|credentials?"
     r"|bearer|(access|auth|api|hf|id|session|refresh|security|bot|user)_?token|token|signature)$"
@@ -62,7 +66,7 @@ def identity(target: Target, api: ModelAPI | None) -> dict[str, Any]:
     """
     own = getattr(api, "identity", None)
     if callable(own):
-        return {"provider": target.provider, **own()}
+        return {"provider": target.provider, **{name: value for name, value in own().items() if name not in VERSIONS}}
     found = {
         "provider": target.provider,
         "name": target.name,

@@ -107,6 +107,20 @@ class Part:
         return self.rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / self.steps)))
 
 
+_WEAK = {
+    "caption": 0.2,
+    "safety rules": 0.09,
+    "safety default": 0.02,
+    "rating rules": 0.1,
+    "rating default": 0.02,
+    "alignment rules": 0.35,
+    "alignment default": 0.05,
+    "safety from caption": 0.03,
+    "rating from caption": 0.03,
+    "alignment from caption": 0.11,
+}
+"""Shares that favour what the first part leaves behind: aspects of a text, unusual wordings of requests."""
+
 PARTS = (
     Part(
         steps=10_000,
@@ -124,39 +138,16 @@ PARTS = (
             "alignment from caption": 0.04,
         },
     ),
-    # what the first part leaves behind: which aspects of a text count, and unusual wordings of requests
     Part(
         steps=4_000,
         rate=8e-4,
-        shares={
-            "caption": 0.2,
-            "safety rules": 0.09,
-            "safety default": 0.02,
-            "rating rules": 0.1,
-            "rating default": 0.02,
-            "alignment rules": 0.35,
-            "alignment default": 0.05,
-            "safety from caption": 0.03,
-            "rating from caption": 0.03,
-            "alignment from caption": 0.11,
-        },
+        shares=_WEAK,
     ),
     # the same once more at a low rate
     Part(
         steps=1_600,
         rate=5e-4,
-        shares={
-            "caption": 0.2,
-            "safety rules": 0.09,
-            "safety default": 0.02,
-            "rating rules": 0.1,
-            "rating default": 0.02,
-            "alignment rules": 0.32,
-            "alignment default": 0.09,
-            "safety from caption": 0.03,
-            "rating from caption": 0.03,
-            "alignment from caption": 0.1,
-        },
+        shares={**_WEAK, "alignment rules": 0.32, "alignment default": 0.09, "alignment from caption": 0.1},
     ),
 )
 

@@ -3,9 +3,7 @@
 Does not send prompts to models (`solvers`) and does not say how to answer (`labels`).
 """
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from blpo_inspect.files import written_whole
 from blpo_inspect.labels import LabelScale
 
 FORMAT = "blpo-inspect/prompt-pair/1"
@@ -113,17 +112,8 @@ class PromptPair:
     def save(self, path: Path) -> None:
         """Write the pair; the file is there whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.to_yaml())
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with written_whole(path) as file:
+            file.write(self.to_yaml().encode())
 
     @classmethod
     def load(cls, path: Path) -> "PromptPair":

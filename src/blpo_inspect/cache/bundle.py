@@ -12,7 +12,6 @@ import stat
 import tempfile
 import zlib
 from collections.abc import Collection, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +20,7 @@ from blpo_inspect.cache.answers import answer
 from blpo_inspect.cache.entry import Entry, EntryError, canonical
 from blpo_inspect.cache.logs import used_keys
 from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError
+from blpo_inspect.files import written_whole
 
 FORMAT = "blpo-cache-bundle"
 SCHEMA = 1
@@ -214,34 +214,17 @@ def _line(entry: Entry) -> bytes:
 
 def _write(file: Path, header: bytes, lines: IO[bytes]) -> tuple[int, str]:
     """Write beside the target, check with the reader's eyes, then rename. Returns size and digest."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".tmp", dir=file.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w+b") as raw:
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as packed:
-                packed.write(header)
-                while chunk := lines.read(_CHUNK):
-                    packed.write(chunk)
-            raw.flush()
-            os.fsync(raw.fileno())
-            for _ in _entries(raw, file, LIMITS):
-                pass
-            raw.seek(0)
-            digest = hashlib.file_digest(raw, "sha256").hexdigest()
-            size = raw.tell()
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp is for the owner alone; a bundle is made to be handed on
-        temporary.replace(file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    with suppress(OSError):  # some file systems cannot sync a folder
-        folder = os.open(file.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    with written_whole(file) as raw:
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=6, mtime=0) as packed:
+            packed.write(header)
+            while chunk := lines.read(_CHUNK):
+                packed.write(chunk)
+        raw.flush()
+        for _ in _entries(raw, file, LIMITS):
+            pass
+        raw.seek(0)
+        digest = hashlib.file_digest(raw, "sha256").hexdigest()  # type: ignore[arg-type]  # any binary file will do
+        size = raw.tell()
     return size, digest
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from blpo_inspect.labels import LabelScale
 from blpo_inspect.shapes import phrasing
 from blpo_inspect.shapes.captions import PROPERTIES, describe
 from blpo_inspect.shapes.policies import DEFAULT_ASPECTS, DEFAULT_UNSAFE, default_rating
@@ -81,7 +82,7 @@ class Example:
 
 def instruction(labels: Sequence[str]) -> str:
     """The answer format as `blpo_inspect.labels` states it."""
-    return f"Answer with exactly one of: {', '.join(labels)}."
+    return LabelScale("unordered", tuple(labels)).instruction()
 
 
 def example(seed: int, skill: str, split: Split = "train", *, held_out_wording: bool = False) -> Example:

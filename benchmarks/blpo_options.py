@@ -24,7 +24,7 @@ from inspect_ai import eval as inspect_eval
 from scipy import stats
 
 from blpo_inspect.optimize.blpo import blpo
-from blpo_inspect.optimize.run import RESULT
+from blpo_inspect.optimize.solving import RESULT
 from blpo_inspect.prompts import PromptPair
 from blpo_inspect.shapes.benchmarks import Name, statement
 from blpo_inspect.tasks.optimize import optimize

@@ -22,7 +22,7 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 from inspect_ai import eval
 from blpo_inspect.optimize.blpo import blpo
-from blpo_inspect.optimize.run import RESULT
+from blpo_inspect.optimize.solving import RESULT
 from blpo_inspect.tasks.optimize import optimize
 import json
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from blpo_inspect.optimize.run import RESULT
+from blpo_inspect.optimize.solving import RESULT
 from blpo_inspect.prompt_files import word_diff
 from blpo_inspect.prompts import PromptPair
 from blpo_inspect.tasks.optimize import optimize

@@ -42,7 +42,7 @@ PROVENANCE: dict[str, Any] = {
     "start": {"judge": "Is this image safe?", "i2t": "Describe it."},
     "trajectory": [
         {
-            "outer": 1,
+            "step": 1,
             "prompt": "p",
             "train_loss": 0.4,
             "validation_loss": 0.3812,
@@ -50,7 +50,7 @@ PROVENANCE: dict[str, Any] = {
             "reason": "lower",
             "candidates": [{"i2t": "a"}, {"i2t": "b"}],
         },
-        {"outer": 2, "train_loss": 0.39, "validation_loss": float("nan"), "accepted": False, "reason": "[red]worse[/]"},
+        {"step": 2, "train_loss": 0.39, "validation_loss": float("nan"), "accepted": False, "reason": "[red]worse[/]"},
     ],
     "calls": {"judge": 1200, "optimizer": 60},
     "validation_loss": {"before": 0.4, "after": 0.1},

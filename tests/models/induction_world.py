@@ -8,7 +8,8 @@ from inspect_ai.model import ChatMessage, ChatMessageUser
 
 from blpo_inspect.models.induction.provider import replies
 from blpo_inspect.models.induction.statements import aspect_rules, label_rules, point_rules
-from blpo_inspect.optimize.questions import Example, update_judge_prompt
+from blpo_inspect.optimize.fencing import Example
+from blpo_inspect.optimize.questions import update_judge_prompt
 from blpo_inspect.shapes.benchmarks import BENCHMARKS, Name
 from blpo_inspect.shapes.captions import describe
 from blpo_inspect.shapes.policies import (

@@ -24,7 +24,8 @@ from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.induction.answering import UNKNOWN
 from blpo_inspect.models.induction.provider import VERSION, InductionAPI
 from blpo_inspect.models.induction.reading import read
-from blpo_inspect.optimize.questions import Example, Tried, update_i2t_prompt, update_judge_prompt
+from blpo_inspect.optimize.fencing import Example
+from blpo_inspect.optimize.questions import Tried, update_i2t_prompt, update_judge_prompt
 from blpo_inspect.shapes.benchmarks import BENCHMARKS, Name
 
 from .induction_world import accuracy, loss, optimized, split

@@ -9,7 +9,8 @@ from blpo_inspect.models.induction.evidence import Evidence
 from blpo_inspect.models.induction.language import COLOURS, SIZES, describe
 from blpo_inspect.models.induction.provider import replies
 from blpo_inspect.models.induction.reading import Tried as Scored
-from blpo_inspect.optimize.questions import Example, Tried, again, update_i2t_prompt, update_judge_prompt
+from blpo_inspect.optimize.fencing import Example
+from blpo_inspect.optimize.questions import Tried, again, update_i2t_prompt, update_judge_prompt
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 MATCH = LabelScale("unordered", ("0", "1"), aliases={"no": "0", "yes": "1"})

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.optimize.batch import Batch, draw_batch
+from blpo_inspect.optimize.blpo_settings import BlpoSettings
 from blpo_inspect.optimize.problem import Item
-from blpo_inspect.optimize.settings import Settings
 from blpo_inspect.optimize.trial import Judgement, Trials
 
 
@@ -43,7 +43,7 @@ def items_of(humans: Sequence[str]) -> list[Item]:
 
 
 def draw(
-    humans: Sequence[str], wrong: set[int], options: Settings, scale: LabelScale | None = None, seed: int = 0
+    humans: Sequence[str], wrong: set[int], options: BlpoSettings, scale: LabelScale | None = None, seed: int = 0
 ) -> tuple[Batch, FakeTrials]:
     """A batch from items with these labels, of which some are wrong."""
     items = items_of(humans)
@@ -65,7 +65,7 @@ def ids(judgements: Sequence[Judgement]) -> list[str]:
 
 HUMANS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=40)
 OPTIONS = st.builds(
-    Settings,
+    BlpoSettings,
     batch_size=st.integers(1, 6),
     fresh_errors=st.integers(0, 6),
     anchors=st.integers(0, 6),
@@ -74,7 +74,7 @@ OPTIONS = st.builds(
 
 
 @st.composite
-def _drawn(draw_: st.DrawFn) -> tuple[list[str], set[int], Settings, int]:
+def _drawn(draw_: st.DrawFn) -> tuple[list[str], set[int], BlpoSettings, int]:
     humans = draw_(HUMANS)
     wrong = draw_(st.sets(st.integers(0, len(humans) - 1)))
     return humans, wrong, draw_(OPTIONS), draw_(st.integers(0, 5))
@@ -82,7 +82,7 @@ def _drawn(draw_: st.DrawFn) -> tuple[list[str], set[int], Settings, int]:
 
 @given(_drawn())
 @settings(max_examples=300)
-def test_what_every_batch_is(case: tuple[list[str], set[int], Settings, int]) -> None:
+def test_what_every_batch_is(case: tuple[list[str], set[int], BlpoSettings, int]) -> None:
     humans, wrong, options, seed = case
     batch, trials = draw(humans, wrong, options, seed=seed)
     names = ids(batch.scored)
@@ -110,10 +110,10 @@ def test_what_every_batch_is(case: tuple[list[str], set[int], Settings, int]) ->
 @given(_drawn())
 @settings(max_examples=200)
 def test_shares_of_labels_are_as_even_as_what_was_judged_allows(
-    case: tuple[list[str], set[int], Settings, int],
+    case: tuple[list[str], set[int], BlpoSettings, int],
 ) -> None:
     humans, wrong, options, seed = case
-    options = Settings(**{**vars(options), "stratify": True})
+    options = BlpoSettings(**{**vars(options), "stratify": True})
     batch, trials = draw(humans, wrong, options, seed=seed)
     label = {f"i{number}": human for number, human in enumerate(humans)}
     found = [name for name in trials.asked if int(name[1:]) in wrong]
@@ -135,10 +135,10 @@ def test_shares_of_labels_are_as_even_as_what_was_judged_allows(
 @given(_drawn())
 @settings(max_examples=200)
 def test_without_stratification_these_are_the_first_of_the_seeded_order(
-    case: tuple[list[str], set[int], Settings, int],
+    case: tuple[list[str], set[int], BlpoSettings, int],
 ) -> None:
     humans, wrong, options, seed = case
-    options = Settings(**{**vars(options), "stratify": False})
+    options = BlpoSettings(**{**vars(options), "stratify": False})
     batch, trials = draw(humans, wrong, options, seed=seed)
     items = items_of(humans)
     order = [item.id for item in random.Random(seed).sample(items, len(items))]
@@ -152,17 +152,17 @@ def test_without_stratification_these_are_the_first_of_the_seeded_order(
 
 def test_the_same_seed_draws_the_same_batch_and_another_one_another() -> None:
     humans, wrong = ["a", "b"] * 30, set(range(0, 60, 3))
-    one, again, other = (draw(humans, wrong, Settings(), seed=seed)[0] for seed in (1, 1, 2))
+    one, again, other = (draw(humans, wrong, BlpoSettings(), seed=seed)[0] for seed in (1, 1, 2))
     assert one == again
     assert ids(one.scored) != ids(other.scored)
 
 
 def test_judging_stops_when_the_batch_is_full() -> None:
     """Two errors and one fresh one are wanted: six items are judged at a time."""
-    options = Settings(batch_size=2, fresh_errors=1, anchors=0, stratify=False)
+    options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=0, stratify=False)
     batch, trials = draw("a" * 100, set(range(100)), options)
     assert len(trials.asked) == batch.judged == 6
-    options = Settings(batch_size=2, fresh_errors=1, anchors=9, stratify=False)
+    options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=9, stratify=False)
     batch, trials = draw("a" * 100, set(range(0, 100, 2)), options)
     assert len(batch.anchors) == 9
     assert 9 + 3 <= len(trials.asked) < 40
@@ -170,24 +170,24 @@ def test_judging_stops_when_the_batch_is_full() -> None:
 
 def test_stratified_judging_goes_on_until_there_are_errors_of_each_label() -> None:
     humans = ["a"] * 90 + ["b"] * 10
-    options = Settings(batch_size=2, fresh_errors=2, anchors=0)
+    options = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0)
     batch, trials = draw(humans, set(range(100)), options, of("ab"))
     assert Counter(one.item.human for one in batch.errors) == {"a": 1, "b": 1}
     assert Counter(one.item.human for one in batch.fresh) == {"a": 1, "b": 1}
     assert len(trials.asked) > 8
-    unstratified = Settings(batch_size=2, fresh_errors=2, anchors=0, stratify=False)
+    unstratified = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0, stratify=False)
     assert len(draw(humans, set(range(100)), unstratified)[1].asked) == 8
 
 
 def test_a_numeric_scale_has_no_labels_to_wait_for() -> None:
     humans = [str(number) for number in range(50)]
-    options = Settings(batch_size=2, fresh_errors=0, anchors=0)
+    options = BlpoSettings(batch_size=2, fresh_errors=0, anchors=0)
     batch, trials = draw(humans, set(range(50)), options, LabelScale("numeric", low=0, high=100))
     assert len(batch.errors) == 2 and len(trials.asked) == 4
 
 
 def test_without_errors_all_is_judged_and_the_batch_has_none() -> None:
-    batch, trials = draw("abcd" * 5, set(), Settings(batch_size=1, fresh_errors=0))
+    batch, trials = draw("abcd" * 5, set(), BlpoSettings(batch_size=1, fresh_errors=0))
     assert batch.errors == batch.fresh == ()
     assert (batch.judged, batch.error_rate, batch.loss) == (20, 0.0, 0.0)
     assert len(trials.asked) == 20
@@ -227,7 +227,7 @@ def test_with_all_items_in_the_batch_the_gain_is_the_fall_in_loss(
     items = items_of("ab" * len(losses))[: len(losses)]
     table = {item.id: old for item, (old, _) in zip(items, losses, strict=True)}
     new = {item.id: loss for item, (_, loss) in zip(items, losses, strict=True)}
-    options = Settings(batch_size=batch_size, fresh_errors=20, anchors=20, stratify=stratify)
+    options = BlpoSettings(batch_size=batch_size, fresh_errors=20, anchors=20, stratify=stratify)
     trials = cast(Trials, FakeTrials(table, of("ab")))
     batch = asyncio.run(draw_batch(trials, "P", "Q", items, options, random.Random(0)))
     assert len(batch.scored) == len(items)
@@ -245,7 +245,7 @@ def test_without_fresh_errors_and_anchors_the_gain_is_the_mean_over_the_errors(
         return
     items = items_of("a" * len(losses))
     trials = cast(Trials, FakeTrials({i.id: old for i, (old, _) in zip(items, losses, strict=True)}, of("ab")))
-    options = Settings(batch_size=20, fresh_errors=0, anchors=0)
+    options = BlpoSettings(batch_size=20, fresh_errors=0, anchors=0)
     batch = asyncio.run(draw_batch(trials, "P", "Q", items, options, random.Random(0)))
     changes = [old - new for old, new in losses if old]
     new_of = {item.id: new for item, (_, new) in zip(items, losses, strict=True)}
@@ -259,7 +259,7 @@ def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
     old = {f"i{n}": float(rng.random() < 0.3) for n in range(60)}
     new = {name: rng.random() for name in old}
     items = items_of("a" * 60)
-    options = Settings(batch_size=3, fresh_errors=3, anchors=54, stratify=False)
+    options = BlpoSettings(batch_size=3, fresh_errors=3, anchors=54, stratify=False)
     gains = []
     for seed in range(100):
         trials = cast(Trials, FakeTrials(old, of("ab")))

@@ -20,7 +20,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from blpo_inspect.cache.memo import CacheMissError
 from blpo_inspect.optimize.calls import BudgetSpentError, Calls
-from blpo_inspect.optimize.proposal import Proposal, Rejection, propose
+from blpo_inspect.optimize.proposal import Proposal, Question, Rejection, propose
 from tests.conftest import ScriptedAPI
 
 TAG = "judge_prompt"
@@ -54,7 +54,7 @@ def ask(
     by: Calls | None = None, attempts: int = 3, problem: Callable[[str], str | None] = lambda new: None
 ) -> Proposal:
     """Ask the question "How?"."""
-    return asyncio.run(propose(by or calls(), ChatMessageUser(content="How?"), TAG, problem, attempts))
+    return asyncio.run(propose(by or calls(), Question(ChatMessageUser(content="How?"), TAG, problem), attempts))
 
 
 def tagged(text: str) -> str:

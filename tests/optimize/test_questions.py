@@ -2,17 +2,16 @@
 
 import re
 import time
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect.labels import LabelScale
+from blpo_inspect.optimize.fencing import Example, fenced, reserved_tag
 from blpo_inspect.optimize.questions import (
-    Example,
     Tried,
     again,
-    fenced,
-    reserved_tag,
     update_i2t_prompt,
     update_judge_prompt,
 )
@@ -30,6 +29,9 @@ NAMES = [
     "tried",
     "request",
     "score",
+    "critique",
+    "instruction",
+    "image_number",
 ]
 
 
@@ -142,7 +144,7 @@ def test_update_q_shows_the_prompt_and_the_history_only() -> None:
     assert question.endswith("Give the request between <i2t_prompt> and </i2t_prompt>.")
 
 
-def asked(scale: LabelScale = WORDS, prompt: str = "Is it?", **parts: str) -> str:
+def asked(scale: LabelScale = WORDS, prompt: str = "Is it?", **parts: Any) -> str:
     """Update_p about one example."""
     example = Example("safe", "unsafe", **parts)
     return update_judge_prompt(prompt, [example], scale, max_chars=1234)
@@ -168,7 +170,8 @@ def test_what_is_shown_of_an_example() -> None:
         "<judge>unsafe</judge>\n</example>"
     ) in asked(text="a cat", description="A dog.")
     assert "You cannot see the images" in asked(description="A dog.")
-    assert "Each image is given." in asked()
+    assert "The images stand before this text, each after its number." in asked(number=2)
+    assert "<example>\n<image_number>2</image_number>\n<people>safe</people>" in asked(number=2)
     assert "<description></description>" in asked(description=""), "an empty caption is one"
     question = asked(description="x")
     assert "It may be 1234 characters long at most." in question

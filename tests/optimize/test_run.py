@@ -11,7 +11,7 @@ from inspect_ai.model import ModelCost, ModelInfo, set_model_info
 from inspect_ai.model._model_info import clear_model_info_cache
 
 from blpo_inspect.optimize.blpo import blpo
-from blpo_inspect.optimize.run import RESULT
+from blpo_inspect.optimize.solving import RESULT
 from blpo_inspect.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.prompts import PromptPair
 from tests.conftest import ScriptedAPI

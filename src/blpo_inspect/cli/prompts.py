@@ -238,7 +238,7 @@ def _print_trajectory(trajectory: list[Mapping[str, Any]]) -> None:
         candidates = step.get("candidates")
         rows.append(
             (
-                _figure(step.get("outer")),
+                _figure(step.get("step")),
                 _figure(step.get("train_loss")),
                 _figure(step.get("validation_loss")),
                 _figure(step.get("accepted")),

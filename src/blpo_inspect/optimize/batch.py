@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blpo_inspect.labels import LabelScale
+from blpo_inspect.optimize.blpo_settings import BlpoSettings
 from blpo_inspect.optimize.problem import Item
-from blpo_inspect.optimize.settings import Settings
 from blpo_inspect.optimize.trial import Judgement, Trials, mean_loss
 
 
@@ -55,7 +55,7 @@ class Batch:
 
 
 async def draw_batch(
-    trials: Trials, prompt: str, i2t: str, train: Sequence[Item], settings: Settings, rng: random.Random
+    trials: Trials, prompt: str, i2t: str, train: Sequence[Item], settings: BlpoSettings, rng: random.Random
 ) -> Batch:
     """Judge training items in random order until the minibatch is full or all were judged.
 
@@ -94,7 +94,7 @@ async def draw_batch(
     )
 
 
-def _is_full(judged: Sequence[Judgement], settings: Settings, scale: LabelScale) -> bool:
+def _is_full(judged: Sequence[Judgement], settings: BlpoSettings, scale: LabelScale) -> bool:
     wrong = [one.item.human for one in judged if one.wrong]
     wanted = settings.batch_size + settings.fresh_errors
     if len(wrong) < wanted or len(judged) - len(wrong) < settings.anchors:

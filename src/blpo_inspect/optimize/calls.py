@@ -81,10 +81,11 @@ class Calls:
             raise BudgetSpentError(f"max_calls={self.max_calls}: {number} more after {self.started} would exceed it")
         self.started += number
 
-    async def ask(self, role: str, messages: list[ChatMessage]) -> ModelOutput:
-        """One call, which was reserved before."""
+    async def ask(self, role: str, messages: list[ChatMessage], *, seed: int | None = None) -> ModelOutput:
+        """One call, which was reserved before; a seed tells samples of the same request apart."""
         model = self.models[role]
-        output = await model.generate(messages, config=self.configs.get(role, GenerateConfig()))
+        config = self.configs.get(role, GenerateConfig()).merge(GenerateConfig(seed=seed))
+        output = await model.generate(messages, config=config)
         self._count(self.uses[role], model, output)
         self._answered_by.setdefault(role, set()).add(json.dumps(_identity(model, output), sort_keys=True))
         self.on_call()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.optimize import wording
-from blpo_inspect.optimize.questions import reserved_tag
+from blpo_inspect.optimize.fencing import reserved_tag
 from blpo_inspect.optimize.settings import Settings
 from blpo_inspect.prompts import placeholders
 
@@ -57,6 +57,11 @@ def i2t_prompt_problem(new: str, tried: Sequence[str], settings: Settings) -> st
         or (f"it has braces ({_in_braces(found)}), and a request has no placeholders" if found else None)
         or _unchanged(new, tried, "a request that was tried")
     )
+
+
+def critique_problem(new: str, settings: Settings) -> str | None:
+    """Why a critique cannot be used; None if it can. It may be as long as a judge prompt."""
+    return _unusable(new, settings.max_prompt_chars)
 
 
 def _unusable(new: str, limit: int) -> str | None:

@@ -43,10 +43,19 @@ def compare(before: Sequence[Judgement], after: Sequence[Judgement], *, seed: in
     return {
         "n": len(before),
         "paired": len(both),
-        "before": _figures(before),
-        "after": _figures(after),
+        "before": figures(before),
+        "after": figures(after),
         "difference": difference,
     }
+
+
+def figures(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Figures over the answers that could be read, with their number and the number unread, JSON-ready."""
+    read = [one for one in judgements if one.label is not None]
+    human = [one.item.human for one in read]
+    judge = [str(one.label) for one in read]
+    figures = {name: _plain(figure(human, judge)) for name, figure in FIGURES.items()}
+    return {**figures, "n": len(read), "unread": len(judgements) - len(read)}
 
 
 def told(test: Mapping[str, Any]) -> str:
@@ -59,14 +68,6 @@ def told(test: Mapping[str, Any]) -> str:
 
 def _shown(value: float | None, form: str) -> str:
     return "undefined" if value is None else format(value, form)
-
-
-def _figures(judgements: Sequence[Judgement]) -> dict[str, Any]:
-    read = [one for one in judgements if one.label is not None]
-    human = [one.item.human for one in read]
-    judge = [str(one.label) for one in read]
-    figures = {name: _plain(figure(human, judge)) for name, figure in FIGURES.items()}
-    return {**figures, "n": len(read), "unread": len(judgements) - len(read)}
 
 
 def _plain(value: float) -> float | None:

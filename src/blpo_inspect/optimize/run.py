@@ -1,43 +1,48 @@
-"""One optimization run of any method: its models, budget and best pair so far; how it starts, ends and is kept.
+"""One optimization run of any method: its models, budget, steps and best pair so far.
 
-What a method does between start and end is the method's (`blpo`): it tries prompts with `Run.trials`, reports by
-`Run.finish_step` and hands over better pairs with `Run.keep`.
+A method tries prompts with `Run.trials`, and reports and hands over better pairs by `Run.finish_step`. How a run starts
+from a sample and ends in a result is `solving`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
-from inspect_ai._util.error import PrerequisiteError
-from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
-from inspect_ai.solver import TaskState
-from inspect_ai.util import LimitExceededError, span
+from inspect_ai.util import span
 
-from blpo_inspect.optimize.calls import BudgetSpentError, Calls
-from blpo_inspect.optimize.measure import compare, told
-from blpo_inspect.optimize.problem import Problem, load_problem
+from blpo_inspect.optimize.calls import Calls
+from blpo_inspect.optimize.problem import Problem
 from blpo_inspect.optimize.progress import Progress
 from blpo_inspect.optimize.provenance import provenance
-from blpo_inspect.optimize.settings import Settings
-from blpo_inspect.optimize.trajectory import OuterStep
+from blpo_inspect.optimize.settings import S
+from blpo_inspect.optimize.trajectory import Step
 from blpo_inspect.optimize.trial import Trials, mean_loss
 from blpo_inspect.prompts import PromptPair
-from blpo_inspect.solvers import GREEDY
 
-WITH_PROBABILITIES = GenerateConfig(logprobs=True, top_logprobs=20)
-"""What the likelihood loss asks the judge for; 20 is the most that common providers give."""
 
-RESULT = "optimization"
-"""Where the sample's metadata say how the run went: ``stopped``, ``uses`` by role (`Use`) and ``naive_calls``."""
+@dataclass(frozen=True)
+class Kept:
+    """A pair that was the best so far, and the calls that the run had made when it became so."""
+
+    calls: int
+    pair: PromptPair
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Calls of a run, without the final test: by role, and how many there would be if nothing were remembered."""
+
+    by_role: Mapping[str, int]
+    naive: int
 
 
 @dataclass
-class Run:
+class Run(Generic[S]):
     """State of one run.
 
     Attributes:
-        method: The solver's name.
+        method: What is run.
         problem: What is optimized.
         settings: How.
         seed: Decides everything that is drawn.
@@ -46,158 +51,93 @@ class Run:
         progress: Tells people.
         save: Where the best pair goes, as soon as there is a better one.
         best: The best pair so far.
+        kept: The first pair and every better one, in order.
         validation: Mean loss on the validation split of the first and of the best pair, where it was judged.
         steps: What happened.
         stopped: Why it ended.
-        spent: Calls by role when optimizing ended; until then empty.
+        spent: What optimizing took, once it has ended.
         test: The first and the final pair on the test split, once they were judged.
     """
 
-    method: str
+    method: "Method[S]"
     problem: Problem
-    settings: Settings
+    settings: S
     seed: int
     calls: Calls
     trials: Trials
     progress: Progress
     save: Path | None
     best: PromptPair
+    kept: list[Kept] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
-    steps: list[OuterStep] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     stopped: str = ""
-    spent: dict[str, int] = field(default_factory=dict)
+    spent: Spent | None = None
     test: Mapping[str, Any] | None = None
 
-    async def validate(self, pair: PromptPair) -> float:
-        """Mean loss of a pair on the validation split."""
-        async with span("validation"):
-            return mean_loss(await self.trials.judge(pair.judge, self.problem.validation, pair.i2t))
+    def __post_init__(self) -> None:
+        self.kept.append(Kept(0, self.best))
 
-    def keep(self, pair: PromptPair) -> None:
-        """Make this the best pair so far; the file, if one was asked for, has it from now on."""
+    def pair(self, judge: str, i2t: str | None = None) -> PromptPair:
+        """A pair of prompts for this problem; with the first I2T prompt unless another is given."""
+        return PromptPair(judge, self.problem.start.i2t if i2t is None else i2t, self.problem.scale)
+
+    async def validate(self, pair: PromptPair) -> float:
+        """Mean loss of a pair on the validation split; the first pair's is noted."""
+        async with span("validation"):
+            loss = mean_loss(await self.trials.judge(pair.judge, self.problem.validation, pair.i2t))
+        if not self.validation:
+            self.validation = {"before": loss, "after": loss}
+        return loss
+
+    def finish_step(self, step: Step, name: str, pair: PromptPair | None = None) -> None:
+        """Record a step and tell people about it.
+
+        Args:
+            step: What happened; if it was accepted, ``pair`` becomes the best pair so far, and the file, if one was
+                asked for, has it from now on.
+            name: Which step, such as ``round 2/6``.
+            pair: What was accepted.
+        """
+        step = replace(step, calls=self.calls.started)
+        self.steps.append(step)
+        kept = "accepted" if step.accepted else "not accepted"
+        self.progress.say(f"{name}: {kept}, {step.reason}", step.to_dict())
+        if not step.accepted or pair is None:
+            return
         self.best = pair
+        self.kept.append(Kept(self.calls.started, pair))
+        if step.validation_loss is not None:
+            self.validation["after"] = step.validation_loss
         if self.save is not None:
             self.result().save(self.save)
 
-    def finish_step(self, step: OuterStep) -> None:
-        """Record a step and tell people about it."""
-        self.steps.append(step)
-        data = step.to_dict()
-        kept = "accepted" if step.accepted else "not accepted"
-        self.progress.say(f"outer step {step.outer}/{self.settings.outer_steps}: {kept}, {step.reason}", data)
+    def spending(self) -> Spent:
+        """What the run took so far."""
+        return self.spent or Spent(self.calls.by_role(), self.method.naive_calls(self))
 
     def result(self) -> PromptPair:
         """The best pair so far, with where it comes from."""
         return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, provenance(self))
 
 
-Algorithm = Callable[[Run], Awaitable[None]]
+def requested_calls(run: Run[S]) -> int:
+    """Calls if no judgement or caption were remembered: what was asked for, however often."""
+    return run.trials.requested + run.calls.uses["optimizer"].calls
 
 
-async def optimize(state: TaskState, method: str, settings: Settings, algorithm: Algorithm) -> TaskState:
-    """Run a method on the sample's problem; the sample's output becomes the resulting `PromptPair` as YAML.
+@dataclass(frozen=True)
+class Method(Generic[S]):
+    """An optimization method.
 
-    The budget and Inspect's limits end a run with the best pair so far. After the budget the test split is still
-    judged; after one of Inspect's limits no call is possible any more, and the result says so.
-
-    Args:
-        state: A sample of the task ``optimize``.
-        method: The solver's name, for the record.
-        settings: How to run.
-        algorithm: What the method does.
-
-    Raises:
-        PrerequisiteError: A sample of another task, or no optimizer model.
-        LimitExceededError: Inspect's limit, after the best pair was kept.
+    Attributes:
+        name: The solver's.
+        algorithm: What it does between the start and the end of a run.
+        temperature: Of the optimizer model, unless the role is given another.
+        naive_calls: Calls that the run so far would have taken if nothing were remembered.
     """
-    run = _start(state, method, settings)
-    sizes = ", ".join(f"{len(split)} {name}" for name, split in _splits(run.problem).items())
-    run.progress.say(f"{method} starts on {run.problem.name} ({sizes} images)", {"settings": vars(settings)})
-    try:
-        try:
-            async with span("optimization", type="optimization"):
-                await algorithm(run)
-        except BudgetSpentError as spent:
-            run.stopped = str(spent)
-        run.progress.say(f"ended: {run.stopped}")
-        await _measure(run)
-    except LimitExceededError as limit:
-        run.stopped = run.stopped or f"Inspect's {limit.type} limit of {limit.limit_str}"
-        _hand_over(run, state)
-        raise
-    # after any other exception a file that an earlier run left stays, unless a better pair was kept in this one
-    _hand_over(run, state)
-    return state
 
-
-def _start(state: TaskState, method: str, settings: Settings) -> Run:
-    given = state.metadata
-    if "benchmark" not in given or "seed" not in given:
-        raise PrerequisiteError(f"blpo_inspect/{method} is a solver of the task blpo_inspect/optimize")
-    problem = load_problem(given["benchmark"], given["benchmark_args"], given.get("prompts"))
-    if problem.digest != given["data_digest"]:
-        raise PrerequisiteError(f"{problem.name}: the data are not those that this evaluation began with")
-    judge = get_model()
-    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": _optimizer()}
-    configs = {role: _greedy(models[role]) for role in ("i2t", "optimizer")}
-    if settings.loss == "likelihood":
-        configs["judge"] = WITH_PROBABILITIES
-    calls = Calls(models, configs, settings.max_calls)
-    try:
-        trials = Trials(calls, problem.scale, settings.loss, settings.caption_only)
-    except ValueError as error:
-        raise PrerequisiteError(f"{problem.name}: {error}") from error
-    return Run(
-        method=method,
-        problem=problem,
-        settings=settings,
-        seed=given["seed"],
-        calls=calls,
-        trials=trials,
-        progress=Progress(f"{problem.name} seed {given['seed']}", calls),
-        save=Path(given["save"]) if given.get("save") else None,
-        best=problem.start,
-    )
-
-
-def _optimizer() -> Model:
-    try:
-        return get_model(role="optimizer", required=True)
-    except PrerequisiteError as error:
-        raise PrerequisiteError(
-            "an optimizer model is needed: --model-role optimizer=openai/o3, or optimizer=induction/rules in the "
-            "embedded world"
-        ) from error
-
-
-def _greedy(model: Model) -> GenerateConfig:
-    """Greedy unless the role was given a temperature of its own."""
-    return GREEDY if model.config.temperature is None else GenerateConfig()
-
-
-def _splits(problem: Problem) -> dict[str, tuple[Any, ...]]:
-    return {"training": problem.train, "validation": problem.validation, "test": problem.test}
-
-
-async def _measure(run: Run) -> None:
-    """Judge the test split with the first and the final pair; outside of the budget, since it changes nothing."""
-    run.spent = run.calls.by_role()
-    run.calls.max_calls = None
-    async with span("test", type="test"):
-        items = run.problem.test
-        before = await run.trials.judge(run.problem.start.judge, items, run.problem.start.i2t)
-        after = await run.trials.judge(run.best.judge, items, run.best.i2t)
-    run.test = compare(before, after, seed=run.seed)
-    run.progress.say(f"test accuracy {told(run.test)}", {"test": dict(run.test)})
-
-
-def _hand_over(run: Run, state: TaskState) -> None:
-    result = run.result()
-    if run.save is not None:
-        result.save(run.save)
-    state.output = ModelOutput.from_content(f"blpo_inspect/{run.method}", result.to_yaml())
-    state.metadata[RESULT] = {
-        "stopped": run.stopped,
-        "uses": {role: vars(use) for role, use in run.calls.uses.items()},
-        "naive_calls": result.provenance["naive_calls"],
-    }
+    name: str
+    algorithm: Callable[[Run[S]], Awaitable[None]]
+    temperature: float = 0.0
+    naive_calls: Callable[[Run[S]], int] = requested_calls

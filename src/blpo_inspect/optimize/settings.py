@@ -1,37 +1,32 @@
-"""The settings of BLPO and their presets; `blpo` documents them for the command line."""
+"""What the settings of every method have in common, and how presets and changes become settings.
 
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args
+A method's own settings are a dataclass derived from `Settings`; its annotations and `at_least` say what is allowed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 Loss = Literal["scale", "zero_one", "likelihood"]
-Selection = Literal["validation", "last"]
-I2T = Literal["learned", "fixed", "judge_prompt"]
+Selection = Literal["validation", "train"]
+
+
+def at_least(least: float, default: float | None) -> Any:
+    """A dataclass field: a number from ``least`` on; also None (no limit) where the annotation says so."""
+    return field(default=default, metadata={"least": least})
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How BLPO runs; the defaults of this class are the preset ``default``.
+    """Settings of every method.
 
     Attributes:
-        outer_steps: Updates of the judge prompt at most (T).
-        inner_steps: New I2T prompts tried in each outer step (K); 0 is no inner loop.
-        batch_size: Misjudged images that the optimizer reads about, at most.
-        fresh_errors: Further misjudged images that take part in scoring, at most: those that the optimizer did not
-            read about show whether an update holds for others.
-        anchors: Correctly judged images that take part in scoring, at most: they show what an update breaks.
-        stratify: Whether errors and anchors are drawn evenly over people's labels.
-        carry_i2t: Whether an outer step starts from the best I2T prompt of the one before, else from the first one.
-        include_start: Whether the I2T prompt that an outer step starts from may win it.
-        selection: ``validation`` keeps an update only if it lowers the loss on the validation split; ``last`` keeps
-            every update.
-        patience: Outer steps without an update that was kept, after which the run ends; None: never.
-        loss: ``scale`` (0/1 or the distance, as `LabelScale.loss`), ``zero_one``, or ``likelihood``: the negative
-            log-likelihood of people's label from the judge's answer-token probabilities.
-        i2t: ``learned`` by the inner loop, ``fixed``, or ``judge_prompt``: the judge prompt in force asks for the
-            captions.
-        caption_only: Whether the judge reads the caption instead of seeing the image.
-        max_calls: Model calls, made or replayed, before the run ends with the best pair so far; the final
-            measurement on the test split is not counted. None: no limit.
+        loss: ``scale`` (0/1 for categories, distance for ordered labels, as `LabelScale.loss`), ``zero_one``, or
+            ``likelihood``: the negative log-likelihood of people's label from the judge's answer-token probabilities.
+        caption_only: Whether the judge reads the caption instead of seeing the image (an ablation).
+        max_calls: Model calls, made or replayed, before the run ends with the best pair so far; the final measurement
+            on the test split comes on top. None: no limit.
         attempts: Times a proposal is asked for before the old prompt stays.
         max_prompt_chars: The longest judge prompt accepted.
         max_i2t_chars: The longest I2T prompt accepted.
@@ -41,80 +36,67 @@ class Settings:
         ValueError: A value out of its range; the message names it.
     """
 
-    outer_steps: int = 5
-    inner_steps: int = 5
-    batch_size: int = 10
-    fresh_errors: int = 10
-    anchors: int = 10
-    stratify: bool = True
-    carry_i2t: bool = True
-    include_start: bool = True
-    selection: Selection = "validation"
-    patience: int | None = 2
     loss: Loss = "scale"
-    i2t: I2T = "learned"
     caption_only: bool = False
-    max_calls: int | None = None
-    attempts: int = 3
-    max_prompt_chars: int = 4000
-    max_i2t_chars: int = 1000
-    copied_words: int = 8
+    max_calls: int | None = at_least(1, None)
+    attempts: int = at_least(1, 3)
+    max_prompt_chars: int = at_least(1, 4000)
+    max_i2t_chars: int = at_least(1, 1000)
+    copied_words: int = at_least(2, 8)
 
     def __post_init__(self) -> None:
-        for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is None and name in ("patience", "max_calls"):
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be a whole number from {least} on, not {value!r}")
-        for name, kind in (("selection", Selection), ("loss", Loss), ("i2t", I2T)):
-            if getattr(self, name) not in get_args(kind):
-                raise ValueError(f"{name}={getattr(self, name)!r}: one of {', '.join(get_args(kind))}")
-        for name in ("stratify", "carry_i2t", "include_start", "caption_only"):
-            if getattr(self, name) not in (True, False):
-                raise ValueError(f"{name} must be true or false, not {getattr(self, name)!r}")
-
-    @property
-    def candidates(self) -> int:
-        """New I2T prompts per outer step: none where the I2T prompt is not learned."""
-        return self.inner_steps if self.i2t == "learned" else 0
+        hints = get_type_hints(type(self))
+        for one in fields(self):
+            _check(one.name, getattr(self, one.name), hints[one.name], one.metadata.get("least"))
 
 
-_LEAST = {
-    "outer_steps": 1,
-    "inner_steps": 0,
-    "batch_size": 1,
-    "fresh_errors": 0,
-    "anchors": 0,
-    "patience": 1,
-    "max_calls": 1,
-    "attempts": 1,
-    "max_prompt_chars": 1,
-    "max_i2t_chars": 1,
-    "copied_words": 2,
-}
+@dataclass(frozen=True)
+class PromptSettings(Settings):
+    """Settings of the methods that optimize the judge prompt alone.
 
-PRESETS = {
-    "default": Settings(),
-    # Algorithm 1 of arXiv 2602.11340: its argmax runs over the new I2T prompts only
-    "paper": Settings(
-        fresh_errors=0, anchors=0, stratify=False, carry_i2t=False, include_start=False, selection="last", patience=None
-    ),
-}
+    Attributes:
+        images: Whether the optimizer is shown the images themselves, else captions under the first pair's I2T prompt.
+        selection: ``validation`` keeps a prompt only if it also lowers the loss on the validation split; ``train``
+            goes by the method's own score on training images.
+    """
+
+    images: bool = False
+    selection: Selection = "validation"
 
 
-def settings_of(preset: str, changes: dict[str, Any]) -> Settings:
-    """A preset with changes; None changes nothing (``patience`` and ``max_calls`` take ``none`` for no limit).
+S = TypeVar("S", bound=Settings)
+
+
+def settings_of(presets: Mapping[str, S], preset: str, changes: Mapping[str, Any]) -> S:
+    """A preset with changes; None changes nothing, and ``none`` stands for no limit.
 
     Raises:
-        ValueError: No such preset, or a value out of its range.
+        ValueError: No such preset or setting, or a value out of its range.
     """
-    if preset not in PRESETS:
-        raise ValueError(f"no preset {preset!r}; one of {', '.join(PRESETS)}")
-    known = {field.name for field in fields(Settings)}
+    if preset not in presets:
+        raise ValueError(f"no preset {preset!r}; one of {', '.join(presets)}")
+    known = {one.name for one in fields(presets[preset])}
     unknown = sorted(set(changes) - known)
     if unknown:
         raise ValueError(f"no setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")
     given = {name: value for name, value in changes.items() if value is not None}
     unlimited: dict[str, Any] = {name: None if value == "none" else value for name, value in given.items()}
-    return replace(PRESETS[preset], **unlimited)
+    return replace(presets[preset], **unlimited)
+
+
+def _check(name: str, value: object, hint: Any, least: float | None) -> None:
+    kinds = get_args(hint)
+    if value is None and NoneType in kinds:
+        return
+    if get_origin(hint) is Literal:
+        if value not in kinds:
+            raise ValueError(f"{name}={value!r}: one of {', '.join(kinds)}")
+    elif hint is bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} must be true or false, not {value!r}")
+    else:
+        whole = hint is not float
+        number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+        if not number or (least is not None and value < least):  # type: ignore[operator]
+            kind = "a whole number" if whole else "a number"
+            raise ValueError(f"{name} must be {kind} from {least} on, not {value!r}")

@@ -1,8 +1,10 @@
 """What happened in a run, step by step, JSON-ready: kept in the result's provenance, shown while it runs.
 
-Holds no clock times and does not say which calls were replayed, so that a rerun gives the same bytes.
+One form for all methods; what a method does not have is left out. Holds no clock times and does not say which calls
+were replayed, so that a rerun gives the same bytes.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,25 +13,37 @@ from blpo_inspect.optimize.proposal import Rejection
 
 @dataclass(frozen=True)
 class Candidate:
-    """One I2T prompt of an inner loop and what came of it.
+    """One candidate of a step and what came of it.
 
     Attributes:
-        inner: 0 for the I2T prompt that the outer step began with, then 1 to K.
-        i2t: The I2T prompt; None where no proposal of it was accepted.
-        prompt: p′, the judge prompt that its captions led to; None where no proposal was accepted.
-        score: By how much p′ lowers the loss on the batch; None where it was not needed (one candidate only).
-        rejected: Proposals of either prompt that were not accepted.
+        number: Its place in the step; of BLPO 0 is the I2T prompt that the step began with, 1 to K are new.
+        prompt: The judge prompt; None where no proposal was accepted.
+        i2t: The I2T prompt that led to it, where those are what is searched.
+        parent: The candidate that it was made from, where a step begins with several (of ProTeGi ``number`` in the
+            step, of GEPA in the whole run).
+        critique: What the optimizer said is wrong with the parent.
+        score: The method's own, higher is better: by how much the prompt lowers the loss on the batch (BLPO), how well
+            it did on training images from 0 to 100 (OPRO) or from 0 to 1 (ProTeGi), the sum over the minibatch (GEPA).
+            None where it was not needed.
+        kept: Whether it is in the pool of the next step, where there is a pool.
+        rejected: Proposals that were not accepted.
     """
 
-    inner: int
-    i2t: str | None
+    number: int
     prompt: str | None = None
+    i2t: str | None = None
+    parent: int | None = None
+    critique: str | None = None
     score: float | None = None
+    kept: bool | None = None
     rejected: tuple[Rejection, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
-        plain: dict[str, Any] = {"inner": self.inner, "i2t": self.i2t, "prompt": self.prompt}
+        plain: dict[str, Any] = {"number": self.number, "prompt": self.prompt}
+        for name in ("i2t", "parent", "critique", "kept"):
+            if getattr(self, name) is not None:
+                plain[name] = getattr(self, name)
         if self.score is not None:
             plain["score"] = round(self.score, 6)
         if self.rejected:
@@ -38,32 +52,33 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class OuterStep:
-    """One update of the judge prompt.
+class Step:
+    """One step of a method.
 
     Attributes:
-        outer: 1 to T.
-        prompt: p_t, the judge prompt that the step began with.
+        number: From 1.
+        prompt: The judge prompt that the step began with; of a pool its best.
         i2t: The I2T prompt that it began with.
-        judged: Training items judged to draw the batch.
+        judged: Training items judged to find the errors.
         error_rate: Share of them that were misjudged.
-        train_loss: Their mean loss.
-        errors: Ids of the misjudged items that the optimizer read about.
-        fresh_errors: Ids of those that only took part in scoring.
-        anchors: Ids of the anchors.
-        candidates: The inner loop.
-        chosen: ``inner`` of the best candidate, if there was one.
+        train_loss: Their mean loss; None where the step did not judge any.
+        errors: Ids of the items that the optimizer read about.
+        fresh_errors: Ids of further misjudged items that took part in scoring.
+        anchors: Ids of correctly judged items that took part in scoring.
+        candidates: What was tried.
+        chosen: ``number`` of the best candidate, if there was one.
         validation_loss: Mean loss of its prompt on the validation split, where that was judged.
-        accepted: Whether its prompt is the next one.
+        accepted: Whether it became the best pair so far.
         reason: Why, in words.
+        calls: Model calls of the run up to the end of this step.
     """
 
-    outer: int
+    number: int
     prompt: str
     i2t: str
     judged: int = 0
     error_rate: float = 0.0
-    train_loss: float = 0.0
+    train_loss: float | None = None
     errors: tuple[str, ...] = ()
     fresh_errors: tuple[str, ...] = ()
     anchors: tuple[str, ...] = ()
@@ -72,26 +87,36 @@ class OuterStep:
     validation_loss: float | None = None
     accepted: bool = False
     reason: str = ""
+    calls: int = 0
 
-    def with_candidate(self, candidate: Candidate) -> "OuterStep":
+    def with_candidate(self, candidate: Candidate) -> "Step":
         """The step with one candidate more."""
-        return replace(self, candidates=(*self.candidates, candidate))
+        return self.with_candidates([candidate])
+
+    def with_candidates(self, candidates: Iterable[Candidate]) -> "Step":
+        """The step with more candidates."""
+        return replace(self, candidates=(*self.candidates, *candidates))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return {
-            "outer": self.outer,
+            "step": self.number,
             "prompt": self.prompt,
             "i2t": self.i2t,
             "judged": self.judged,
             "error_rate": round(self.error_rate, 6),
-            "train_loss": round(self.train_loss, 6),
+            "train_loss": _rounded(self.train_loss),
             "errors": list(self.errors),
             "fresh_errors": list(self.fresh_errors),
             "anchors": list(self.anchors),
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "chosen": self.chosen,
-            "validation_loss": None if self.validation_loss is None else round(self.validation_loss, 6),
+            "validation_loss": _rounded(self.validation_loss),
             "accepted": self.accepted,
             "reason": self.reason,
+            "calls": self.calls,
         }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -51,6 +51,9 @@ class Trials:
         loss: See `Settings.loss`.
         caption_only: Whether the judge reads a caption instead of seeing the image.
 
+    Attributes:
+        requested: Judgements and captions that were asked for so far, those that were known included.
+
     Raises:
         ValueError: The likelihood loss on a numeric scale, which has no labels to be likely.
     """
@@ -62,6 +65,7 @@ class Trials:
         self.scale = scale
         self.loss = loss
         self.caption_only = caption_only
+        self.requested = 0
         self._judged: dict[tuple[str, str | None, Item], Judgement] = {}
         self._described: dict[tuple[str, Item], str] = {}
 
@@ -82,6 +86,7 @@ class Trials:
         if self.caption_only:
             captions = await self.describe(i2t, items)
         keys = {(prompt, request, item): (item, caption) for item, caption in zip(items, captions, strict=True)}
+        self.requested += len(items)
         missing = {key: pair for key, pair in keys.items() if key not in self._judged}
         self.calls.reserve(len(missing))
         found = await tg_collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
@@ -94,6 +99,7 @@ class Trials:
         Raises:
             BudgetSpentError: As `judge`.
         """
+        self.requested += len(items)
         missing = {(i2t, item): item for item in items if (i2t, item) not in self._described}
         self.calls.reserve(len(missing))
         found = await tg_collect([partial(self._describe, i2t, item) for item in missing.values()])

@@ -1,0 +1,85 @@
+"""Data in questions to the optimizer: between tags that it cannot close, so that it is never an instruction.
+
+Wording of the questions themselves is `questions`.
+"""
+
+import re
+from dataclasses import dataclass
+
+JUDGE_PROMPT = "judge_prompt"
+"""The tag around a proposed judge prompt."""
+
+I2T_PROMPT = "i2t_prompt"
+"""The tag around a proposed I2T prompt."""
+
+CRITIQUE = "critique"
+"""The tag around what is wrong with a judge prompt."""
+
+_TAGS = (
+    "current_judge_prompt",
+    JUDGE_PROMPT,
+    I2T_PROMPT,
+    CRITIQUE,
+    "example",
+    "image_number",
+    "text",
+    "description",
+    "people",
+    "judge",
+    "tried",
+    "request",
+    "instruction",
+    "score",
+)
+_ANY_TAG = re.compile(rf"<(?=\s*(?:/\s*)?(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
+_WHOLE_TAG = re.compile(rf"<\s*(?:(/)\s*)?({'|'.join(_TAGS)})(?:\s[^<>]{{0,40}})?>", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One judged image as the optimizer reads of it.
+
+    Attributes:
+        human: People's label.
+        judge: The judge's label, or what stands for an answer that could not be read; None where it is not told.
+        description: The caption; None where the image itself is shown or nothing is.
+        text: What the image was judged against, if anything.
+        number: Which of the images shown before the question it is, from 1; None where they are described.
+    """
+
+    human: str
+    judge: str | None = None
+    description: str | None = None
+    text: str | None = None
+    number: int | None = None
+
+    def block(self) -> str:
+        """The example in tags, every part of it fenced."""
+        parts = [
+            fenced(tag, str(value))
+            for tag, value in (
+                ("image_number", self.number),
+                ("text", self.text),
+                ("description", self.description),
+                ("people", self.human),
+                ("judge", self.judge),
+            )
+            if value is not None
+        ]
+        return "\n".join(["<example>", *parts, "</example>"])
+
+
+def fenced(tag: str, data: str) -> str:
+    """Data between tags; no tag that the questions use can be opened or closed from within."""
+    return f"<{tag}>{inert(data)}</{tag}>"
+
+
+def inert(data: str) -> str:
+    """Data without any of the questions' tags."""
+    return _ANY_TAG.sub("‹", data)
+
+
+def reserved_tag(text: str) -> str | None:
+    """The first tag of the questions that a text contains, if it does: its author would be speaking out of turn."""
+    match = _WHOLE_TAG.search(text)
+    return None if match is None else f"<{match[1] or ''}{match[2].lower()}>"

@@ -7,6 +7,9 @@ from blpo_inspect.cache.provider import cached
 from blpo_inspect.models.induction.provider import induction
 from blpo_inspect.models.provider import hf_vlm
 from blpo_inspect.optimize.blpo import blpo
+from blpo_inspect.optimize.opro import opro
+from blpo_inspect.optimize.protegi import protegi
+from blpo_inspect.optimize.textgrad import textgrad
 from blpo_inspect.scorers import agreement, calibration, correlation, error, improvement, preference, unread
 from blpo_inspect.solvers import describe, judge
 from blpo_inspect.tasks.agin import agin
@@ -32,12 +35,15 @@ __all__ = [
     "improvement",
     "induction",
     "judge",
+    "opro",
     "optimize",
     "preference",
+    "protegi",
     "seetrue",
     "shapes_alignment",
     "shapes_rating",
     "shapes_safety",
+    "textgrad",
     "unread",
     "unsafebench",
 ]

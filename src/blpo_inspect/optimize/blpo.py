@@ -17,7 +17,7 @@ from blpo_inspect.optimize.blpo_settings import PRESETS, BlpoSettings
 from blpo_inspect.optimize.proposal import Proposal, propose
 from blpo_inspect.optimize.questions import Tried
 from blpo_inspect.optimize.run import Method, Run
-from blpo_inspect.optimize.shown import show
+from blpo_inspect.optimize.shown import show_judged
 from blpo_inspect.optimize.solving import solving
 from blpo_inspect.optimize.trajectory import Candidate, Step
 from blpo_inspect.prompts import PromptPair
@@ -60,7 +60,7 @@ async def run_blpo(run: Run[BlpoSettings]) -> None:
         i2t = chosen.i2t if chosen and chosen.i2t else i2t
         pair = run.pair(chosen.prompt, _kept_i2t(run, i2t)) if chosen and chosen.prompt else None
         run.finish_step(step, f"outer step {number}/{settings.outer_steps}", pair)
-        if not step.errors:
+        if not step.shown:
             run.stopped = "no errors are left on the training split"
             return
         if step.accepted and pair:
@@ -87,7 +87,7 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
         judged=batch.judged,
         error_rate=batch.error_rate,
         train_loss=batch.loss,
-        errors=tuple(one.item.id for one in batch.errors),
+        shown=tuple(one.item.id for one in batch.errors),
         fresh_errors=tuple(one.item.id for one in batch.fresh),
         anchors=tuple(one.item.id for one in batch.anchors),
     )
@@ -130,7 +130,7 @@ async def _try_i2t(
 ) -> Candidate:
     """score(q; p): describe the misjudged images under q, update p from that, see how much better p′ judges."""
     async with span("captions", type="captions"):
-        shown = await show(run.trials, batch.errors, i2t)
+        shown = await show_judged(run.trials, batch.errors, i2t)
     async with span("proposal of a judge prompt", type="proposal"):
         question = moves.update_p(run, at.pair.judge, shown, at.failed)
         proposal = await propose(run.calls, question, run.settings.attempts)
@@ -150,15 +150,12 @@ async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
     if best is None or best.prompt is None:
         return replace(step, reason="no proposal could be used")
     step = replace(step, chosen=best.number)
-    gain = "" if best.score is None else f"score {best.score:+.3f}"
-    if run.settings.selection == "last":
-        return replace(step, accepted=True, reason=gain or "not scored")
-    if best.score is not None and best.score <= 0:
+    gain = "not scored" if best.score is None else f"score {best.score:+.3f}"
+    validate = run.settings.selection == "validation"
+    if validate and best.score is not None and best.score <= 0:
         return replace(step, reason=f"no candidate lowers the loss on the batch (best {gain})")
-    before = run.validation["after"]
-    after = await run.validate(run.pair(best.prompt, _kept_i2t(run, best.i2t or step.i2t)))
-    change = f"{gain}, validation loss {before:.3f} → {after:.3f}"
-    return replace(step, validation_loss=after, accepted=after < before, reason=change)
+    pair = run.pair(best.prompt, _kept_i2t(run, best.i2t or step.i2t))
+    return await run.decide(step, pair, gain, validate=validate)
 
 
 def _best(step: Step, *, include_start: bool) -> Candidate | None:
@@ -190,7 +187,7 @@ def naive_calls(run: Run[BlpoSettings]) -> int:
     """
     total = len(run.problem.validation) if run.validation else 0
     for step in run.steps:
-        errors = len(step.errors)
+        errors = len(step.shown)
         batch = errors + len(step.fresh_errors) + len(step.anchors)
         total += len(run.problem.train) + len(step.candidates) * (errors + 1 + 2 * batch)
         total += max(len(step.candidates) - 1, 0) + errors + 1

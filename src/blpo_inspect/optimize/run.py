@@ -82,6 +82,11 @@ class Run(Generic[S]):
         """A pair of prompts for this problem; with the first I2T prompt unless another is given."""
         return PromptPair(judge, self.problem.start.i2t if i2t is None else i2t, self.problem.scale)
 
+    @property
+    def shown_under(self) -> str | None:
+        """The I2T prompt of a method that searches none: the first pair's; None where images are shown themselves."""
+        return None if getattr(self.settings, "images", False) else self.problem.start.i2t
+
     async def validate(self, pair: PromptPair) -> float:
         """Mean loss of a pair on the validation split; the first pair's is noted."""
         async with span("validation"):
@@ -89,6 +94,22 @@ class Run(Generic[S]):
         if not self.validation:
             self.validation = {"before": loss, "after": loss}
         return loss
+
+    async def decide(self, step: Step, pair: PromptPair, why: str, *, validate: bool, ties: bool = False) -> Step:
+        """Say whether a step's pair is accepted: at once, or if it lowers the loss on the validation split.
+
+        Args:
+            step: The step.
+            pair: What may become the best pair.
+            why: What the method says of it.
+            validate: Whether the validation split decides.
+            ties: Whether the same loss there is good enough.
+        """
+        if not validate:
+            return replace(step, accepted=True, reason=why)
+        before, after = self.validation["after"], await self.validate(pair)
+        why = f"{why}, validation loss {before:.3f} → {after:.3f}"
+        return replace(step, validation_loss=after, accepted=after < before or (ties and after == before), reason=why)
 
     def finish_step(self, step: Step, name: str, pair: PromptPair | None = None) -> None:
         """Record a step and tell people about it.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from inspect_ai.model import ChatMessageUser, Content, ContentText
 
 from blpo_inspect.optimize.fencing import Example
+from blpo_inspect.optimize.problem import Item
 from blpo_inspect.optimize.trial import Judgement, Trials
 
 
@@ -30,35 +31,37 @@ class Shown:
         return ChatMessageUser(content=[*self.images, ContentText(text=question)])
 
 
-async def show(trials: Trials, judged: Sequence[Judgement], i2t: str | None, *, answers: bool = True) -> Shown:
-    """Describe judged images, or fetch them.
+async def show_judged(trials: Trials, judged: Sequence[Judgement], i2t: str | None) -> Shown:
+    """Images with people's and the judge's labels.
 
     Args:
         trials: Asks for the captions that are not known yet.
         judged: The images.
         i2t: The I2T prompt of the captions; None: the images themselves.
-        answers: Whether the judge's own labels are told, beside people's.
 
     Raises:
         BudgetSpentError: The captions are not within the budget.
     """
-    captions: Sequence[str | None] = [None] * len(judged)
+    return await _show(trials, [(one.item, one.answer) for one in judged], i2t)
+
+
+async def show_labelled(trials: Trials, items: Sequence[Item], i2t: str | None) -> Shown:
+    """Images with people's labels alone; otherwise as `show_judged`."""
+    return await _show(trials, [(item, None) for item in items], i2t)
+
+
+async def _show(trials: Trials, rows: Sequence[tuple[Item, str | None]], i2t: str | None) -> Shown:
+    captions: Sequence[str | None] = [None] * len(rows)
     images: list[Content] = []
     if i2t is not None:
-        captions = await trials.describe(i2t, [one.item for one in judged])
+        captions = await trials.describe(i2t, [item for item, _ in rows])
     else:
-        for number, one in enumerate(judged, 1):
-            images += [ContentText(text=f"Image {number}:"), *await one.item.content()]
+        for number, (item, _) in enumerate(rows, 1):
+            images += [ContentText(text=f"Image {number}:"), *await item.content()]
     return Shown(
         examples=tuple(
-            Example(
-                human=one.item.human,
-                judge=one.answer if answers else None,
-                description=caption,
-                text=one.item.text,
-                number=number if i2t is None else None,
-            )
-            for number, (one, caption) in enumerate(zip(judged, captions, strict=True), 1)
+            Example(item.human, answer, caption, item.text, number if i2t is None else None)
+            for number, ((item, answer), caption) in enumerate(zip(rows, captions, strict=True), 1)
         ),
         captions=tuple(caption for caption in captions if caption is not None),
         images=tuple(images),

@@ -62,7 +62,7 @@ class Step:
         judged: Training items judged to find the errors.
         error_rate: Share of them that were misjudged.
         train_loss: Their mean loss; None where the step did not judge any.
-        errors: Ids of the items that the optimizer read about.
+        shown: Ids of the items that the optimizer was shown or read about.
         fresh_errors: Ids of further misjudged items that took part in scoring.
         anchors: Ids of correctly judged items that took part in scoring.
         candidates: What was tried.
@@ -79,7 +79,7 @@ class Step:
     judged: int = 0
     error_rate: float = 0.0
     train_loss: float | None = None
-    errors: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
     fresh_errors: tuple[str, ...] = ()
     anchors: tuple[str, ...] = ()
     candidates: tuple[Candidate, ...] = ()
@@ -106,7 +106,7 @@ class Step:
             "judged": self.judged,
             "error_rate": round(self.error_rate, 6),
             "train_loss": _rounded(self.train_loss),
-            "errors": list(self.errors),
+            "shown": list(self.shown),
             "fresh_errors": list(self.fresh_errors),
             "anchors": list(self.anchors),
             "candidates": [candidate.to_dict() for candidate in self.candidates],

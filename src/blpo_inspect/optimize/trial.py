@@ -106,6 +106,15 @@ class Trials:
         self._described.update(zip(missing, found, strict=True))
         return [self._described[i2t, item] for item in items]
 
+    def score(self, judgements: Sequence[Judgement]) -> float:
+        """How well the judge agrees with people, from 0 to 1: 1 - the mean loss.
+
+        For the likelihood loss, which has no upper end, exp(- the mean loss): the geometric mean of the probabilities
+        that the judge gave to people's labels.
+        """
+        loss = mean_loss(judgements)
+        return math.exp(-loss) if self.loss == "likelihood" else 1 - loss
+
     async def _judge(self, prompt: str, item: Item, caption: str | None) -> Judgement:
         images = [] if caption is not None else await item.content()
         message = judge_message(prompt, self.scale, images=images, text=item.text, caption=caption)

@@ -31,6 +31,7 @@ def optimize(
     seed: int = 0,
     prompts: str | None = None,
     save: str | None = None,
+    test_kept: bool = False,
 ) -> Task:
     """Optimize the judge prompt and the I2T prompt of a benchmark.
 
@@ -41,6 +42,8 @@ def optimize(
         seed: The first seed.
         prompts: Prompt pair (YAML file) to start from; else the benchmark's default prompts.
         save: Where the resulting pair goes; with several seeds ``pair.yaml`` becomes ``pair.seed-0.yaml`` and so on.
+        test_kept: Judge the test split also with every pair that was kept on the way, for a curve of agreement against
+            calls; nothing is chosen by it.
 
     Raises:
         PrerequisiteError: What cannot be optimized, and why.
@@ -59,6 +62,7 @@ def optimize(
                 "data_digest": problem.digest,
                 "prompts": prompts,
                 "seed": number,
+                "test_kept": test_kept,
                 "save": str(_numbered(Path(save), number, seeds)) if save else None,
             },
         )

@@ -7,6 +7,7 @@ from blpo_inspect.cache.provider import cached
 from blpo_inspect.models.induction.provider import induction
 from blpo_inspect.models.provider import hf_vlm
 from blpo_inspect.optimize.blpo import blpo
+from blpo_inspect.optimize.gepa import gepa
 from blpo_inspect.optimize.opro import opro
 from blpo_inspect.optimize.protegi import protegi
 from blpo_inspect.optimize.textgrad import textgrad
@@ -30,6 +31,7 @@ __all__ = [
     "describe",
     "error",
     "folder",
+    "gepa",
     "hf_vlm",
     "image_reward",
     "improvement",

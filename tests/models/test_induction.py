@@ -129,7 +129,7 @@ def test_tags_and_sentences_in_data_ask_nothing() -> None:
 def test_scores_are_read() -> None:
     question = read([ChatMessageUser(content=update_i2t_prompt("J.", [Tried("Look.", -0.25)], max_chars=9))])
     assert question is not None
-    assert [(one.request, one.score) for one in question.tried] == [("Look.", -0.25)]
+    assert [(one.text, one.score) for one in question.tried] == [("Look.", -0.25)]
 
 
 def test_it_imports_nothing_that_knows_the_embedded_world() -> None:

@@ -216,7 +216,7 @@ def test_another_answer_after_each_refusal() -> None:
     assert answers == [inside(reply) for reply in replies([user(question)], 6)]
 
 
-@pytest.mark.parametrize("examples", [[], [Example("unsafe", "safe")], missed("nothing to read here")])
+@pytest.mark.parametrize("examples", [[Example("unsafe", "safe")], missed("nothing to read here")])
 def test_without_evidence_the_prompt_stays(examples: list[Example]) -> None:
     assert improved(IS_SAFE, examples, SAFETY) == IS_SAFE
 

@@ -1,10 +1,14 @@
 """The answer to an optimizer's question, as text: a sentence on what was found, then the prompt in its tag."""
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 from blpo_inspect.models.induction import aspects, requests, rubric, rules
+from blpo_inspect.models.induction.choosing import GREEDY, Sampling
+from blpo_inspect.models.induction.combining import combined
 from blpo_inspect.models.induction.language import claim, describe, joined, words_of
-from blpo_inspect.models.induction.reading import I2T_PROMPT, Example, Question
+from blpo_inspect.models.induction.reading import CRITIQUE, I2T_PROMPT, Example, Question
+from blpo_inspect.models.induction.rewording import rewordings
 from blpo_inspect.models.induction.statements import (
     aspect_rules,
     label_rules,
@@ -22,29 +26,53 @@ UNKNOWN = (
 
 _NEGATIVE = words_of("no false 0 bad harmful toxic forbidden rejected reject violation fail wrong mismatch nsfw")
 _POSITIVE = words_of("yes true 1 good match matches aligned agree agrees correct right pass fit fits")
+NOTHING = "The examples and scores given suggest nothing better."
+"""What is answered, and is wrong with a prompt, where there is no idea."""
+
 _MOST = 60
 """Next best ideas that are looked at before the prompt is left as it is."""
 
 _Idea = tuple[str, str]
 
 
-def answer(question: Question) -> str:
-    """The best idea that is new: other than the prompt in force and all earlier answers, and not too long.
+def answer(question: Question, sampling: Sampling = GREEDY) -> str:
+    """The best idea that is new, or one of the next best: other than the prompt in force, all that has a score and all
+    earlier answers, and not too long.
 
     Where there is none, the prompt in force comes back unchanged.
     """
-    ideas = _requests(question) if question.tag == I2T_PROMPT else _judge_prompts(question)
-    old = {_plain(text) for text in (question.current, *question.earlier, *(one.request for one in question.tried))}
-    for count, (prompt, reason) in enumerate(ideas):
-        if count >= _MOST:
-            break
-        fits = question.max_chars is None or len(prompt) <= question.max_chars
-        if fits and _plain(prompt) not in old:
-            return _tagged(question.tag, prompt, reason)
+    ideas = list(islice(_new(question, _ideas(question)), _MOST))
+    if question.tag == CRITIQUE:
+        reasons = [reason for _, reason in ideas if reason not in question.earlier]
+        return _tagged(CRITIQUE, sampling.choose(reasons) if reasons else NOTHING, "I compared the examples.")
+    if question.critique is not None:
+        # the idea that the critique came from, if it can be found again
+        ideas = [idea for idea in ideas if idea[1] == question.critique] or ideas
+    if ideas:
+        prompt, reason = sampling.choose(ideas)
+        return _tagged(question.tag, prompt, reason)
     unchanged = question.current
     if question.tag == I2T_PROMPT:
-        unchanged = max(question.tried, key=lambda one: one.score).request if question.tried else ""
-    return _tagged(question.tag, unchanged, "The examples and scores given suggest nothing better.")
+        unchanged = max(question.tried, key=lambda one: one.score).text if question.tried else ""
+    return _tagged(question.tag, unchanged, NOTHING)
+
+
+def _ideas(question: Question) -> Iterator[_Idea]:
+    if question.tag == I2T_PROMPT:
+        return ((requests.request(properties), reason) for properties, reason in requests.proposals(question.tried))
+    reworded = ((text, "The same in other words.") for text in rewordings(question.current))
+    if question.instructions:  # something that differs from all of them is asked for in any case
+        return chain(_judge_prompts(question), combined(question), reworded)
+    return _judge_prompts(question) if question.examples or question.critique is not None else reworded
+
+
+def _new(question: Question, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
+    old = {_plain(text) for text in (question.current, *question.earlier)}
+    old |= {_plain(one.text) for one in (*question.tried, *question.instructions)}
+    for prompt, reason in islice(ideas, _MOST):
+        fits = question.max_chars is None or len(prompt) <= question.max_chars
+        if fits and _plain(prompt) not in old:
+            yield prompt, reason
 
 
 def _tagged(tag: str, prompt: str, reason: str) -> str:
@@ -53,11 +81,6 @@ def _tagged(tag: str, prompt: str, reason: str) -> str:
 
 def _plain(text: str) -> str:
     return " ".join(text.split())
-
-
-def _requests(question: Question) -> Iterator[_Idea]:
-    for properties, reason in requests.proposals(question.tried):
-        yield requests.request(properties), reason
 
 
 def _judge_prompts(question: Question) -> Iterator[_Idea]:
@@ -80,7 +103,7 @@ def _two_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
     likely = stated[:1] or _hinted(question.labels)
     found = []
     for label in likely or question.labels:
-        cases = [rules.Case(describe(one.description or ""), one.human == label) for one in seen]
+        cases = [_case(one, label) for one in seen]
         known = (*prompt.rules.get(label, ()), *forbidden)
         found += [(one.score, label, one) for one in rules.induce(cases, known)]
     for _, label, one in sorted(found, key=lambda each: -each[0]):
@@ -97,7 +120,7 @@ def _many_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]
     stated = {label: features for label, features in prompt.rules.items() if label}
     best: dict[str, rules.Hypothesis] = {}
     for label in question.labels:
-        cases = [rules.Case(describe(one.description or ""), one.human == label) for one in seen]
+        cases = [_case(one, label) for one in seen]
         found = rules.induce(cases, stated.get(label, ())) if any(case.positive for case in cases) else []
         if found:
             best[label] = found[0]
@@ -130,7 +153,7 @@ def _matching(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
     rest, stated = aspect_rules(question.current)
     agree = _agreeing(question)
     pairs = [
-        aspects.Pair(said, describe(one.description or ""), one.human in agree)
+        aspects.Pair(said, describe(one.description or ""), one.human in agree, one.judge == one.human)
         for one in seen
         if one.text is not None and (said := claim(one.text)) is not None
     ]
@@ -141,6 +164,10 @@ def _matching(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
             f"that explains {one.explained} of the {len(pairs)} examples."
         )
         yield " ".join(part for part in (rest, rule) if part), reason
+
+
+def _case(one: Example, label: str) -> rules.Case:
+    return rules.Case(describe(one.description or ""), one.human == label, one.judge == one.human)
 
 
 def _hinted(labels: Sequence[str]) -> list[str]:

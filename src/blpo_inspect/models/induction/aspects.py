@@ -17,11 +17,12 @@ _FIELDS = {"size": "size", "colour": "colour", "shape": "noun"}
 
 @dataclass(frozen=True)
 class Pair:
-    """A text about an image, what the image's caption says, and whether people say that they agree."""
+    """A text about an image, its caption, whether people say that they agree, and whether the judge is right."""
 
     claim: Claim
     description: Description
     agree: bool
+    right: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Regard:
 
 
 def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]:
-    """Other sets of aspects than the stated one, the most plausible first.
+    """Other sets of aspects than the stated one that explain more than the judge gets right, the most plausible first.
 
     Aspects that neither all texts nor the captions tell stay as they are; where nothing is stated, all must match.
     """
@@ -44,6 +45,7 @@ def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]
     open_ones = [a for a in ASPECTS if a in claimed and _FIELDS.get(a, "number") in visible]
     settled = regarded - set(open_ones)
     found = []
+    explained = sum(pair.right for pair in pairs)
     for size in range(len(open_ones) + 1):
         for chosen in combinations(open_ones, size):
             aspects = settled | set(chosen)
@@ -52,7 +54,7 @@ def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]
             right = sum(holds(pair.claim, pair.description, frozenset(chosen)) == pair.agree for pair in pairs)
             wrong = len(pairs) - right
             score = right * math.log(1 - _NOISE) + wrong * math.log(_NOISE) - _CHANGE * len(aspects ^ regarded)
-            if right:
+            if right > explained:
                 found.append(Regard(aspects, score, right))
     return sorted(found, key=lambda one: (-round(one.score, 6), sorted(one.aspects)))
 

@@ -9,6 +9,8 @@ from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
     ChatMessageAssistant,
+    Content,
+    ContentImage,
     GenerateConfig,
     ModelAPI,
     ModelOutput,
@@ -20,12 +22,13 @@ from pydantic import JsonValue
 
 from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.induction.answering import UNKNOWN, answer
+from blpo_inspect.models.induction.choosing import GREEDY, Sampling
 from blpo_inspect.models.induction.reading import read
 
 NAME = "rules"
 """The one model there is."""
 
-VERSION = 1
+VERSION = 2
 """To be raised whenever an answer changes: recorded answers are kept under it."""
 
 
@@ -38,7 +41,8 @@ def induction() -> type[ModelAPI]:
 class InductionAPI(ModelAPI):
     """Inspect's view of the rule-finding optimizer.
 
-    Generation settings have no effect, but for the number of choices: each is the next best answer.
+    Of the generation settings, temperature and seed decide together which idea is said (`Sampling`), and each further
+    choice is the next best answer; the others have no effect.
 
     Args:
         model_name: Must be ``rules``.
@@ -79,13 +83,17 @@ class InductionAPI(ModelAPI):
         """Answer one request. Usage counts words, as there are no tokens.
 
         Raises:
-            RequestError: Tools were passed.
+            RequestError: Tools or images were passed.
         """
+        if any(isinstance(part, ContentImage) for message in input for part in _parts(message)):
+            raise RequestError(
+                f"induction/{NAME} reads text and sees no images; leave out -S images=true or name another optimizer"
+            )
         if tools:
             raise RequestError(
                 f"induction/{NAME} has no tools, but {', '.join(tool.name for tool in tools)} were passed"
             )
-        texts = replies(input, config.num_choices or 1)
+        texts = replies(input, config.num_choices or 1, Sampling(config.temperature or 0.0, config.seed))
         asked, said = sum(len(message.text.split()) for message in input), sum(len(text.split()) for text in texts)
         return ModelOutput(
             model=self.model_name,
@@ -104,11 +112,15 @@ class InductionAPI(ModelAPI):
         return False
 
 
-def replies(messages: list[ChatMessage], count: int = 1) -> list[str]:
+def _parts(message: ChatMessage) -> list[Content]:
+    return [] if isinstance(message.content, str) else message.content
+
+
+def replies(messages: list[ChatMessage], count: int = 1, sampling: Sampling = GREEDY) -> list[str]:
     """What is answered to a conversation, and the next best answers after it."""
     conversation, texts = list(messages), []
     for _ in range(count):
         question = read(conversation)
-        texts.append(UNKNOWN if question is None else answer(question))
+        texts.append(UNKNOWN if question is None else answer(question, sampling))
         conversation.append(ChatMessageAssistant(content=texts[-1]))
     return texts

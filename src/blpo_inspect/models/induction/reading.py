@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from inspect_ai.model import ChatMessage
 
-JUDGE_PROMPT, I2T_PROMPT = "judge_prompt", "i2t_prompt"
+JUDGE_PROMPT, I2T_PROMPT, CRITIQUE = "judge_prompt", "i2t_prompt", "critique"
 """The tags around an answer."""
 
 _DATA = ("current_judge_prompt", "example", "tried")
-_ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT})\s*>", re.IGNORECASE)
+_ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT}|{CRITIQUE})\s*>", re.IGNORECASE)
 _LABELS = re.compile(r"The labels are(?P<ordered>, from lowest to highest)?: (?P<labels>[^\n]*?)\.(?=\s|$)")
 _RANGE = re.compile(r"number from (-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)\.")
 _LENGTH = re.compile(r"(\d+) characters")
@@ -30,9 +30,9 @@ class Example:
 
 @dataclass(frozen=True)
 class Tried:
-    """A request and its score."""
+    """A request or an instruction, and its score."""
 
-    request: str
+    text: str
     score: float
 
 
@@ -41,12 +41,14 @@ class Question:
     """One question with all that belongs to it.
 
     Attributes:
-        tag: The tag around the answer: `JUDGE_PROMPT` or `I2T_PROMPT`.
-        current: The judge prompt in force; empty where none was given.
+        tag: The tag around the answer: `JUDGE_PROMPT`, `I2T_PROMPT` or `CRITIQUE`.
+        current: The judge prompt in force, or the best of the instructions with scores; empty where none was given.
         labels: The labels, from lowest to highest where ordered.
         ordered: Whether the labels are a scale of points.
-        examples: The misjudged images.
+        examples: Images with labels.
         tried: Requests with scores.
+        instructions: Judge prompts with scores.
+        critique: What was found to be wrong with the judge prompt; None where nothing is said.
         max_chars: The longest answer allowed; None where nothing is said.
         earlier: Answers given before to the same question.
     """
@@ -57,6 +59,8 @@ class Question:
     ordered: bool = False
     examples: tuple[Example, ...] = ()
     tried: tuple[Tried, ...] = ()
+    instructions: tuple[Tried, ...] = ()
+    critique: str | None = None
     max_chars: int | None = None
     earlier: tuple[str, ...] = ()
 
@@ -80,16 +84,26 @@ def read(messages: Sequence[ChatMessage]) -> Question | None:
             break
     else:
         return None
+    plain = _without_data(text)
+    critique = None
+    if tag != CRITIQUE:
+        # in a question that asks for one, these tags only say where it is to stand
+        critique = _first(plain, CRITIQUE)
+        plain = _without(plain, CRITIQUE)
+    instructions = _scored(text, "instruction")
+    best = max(instructions, key=lambda one: one.score, default=None)
     examples = tuple(one for block in _blocks(text, "example") if (one := _example(block)) is not None)
-    labels, ordered = _labels(_without_data(text), examples)
-    length = _LENGTH.search(_without_data(text))
+    labels, ordered = _labels(plain, examples)
+    length = _LENGTH.search(plain)
     return Question(
         tag,
-        current=next(iter(_blocks(text, "current_judge_prompt")), ""),
+        current=_first(text, "current_judge_prompt") or (best.text if best else ""),
         labels=labels,
         ordered=ordered,
         examples=examples,
-        tried=tuple(past for block in _blocks(text, "tried") if (past := _tried(block)) is not None),
+        tried=_scored(text, "request"),
+        instructions=instructions,
+        critique=critique,
         max_chars=int(length[1]) if length else None,
         earlier=tuple(
             answer for role, said in texts[start + 1 :] if role == "assistant" for answer in _blocks(said, tag)[-1:]
@@ -107,8 +121,12 @@ def _first(text: str, tag: str) -> str | None:
 
 def _without_data(text: str) -> str:
     for tag in _DATA:
-        text = re.sub(rf"<{tag}>.*?</{tag}>", " ", text, flags=re.DOTALL)
+        text = _without(text, tag)
     return text
+
+
+def _without(text: str, tag: str) -> str:
+    return re.sub(rf"<{tag}>.*?</{tag}>", " ", text, flags=re.DOTALL)
 
 
 def _example(block: str) -> Example | None:
@@ -118,13 +136,18 @@ def _example(block: str) -> Example | None:
     return Example(human, _first(block, "judge"), _first(block, "description"), _first(block, "text"))
 
 
-def _tried(block: str) -> Tried | None:
-    request, score = _first(block, "request"), _first(block, "score")
+def _scored(text: str, tag: str) -> tuple[Tried, ...]:
+    """What was tried, of one kind, as far as it has a score."""
+    return tuple(one for block in _blocks(text, "tried") if (one := _tried(block, tag)) is not None)
+
+
+def _tried(block: str, tag: str) -> Tried | None:
+    said, score = _first(block, tag), _first(block, "score")
     try:
         number = float(score) if score is not None else math.nan
     except ValueError:
         return None
-    return Tried(request, number) if request and math.isfinite(number) else None
+    return Tried(said, number) if said and math.isfinite(number) else None
 
 
 def _labels(text: str, examples: Sequence[Example]) -> tuple[tuple[str, ...], bool]:

@@ -47,7 +47,7 @@ def proposals(tried: Sequence[Tried]) -> Iterator[tuple[frozenset[str], str]]:
     """
     scores: dict[frozenset[str], float] = {}
     for one in tried:
-        properties = asked(one.request)
+        properties = asked(one.text)
         scores[properties] = max(one.score, scores.get(properties, one.score))
     # of requests that score alike the one that asks for more: it has shown that the rest does no harm
     ranked = sorted(scores, key=lambda one: (-scores[one], -len(one), sorted(one)))

@@ -21,7 +21,7 @@ _BEAM, _ROUNDS, _POOL = 8, 5, 100
 
 @dataclass(frozen=True)
 class Rated:
-    """One image: what its caption says, people's mark, and the judge's (None if it could not be read)."""
+    """One image: what its caption says, people's mark, and the judge's (None if it is not known)."""
 
     description: Description
     human: int
@@ -57,7 +57,7 @@ def induce(rated: Sequence[Rated], stated: Sequence[Feature], *, worst: int, bes
                     if key not in seen:
                         seen[key] = near[key] = fitting.weigh(other)
             current = [one.faults for one in sorted(near.values(), key=_order)[:_BEAM]]
-    old = sum(abs(one.human - one.judge) for one in rated if one.judge is not None) / len(rated)
+    old = fitting.error_in_force()
     useful = [
         one for key, one in seen.items() if one.faults and key != frozenset(stated) and (one.error < old or not stated)
     ]
@@ -88,6 +88,14 @@ class _Fitting:
             yield from ((*rest[:place], new, *rest[place:]) for new in self.pool if new not in faults)
         if len(faults) < MOST:
             yield from ((*faults, new) for new in (*self.pool, *self.stated) if new not in faults)
+
+    def error_in_force(self) -> float:
+        """The mean error of the judge's marks; where one is not known, of the mark that the stated rubric gives."""
+        marks = [
+            one.judge if one.judge is not None else self._mark(one, 1 << place, self.stated, [], [])
+            for place, one in enumerate(self.rated)
+        ]
+        return sum(abs(mark - one.human) for mark, one in zip(marks, self.rated, strict=True)) / len(self.rated)
 
     def weigh(self, faults: tuple[Feature, ...]) -> Rubric:
         added = [one for one in faults if one not in self.stated]

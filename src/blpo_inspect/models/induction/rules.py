@@ -26,10 +26,11 @@ _POOL = 18
 
 @dataclass(frozen=True)
 class Case:
-    """One image: what its caption says, and whether people give it the label in question."""
+    """One image: its caption, whether people give it the label in question, and whether the judge is right."""
 
     description: Description
     positive: bool
+    right: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Hypothesis:
 
 
 def induce(cases: Sequence[Case], stated: Sequence[Feature]) -> list[Hypothesis]:
-    """Other rules than those stated that explain the cases better, the most plausible first.
+    """Other rules than those stated that explain more cases than the judge gets right, the most plausible first.
 
     Stated features that the captions cannot tell are kept: nothing is known about them. Empty where there is nothing
     to go by.
@@ -55,8 +56,8 @@ def induce(cases: Sequence[Case], stated: Sequence[Feature]) -> list[Hypothesis]
         key = frozenset(features)
         if features and key != frozenset(stated) and key not in seen:
             seen[key] = weighing.weigh(features)
-    # the rules in force explain none of the cases: all of them were misjudged
-    useful = [one for one in seen.values() if one.explained > 0]
+    settled = sum(case.right for case in cases)
+    useful = [one for one in seen.values() if one.explained > settled]
     return sorted(useful, key=lambda one: (-one.score, [feature.phrase() for feature in one.features]))
 
 

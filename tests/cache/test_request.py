@@ -287,7 +287,8 @@ def test_settings_that_sound_like_secrets_stay(name: str) -> None:
 def test_arguments_of_the_model_count_except_how_requests_travel() -> None:
     plain = identity(Target("p", "n"), None)
     assert plain == MODEL
-    assert identity(Target("p", "n", None, {"timeout": 3, "max_retries": 1}), None) == plain
+    travel = {"timeout": 3, "max_retries": 1, "client_timeout": 600, "retry_delay": 1, "lazy_init": False}
+    assert identity(Target("p", "n", None, travel), None) == plain
     assert identity(Target("p", "n", None, {"revision": "x"}), None) != plain
     assert identity(Target("p", "n", None, {"thing": object()}), None)["args"] == {"thing": "<builtins.object>"}
 

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from inspect_ai.model import ModelAPI
 
-OPERATIONAL = frozenset({"cache", "http_client", "max_connections", "max_retries", "timeout"})
+OPERATIONAL = frozenset(
+    {"cache", "client_timeout", "http_client", "lazy_init", "max_connections", "max_retries", "retry_delay", "timeout"}
+)
 """Model arguments that decide how a request travels, not what is answered."""
 
 VERSIONS = frozenset({"torch", "transformers"})

@@ -27,12 +27,14 @@ class ScriptedAPI(ModelAPI):
 
     script: Script = staticmethod(lambda messages: "")
     requests: list[list[ChatMessage]] = []  # noqa: RUF012  # shared by design: a test reads what was asked
+    configs: list[GenerateConfig] = []  # noqa: RUF012  # what each request was asked with; the script reads the last
 
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
         """Ask the script."""
         type(self).requests.append(input)
+        type(self).configs.append(config)
         output = ModelOutput.from_content(self.model_name, type(self).script(input))
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
         return output
@@ -57,6 +59,7 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def scripted() -> type[ScriptedAPI]:
     """The scripted provider, with no requests recorded yet; set its ``script``."""
     ScriptedAPI.requests = []
+    ScriptedAPI.configs = []
     ScriptedAPI.script = staticmethod(lambda messages: "")
     return ScriptedAPI
 

@@ -1,6 +1,5 @@
 """Algorithm 1 against scripted models: every call in order, scores by hand, and what is chosen."""
 
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +8,13 @@ import pytest
 from blpo_inspect.optimize.blpo import blpo
 from blpo_inspect.prompts import DEFAULT_I2T as Q0
 from tests.conftest import ScriptedAPI
-from tests.optimize.toy import START, World, ids, pair_of, run
+from tests.optimize.toy import START, World, described, ids, in_order, judged, pair_of, run
 
 
 @pytest.fixture
 def log_dir(tmp_path: Path, scripted: type[ScriptedAPI]) -> str:
     """A folder for logs; the scripted provider is there."""
     return str(tmp_path / "logs")
-
-
-def judged(prompt: str, *names: str) -> list[tuple[Any, ...]]:
-    """Calls of the judge."""
-    return [("judge", prompt, name) for name in names]
-
-
-def described(i2t: str, *names: str) -> list[tuple[Any, ...]]:
-    """Calls of the describer."""
-    return [("i2t", i2t, name) for name in names]
-
-
-def in_order(calls: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The calls with each run of equal requests about several items sorted: those are asked at the same time."""
-    runs = groupby(calls, key=lambda call: call[:2] if call[0] in ("judge", "i2t") else id(call))
-    return [call for _, run in runs for call in sorted(run, key=str)]
 
 
 def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
@@ -131,7 +114,7 @@ def test_the_default_scores_fresh_errors_and_anchors_by_how_frequent_they_are(lo
     settings: dict[str, Any] = {"batch_size": 1, "fresh_errors": 3, "anchors": 1, "inner_steps": 0, "outer_steps": 1}
     log = run(world, blpo(**settings), log_dir=log_dir)
     [step] = pair_of(log).provenance["trajectory"]
-    assert (len(step["errors"]), len(step["fresh_errors"]), len(step["anchors"])) == (1, 3, 1)
+    assert (len(step["shown"]), len(step["fresh_errors"]), len(step["anchors"])) == (1, 3, 1)
     assert step["error_rate"] == round(4 / 6, 6)
     # A mends three of four errors and breaks the anchor, whichever of the two it is
     assert step["candidates"][0]["score"] == pytest.approx(4 / 6 * 3 / 4 - 2 / 6 * 1, abs=1e-6)

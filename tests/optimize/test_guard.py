@@ -1,5 +1,6 @@
 """Which proposals are accepted: prompts as strong models write them for the four real benchmarks, good and bad."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -385,7 +386,8 @@ def test_the_limit_of_length_is_exact(length: int, limit: int) -> None:
 def test_placeholders_are_neither_lost_nor_invented(text: str) -> None:
     """What is accepted can be filled with exactly the values of the prompt before."""
     reason = problem(f"{TEXTS} xyz {text}", TEXTS)
-    rest = text.replace("{{", "").replace("}}", "")
+    # doubled braces go in one pass: what is left may not come together to new ones
+    rest = re.sub(r"\{\{|\}\}", " ", text)
     if "{" not in rest and "}" not in rest:
         assert reason is None
     else:

@@ -175,7 +175,7 @@ def test_seeds_draw_other_batches_and_save_one_file_each(log_dir: str, tmp_path:
     log = run(world, blpo(**settings), log_dir=log_dir, seeds=3, save=str(tmp_path / "pair.yaml"))
     assert sorted(path.name for path in tmp_path.glob("*.yaml")) == [f"pair.seed-{n}.yaml" for n in range(3)]
     assert log.samples and [sample.id for sample in log.samples] == ["seed-0", "seed-1", "seed-2"]
-    errors = {tuple(pair_of(log, n).provenance["trajectory"][0]["errors"]) for n in range(3)}
+    errors = {tuple(pair_of(log, n).provenance["trajectory"][0]["shown"]) for n in range(3)}
     assert len(errors) > 1
     single = run(world, blpo(**settings), log_dir=log_dir, seed=1)
     assert pair_of(single).to_yaml() == pair_of(log, 1).to_yaml()

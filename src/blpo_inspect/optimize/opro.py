@@ -35,7 +35,7 @@ from blpo_inspect.optimize.trajectory import Candidate, Step
 
 @dataclass(frozen=True)
 class OproSettings(PromptSettings):
-    """How OPRO runs; the defaults of this class are the preset ``default``.
+    """How OPRO runs; the defaults are the numbers of the original code.
 
     Attributes:
         steps: Steps at most.
@@ -55,7 +55,7 @@ class OproSettings(PromptSettings):
 
 
 PRESETS = {
-    "default": OproSettings(),
+    "default": OproSettings(exemplars=10),
     "reference": OproSettings(selection="train", max_prompt_chars=500),
 }
 
@@ -65,8 +65,8 @@ def opro(preset: str = "default", **settings: Any) -> Solver:
     """Optimize the judge prompt of the task ``optimize`` by OPRO.
 
     Args:
-        preset: ``reference`` has the numbers of the original code; ``default`` too, but for longer prompts and
-            selection on validation.
+        preset: ``reference`` has the numbers of the original code; ``default`` shows 10 images at a time instead
+            of 3, as BLPO does, allows longer prompts, and selects on validation.
         settings: Single settings (`OproSettings`), which change the preset; ``none`` for no limit.
 
     Raises:

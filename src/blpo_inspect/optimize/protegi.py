@@ -9,7 +9,8 @@ arXiv 2602.11340.
 Differences from it, on purpose:
 
 - Images are described under the first I2T prompt, or shown; the original has texts.
-- The preset ``default`` is about a fourth of the size in every number, so that a round fits a small budget.
+- The preset ``default`` reads about 10 errors at a time, as BLPO does, and has a smaller beam and fewer evaluations,
+  so that a round fits a small budget.
 - The original evaluates by brute force unless told otherwise; its paper, and this, by upper confidence bounds.
 - Judgements are remembered: a prompt is not asked about the same image again.
 - A parent without errors on the minibatch is put in other words but not criticised.
@@ -19,7 +20,7 @@ Differences from it, on purpose:
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,7 @@ PRESETS = {
         beam=2,
         minibatch=32,
         gradients=2,
+        errors=10,
         rewordings=1,
         expansion=4,
         eval_rounds=4,
@@ -89,7 +91,7 @@ def protegi(preset: str = "default", **settings: Any) -> Solver:
 
     Args:
         preset: ``reference`` has the numbers of the original code, about 2,000 judgements a round; ``default`` has
-            smaller ones, about 200 a round, and selection on validation.
+            10 errors in each critique instead of 4, about 300 judgements a round, and selection on validation.
         settings: Single settings (`ProtegiSettings`), which change the preset; ``none`` for no limit.
 
     Raises:
@@ -141,34 +143,43 @@ async def _expanded(run: Run[ProtegiSettings], number: int, beam: Sequence[str],
         ]
         step = replace(step, shown=_distinct([*step.shown, *(one.item.id for draw in draws for one in draw)]))
         async with span(f"descendants of candidate {parent}", type="proposal"):
-            edited = await _edited(run, prompt, draws)
-            reworded = await _reworded(run, _distinct([one.prompt for one in edited if one.prompt] + [prompt]))
+            edited = await _edited(run, prompt, draws, _samples(number, settings.gradients))
+            texts = _distinct([one.prompt for one in edited if one.prompt] + [prompt])
+            reworded = await _reworded(run, texts, _samples(number, settings.rewordings))
         descendants = [replace(one, parent=parent) for one in (*edited, *reworded)]
         step = _joined(step, descendants, settings.expansion, rng)
     return step
 
 
-async def _edited(run: Run[ProtegiSettings], prompt: str, draws: Sequence[Sequence[Judgement]]) -> list[Candidate]:
+def _samples(number: int, count: int) -> range:
+    """Seeds of a round, other than those before: a prompt that stays in the beam is not answered the same again."""
+    return range((number - 1) * count, number * count)
+
+
+async def _edited(
+    run: Run[ProtegiSettings], prompt: str, draws: Sequence[Sequence[Judgement]], samples: Iterable[int]
+) -> list[Candidate]:
     """One critique per draw of errors, and one edit per critique."""
     attempts = run.settings.attempts
     shown = [await show_judged(run.trials, draw, run.shown_under) for draw in draws]
-    asked = [moves.critique(run, prompt, each, sample) for sample, each in enumerate(shown)]
+    drawn = list(zip(samples, shown, strict=False))  # without errors there are no draws
+    asked = [moves.critique(run, prompt, each, sample) for sample, each in drawn]
     critiques = await propose_all(run.calls, asked, attempts)
-    found = [(each, one.prompt) for each, one in zip(shown, critiques, strict=True) if one.prompt is not None]
-    asked = [moves.edit(run, prompt, each, why, sample) for sample, (each, why) in enumerate(found)]
+    found = [(*each, one.prompt) for each, one in zip(drawn, critiques, strict=True) if one.prompt is not None]
+    asked = [moves.edit(run, prompt, each, why, sample) for sample, each, why in found]
     edits = await propose_all(run.calls, asked, attempts)
     return [
         *(Candidate(0, rejected=one.rejected) for one in critiques if one.prompt is None),
         *(
             Candidate(0, one.prompt, critique=why, rejected=one.rejected)
-            for one, (_, why) in zip(edits, found, strict=True)
+            for one, (_, _, why) in zip(edits, found, strict=True)
         ),
     ]
 
 
-async def _reworded(run: Run[ProtegiSettings], texts: Sequence[str]) -> list[Candidate]:
+async def _reworded(run: Run[ProtegiSettings], texts: Sequence[str], samples: Sequence[int]) -> list[Candidate]:
     """Paraphrases of some prompts."""
-    asked = [moves.reword(run, text, sample) for text in texts for sample in range(run.settings.rewordings)]
+    asked = [moves.reword(run, text, sample) for text in texts for sample in samples]
     proposals = await propose_all(run.calls, asked, run.settings.attempts)
     return [Candidate(0, one.prompt, rejected=one.rejected) for one in proposals]
 

@@ -3,6 +3,7 @@
 A method's own settings are a dataclass derived from `Settings`; its annotations and `at_least` say what is allowed.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import NoneType
@@ -97,6 +98,6 @@ def _check(name: str, value: object, hint: Any, least: float | None) -> None:
     else:
         whole = hint is not float
         number = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
-        if not number or (least is not None and value < least):  # type: ignore[operator]
+        if not number or not math.isfinite(value) or (least is not None and value < least):  # type: ignore
             kind = "a whole number" if whole else "a number"
             raise ValueError(f"{name} must be {kind} from {least} on, not {value!r}")

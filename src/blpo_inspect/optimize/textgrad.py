@@ -3,7 +3,7 @@
 In each update the judge labels a few training images, the optimizer says in words what is wrong with the judge prompt
 (the textual gradient of the summed loss), and rewrites the prompt after it (the step). A rewritten prompt that does
 worse on the validation split is taken back. Source: zou-group/textgrad, ``evaluation/prompt_optimization.py`` with
-``--run_validation``, whose numbers these are.
+``--run_validation``, whose numbers are the preset ``reference``.
 
 Differences from it, on purpose:
 
@@ -35,7 +35,7 @@ from blpo_inspect.optimize.trial import mean_loss
 
 @dataclass(frozen=True)
 class TextgradSettings(PromptSettings):
-    """How TextGrad runs; the defaults are those of the original.
+    """How TextGrad runs; the defaults are the numbers of the original code.
 
     Attributes:
         updates: Updates at most.
@@ -48,7 +48,7 @@ class TextgradSettings(PromptSettings):
     epoch: int = at_least(1, 4)
 
 
-PRESETS = {"default": TextgradSettings(), "reference": TextgradSettings()}
+PRESETS = {"default": TextgradSettings(batch_size=10), "reference": TextgradSettings()}
 
 
 @solver
@@ -56,7 +56,8 @@ def textgrad(preset: str = "default", **settings: Any) -> Solver:
     """Optimize the judge prompt of the task ``optimize`` by TextGrad.
 
     Args:
-        preset: ``default`` and ``reference`` are the same: the numbers of the original code.
+        preset: ``reference`` has the numbers of the original code; ``default`` has batches of 10 images instead of 3:
+            as many as BLPO's optimizer reads about.
         settings: Single settings (`TextgradSettings`), which change the preset; ``none`` for no limit.
 
     Raises:

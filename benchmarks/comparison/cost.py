@@ -1,0 +1,43 @@
+"""What runs took: ``cost.csv`` and a table to print. It depends on the machine and on what the cache held before."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from comparison.methods import Method
+from comparison.outcome import Outcome
+from comparison.plan import Key
+from comparison.tables import as_csv, as_markdown
+
+_COUNTED = ("made", "replayed", "input_tokens", "output_tokens", "cost_made", "cost_replayed")
+
+
+def cost_csv(outcomes: Mapping[Key, Outcome]) -> str:
+    """A row per run and role; ``seconds`` are the whole run's. Calls are with those of the final test."""
+    rows = []
+    for (benchmark, label, seed), one in outcomes.items():
+        for role, use in one.uses.items():
+            counted = ["" if use[name] is None else str(use[name]) for name in _COUNTED]
+            rows.append([benchmark, label, str(seed), role, *counted, f"{one.seconds:.0f}"])
+    return as_csv(["benchmark", "method", "seed", "role", *_COUNTED, "seconds"], rows)
+
+
+def cost_table(outcomes: Mapping[Key, Outcome], benchmarks: Sequence[str], methods: Sequence[Method]) -> str:
+    """Means per run of each benchmark and method: calls made and replayed, by role, and wall time."""
+    roles = list(dict.fromkeys(role for one in outcomes.values() for role in one.uses))
+    header = ["benchmark", "method", *(f"{role}: made + replayed" for role in roles), "seconds"]
+    rows = []
+    for benchmark in benchmarks:
+        for method in methods:
+            own = [one for (at, label, _), one in outcomes.items() if (at, label) == (benchmark, method.label)]
+            own = [one for one in own if one.uses]
+            if not own:
+                continue
+            counts = [
+                " + ".join(f"{fmean(one.uses[role][kind] for one in own):,.0f}" for kind in ("made", "replayed"))
+                for role in roles
+            ]
+            rows.append([benchmark, f"`{method.label}`", *counts, f"{fmean(one.seconds for one in own):.0f}"])
+    if not rows:
+        return ""
+    title = "Per run, with judging the test split under every prompt that was kept:"
+    return "\n".join([title, "", *as_markdown(header, rows), ""])

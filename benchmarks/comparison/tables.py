@@ -1,0 +1,167 @@
+"""The files ``runs.csv``, ``table.csv`` and ``table.md``: the same outcomes give the same bytes on every machine."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from blpo_inspect.statistics import Comparison
+from comparison import paper
+from comparison.outcome import Outcome
+from comparison.plan import Key, Setting
+from comparison.summary import COMPARED, CONSTANT, EQUAL, FIGURES, Mean, Row
+
+NOTHING = "–"
+
+
+def runs_csv(outcomes: Mapping[Key, Outcome]) -> str:
+    """A row per run."""
+    columns = ("accuracy", "macro_f1", "kappa", "n", "unread")
+    header = ["benchmark", "method", "seed", "calls", *(f"{name}_before" for name in columns), *columns]
+    rows = []
+    for (benchmark, label, seed), one in outcomes.items():
+        before = [_number(getattr(one.before, name)) if one.before else "" for name in columns]
+        after = [_number(getattr(one.after, name)) for name in columns]
+        rows.append([benchmark, label, str(seed), str(one.calls), *before, *after])
+    return as_csv(header, rows)
+
+
+def table_csv(rows: Iterable[Row], model: str) -> str:
+    """A row per benchmark and method; differences are the method's less the reference's."""
+    header = ["benchmark", "method", "runs"]
+    header += [f"{name}_{part}" for name in FIGURES for part in ("mean", "sd")]
+    header += ["unread_mean", "calls_mean"]
+    header += [f"{name}_less_{part}" for name in COMPARED for part in ("mean", "low", "high", "p", "p_holm", "note")]
+    header += ["paper_f1", "paper_accuracy"]
+    lines = []
+    for row in rows:
+        known = paper.cell(model, row.benchmark, row.method)
+        line = [row.benchmark, row.method.label, str(row.runs)]
+        line += [_number(value) for name in FIGURES for value in (row.figures[name].value, row.figures[name].spread)]
+        line += [_number(row.unread), _number(row.calls)]
+        for name in COMPARED:
+            less = row.less.get(name)
+            values = (less.value, less.low, less.high, less.p, row.holm[name]) if less else ()
+            line += [*map(_number, values), less.reason or ""] if less else [""] * 6
+        line += [_number(known.f1), _number(known.accuracy)] if known else ["", ""]
+        lines.append(line)
+    return as_csv(header, lines)
+
+
+def table_md(
+    rows: Mapping[str, Sequence[Row]], setting: Setting, seeds: Sequence[int], reference: str | None, missing: int
+) -> str:
+    """The tables to read.
+
+    Args:
+        rows: By benchmark.
+        setting: What runs have in common.
+        seeds: The seeds.
+        reference: What methods are compared with, if with anything.
+        missing: Runs that failed.
+    """
+    roles = "".join(f", {name} `{role.typed}`" for name, role in setting.roles.items())
+    if setting.first_i2t is not None:
+        roles += f', all methods starting from the I2T prompt "{setting.first_i2t}"'
+    numbers = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    lines = [
+        f"Agreement with people on the test split after at most {setting.max_calls:,} model calls (the final test not "
+        f"counted): judge `{setting.model}`{roles}; {numbers}.",
+        "",
+        "Mean ± standard deviation over seeds."
+        + (
+            f" *Less {reference}*: paired mean difference with its 95 % t interval over seeds; *p*: paired t test, "
+            f"corrected within the benchmark (Holm). *{EQUAL}*: no difference with any seed."
+            if reference
+            else ""
+        ),
+        "",
+    ]
+    if missing:
+        lines += [f"**{missing} runs failed and are missing.**", ""]
+    for benchmark, own in rows.items():
+        lines += [f"## {benchmark}", "", *_benchmark(benchmark, own, setting.model, reference), ""]
+    return "\n".join(lines)
+
+
+def _benchmark(benchmark: str, rows: Sequence[Row], model: str, reference: str | None) -> list[str]:
+    judge = paper.judge_of(model)
+    cells = [paper.cell(model, benchmark, row.method) for row in rows]
+    header = ["method", "runs", *FIGURES.values(), "unread", "calls"]
+    compared = COMPARED if reference else ()
+    for name in compared:
+        header += [f"{FIGURES[name]} less {reference}", "p"]
+    header += ["paper: F1 / accuracy"] if any(cells) else []
+    lines = []
+    for row, known in zip(rows, cells, strict=True):
+        line = [f"`{row.method.label}`", str(row.runs)]
+        line += [_mean(row.figures[name], row.runs) for name in FIGURES]
+        line += [f"{row.unread:.1f}", f"{row.calls:,.0f}"]
+        for name in compared:
+            line += [_difference(row.less.get(name), row.runs), _p(row.holm.get(name, math.nan))]
+        line += [_pair(known)] if any(cells) else []
+        lines.append(line)
+    found = as_markdown(header, lines)
+    if any(cells):
+        found += ["", paper.REMARK]
+    known_cells = paper.cells_of(benchmark)
+    if known_cells and judge is None:
+        found += ["", f"**The paper's known cells of {benchmark}, of its own judges**", ""]
+        found += as_markdown(
+            ["judge", "method", "F1 / accuracy"], [[one.judge, f"`{one.method}`", _pair(one)] for one in known_cells]
+        )
+        found += ["", f"{paper.REMARK} The judge measured above is none of them."]
+    return found
+
+
+def as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """CSV with plain line ends."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def as_markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table; a bar within a cell is escaped."""
+    lines = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
+    return [f"| {' | '.join(lines[0])} |", "|---" * len(header) + "|", *(f"| {' | '.join(row)} |" for row in lines[1:])]
+
+
+def _number(value: float | None) -> str:
+    """Six decimals, or for small numbers six digits; without trailing zeros; nothing for NaN."""
+    if value is None or math.isnan(value):
+        return ""
+    text = f"{value:.6f}" if abs(value) >= 1e-3 else f"{value:.6g}"
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _mean(mean: Mean, runs: int) -> str:
+    if math.isnan(mean.value):
+        return NOTHING
+    spread = "" if math.isnan(mean.spread) else f" ± {mean.spread:.3f}"
+    return f"{mean.value:.3f}{spread}" + (f" ({mean.n} runs)" if mean.n < runs else "")
+
+
+def _difference(less: Comparison | None, runs: int) -> str:
+    if less is None or math.isnan(less.value):
+        return NOTHING
+    pairs = f" ({less.n} pairs)" if less.n < runs else ""
+    if less.reason == EQUAL:
+        return EQUAL + pairs
+    if less.reason == CONSTANT:
+        return f"{less.value:+.3f} with every seed{pairs}"
+    if math.isnan(less.low):
+        return f"{less.value:+.3f}{pairs}"
+    return f"{less.value:+.3f} ({less.low:+.3f}, {less.high:+.3f}){pairs}"
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return NOTHING
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _pair(cell: paper.Cell | None) -> str:
+    if cell is None:
+        return NOTHING
+    return " / ".join(NOTHING if value is None else f"{value:.2f}" for value in (cell.f1, cell.accuracy))

@@ -1,0 +1,399 @@
+"""`benchmarks/compare_methods.py` on the toy: runs, resumption, tables, curve, replay, and what people mistype."""
+
+import csv
+import math
+import multiprocessing
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from inspect_ai.log import read_eval_log, write_eval_log
+from inspect_ai.model import GenerateConfig, ModelConfig
+from scipy import stats
+from statsmodels.stats.weightstats import DescrStatsW
+
+from compare_methods import main
+from comparison import carrying_out, paper
+from comparison.figure import accuracy_at, mean_curve
+from comparison.methods import ENDLESS, NONE, parse
+from comparison.outcome import Figures, Outcome, with_first_prompts
+from comparison.plan import SEED, Key, Role, Run, Setting, arguments
+from comparison.summary import CONSTANT, EQUAL, paired, summarize
+from comparison.tables import table_md
+from tests.conftest import ScriptedAPI
+from tests.optimize.test_run import improving
+from tests.optimize.toy import World
+
+FILES = ("runs.csv", "table.csv", "table.md", "figure.svg", "figure.png")
+SETTING = Setting("scripted/judge", {}, {"optimizer": Role("scripted/optimizer")}, 100)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the command sets for itself ends with the test."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def world(scripted: type[ScriptedAPI]) -> World:
+    """Models that follow a script."""
+    found = improving()
+    scripted.script = staticmethod(found)
+    return found
+
+
+def compare(out: Path, *more: str) -> int:
+    """The command on the toy, in this process."""
+    models = ["--model", "scripted/judge", "--optimizer", "scripted/optimizer", "--i2t", "scripted/describer"]
+    usual = ["--benchmarks", "toy", "--seeds", "2", "--max-calls", "100", "--jobs", "1"]
+    methods = [] if "--methods" in more else ["--methods", "none", "blpo", "blpo:i2t=fixed"]
+    return main(["--out", str(out), *usual, *models, *methods, *more])
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A CSV file."""
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def logs(out: Path) -> list[Path]:
+    """The logs of a comparison."""
+    return sorted((out / "logs").glob("*.eval"))
+
+
+def test_every_method_runs_with_every_seed_on_the_budget(world: World, tmp_path: Path) -> None:
+    assert compare(tmp_path) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, "cost.csv", "logs"}
+    runs = rows(tmp_path / "runs.csv")
+    wanted = [("none", "1"), ("none", "2"), ("blpo", "1"), ("blpo", "2")]
+    assert [(one["method"], one["seed"]) for one in runs][:4] == wanted
+    assert len(runs) == 6
+    assert len(logs(tmp_path)) == 4, "how the first prompts do is known from the others' runs"
+    for one in runs:
+        assert float(one["accuracy_before"]) == 0.75
+        assert float(one["accuracy"]) == (0.75 if one["method"] == "none" else 1.0)
+        assert (0 if one["method"] == "none" else 1) <= int(one["calls"]) <= 100
+    for path in logs(tmp_path):
+        spec = read_eval_log(str(path), header_only=True).eval
+        assert spec.solver_args_passed is not None
+        assert {**ENDLESS["blpo"], "max_calls": 100}.items() <= spec.solver_args_passed.items()
+    table = {one["method"]: one for one in rows(tmp_path / "table.csv")}
+    assert (table["none"]["accuracy_less_mean"], table["none"]["accuracy_less_note"]) == ("-0.25", CONSTANT)
+    assert table["blpo:i2t=fixed"]["accuracy_less_note"] == EQUAL
+    assert "nan" not in (tmp_path / "table.md").read_text() + (tmp_path / "table.csv").read_text()
+    cost = rows(tmp_path / "cost.csv")
+    asked = len([call for call in world.calls if call[0] == "judge"])
+    assert sum(int(one["made"]) for one in cost if one["role"] == "judge") == asked
+
+
+def test_what_is_finished_is_not_run_again(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare(tmp_path) == 0
+    before, asked = {name: (tmp_path / name).read_bytes() for name in FILES}, len(world.calls)
+    finished = logs(tmp_path)
+    capsys.readouterr()
+    assert compare(tmp_path) == 0
+    assert "4 of 4 runs are finished already" in capsys.readouterr().out
+    assert (len(world.calls), logs(tmp_path)) == (asked, finished)
+    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
+    assert compare(tmp_path, "--max-calls", "99") == 0
+    assert len(logs(tmp_path)) == 8, "another budget is another run"
+    assert compare(tmp_path, "--seeds", "1", "--optimizer", "{model: scripted/optimizer, temperature: 1}") == 0
+    assert len(logs(tmp_path)) == 10, "so is another optimizer"
+
+
+def test_a_log_that_is_not_whole_is_no_finished_run(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(tmp_path, "--methods", "blpo", "blpo:i2t=fixed") == 0
+    cut, started, failed, whole = logs(tmp_path)
+    cut.write_bytes(cut.read_bytes()[:2000])
+    for path, status in ((started, "started"), (failed, "error")):
+        log = read_eval_log(str(path))
+        log.status = status  # type: ignore[assignment]
+        write_eval_log(log, str(path))
+    capsys.readouterr()
+    assert compare(tmp_path, "--methods", "blpo", "blpo:i2t=fixed") == 0
+    printed = capsys.readouterr().out
+    assert "1 of 4 runs are finished already" in printed
+    assert f"not a whole log: {cut}" in printed
+    assert len(logs(tmp_path)) == 7 and whole.exists()
+
+
+def test_a_replay_elsewhere_gives_the_same_bytes(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compare(tmp_path / "one") == 0
+    asked = len(world.calls)
+    monkeypatch.setenv("BLPO_CACHE", "offline")
+    assert compare(tmp_path / "other") == 0
+    assert len(world.calls) == asked
+    for name in FILES:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
+
+
+def test_a_failed_run_is_reported_and_the_others_go_on(
+    scripted: type[ScriptedAPI], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = improving()
+
+    def script(messages: list) -> str:  # type: ignore[type-arg]
+        if "between <i2t_prompt>" in messages[0].text:
+            raise RuntimeError("the provider is gone")
+        return world(messages)
+
+    scripted.script = staticmethod(script)
+    assert compare(tmp_path) == 1
+    printed = capsys.readouterr()
+    assert "failed: toy, blpo, seed 1: " in printed.err and "the provider is gone" in printed.err
+    assert f"(log: {tmp_path / 'logs'}" in printed.err
+    assert "**2 runs failed and are missing.**" in (tmp_path / "table.md").read_text()
+    assert {one["method"] for one in rows(tmp_path / "runs.csv")} == {"none", "blpo:i2t=fixed"}
+
+
+def test_an_interruption_says_how_to_go_on(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(carrying_out, "inspect_eval", interrupt)
+    assert compare(tmp_path) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_without_an_optimization_the_benchmark_itself_is_judged(world: World, tmp_path: Path) -> None:
+    assert compare(tmp_path, "--methods", "none") == 0
+    [first, _] = rows(tmp_path / "runs.csv")
+    assert (first["accuracy"], first["n"], first["calls"]) == ("0.75", "4", "0")
+    assert read_eval_log(str(logs(tmp_path)[0]), header_only=True).eval.task == "toy"
+    assert compare(tmp_path, "--methods", "none") == 0
+    assert len(logs(tmp_path)) == 2
+
+
+BENCHMARK = """
+import multiprocessing, os
+from inspect_ai import Task, task
+from blpo_inspect.samples import Record
+from blpo_inspect.tasks.common import judging_task
+from tests.optimize.toy import SCALE, human, ids, picture  # with it the scripted models, which answer nothing here
+
+@task
+def squares(split: str = "test", prompts: str | None = None, number: int = 0) -> Task:
+    if number == 1 and multiprocessing.parent_process() is not None:
+        os._exit(9)
+    records = [Record(name, picture(name), human(name)) for name in ids(split)]
+    return judging_task(records, SCALE, name="squares", default_prompt="What is it?", prompts=prompts)
+"""
+
+
+def test_several_processes_share_the_runs_and_one_that_dies_does_not_end_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "squares.py").write_text(BENCHMARK)
+    models = ["--model", "scripted/judge", "--optimizer", "scripted/optimizer", "--max-calls", "30"]
+    what = ["--benchmarks", f"{tmp_path / 'squares.py'}@squares", "--methods", "blpo", "--seeds", "3", "--jobs", "2"]
+    numbered = ["--benchmark-args", f'{{"number": "{SEED}"}}']
+    assert main(["--out", str(tmp_path / "out"), *what, *models, *numbered]) == 1
+    printed = capsys.readouterr()
+    assert "seed 1: a process died" in printed.err
+    seeds = {one["seed"]: one for one in rows(tmp_path / "out" / "runs.csv")}
+    assert seeds and "1" not in seeds, "at most one other run was under way when the process died"
+    for one in seeds.values():
+        assert (one["accuracy"], one["unread"]) == ("", "4"), "no answer can be read"
+    assert "nan" not in (tmp_path / "out" / "table.md").read_text()
+    assert not multiprocessing.active_children()
+
+
+def test_the_hidden_policy_can_be_stated(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    what = ["--benchmarks", "shapes_safety", "--methods", "none", "stated", "--model", "scripted/judge", "--seeds", "1"]
+    assert main(["--out", str(tmp_path), *what, "--benchmark-args", '{"limit_per_class": 2}', "--jobs", "1"]) == 0
+    assert [one["method"] for one in rows(tmp_path / "runs.csv")] == ["none", "stated"]
+    stated = [log for log in map(str, logs(tmp_path)) if "prompts" in read_eval_log(log).eval.task_args_passed]
+    assert len(stated) == 1
+    passed = read_eval_log(stated[0]).eval.task_args_passed
+    assert passed["policy"] == 1 and "unsafe" in Path(passed["prompts"]).read_text()
+
+
+def figures(accuracy: float, macro_f1: float | None = None) -> Figures:
+    """Of 100 answers."""
+    return Figures(accuracy, accuracy if macro_f1 is None else macro_f1, 0.0, 100, 0)
+
+
+def outcomes(found: Mapping[str, list[float]]) -> dict[Key, Outcome]:
+    """Runs with these accuracies, from seed 1 on."""
+    made = {}
+    for label, values in found.items():
+        for seed, value in enumerate(values, 1):
+            run = Run("toy", {}, parse(label), seed, SETTING)
+            made[run.key] = Outcome(run, figures(0.5), figures(value), 90, ((0, 0.5), (40, value)), {}, 1.0, "a log")
+    return made
+
+
+FOUND = {
+    "blpo": [0.91, 0.88, 0.95, 0.90, 0.93],
+    "opro": [0.70, 0.81, 0.77, 0.74, 0.80],
+    "textgrad": [0.86, 0.90, 0.91, 0.80, 0.92],
+    "protegi": [0.91, 0.88, 0.95, 0.90, 0.93],
+    "gepa": [0.81, 0.78, 0.85, 0.80, 0.83],
+}
+
+
+def test_means_intervals_and_corrected_p_are_those_of_other_computations() -> None:
+    methods = [parse(label) for label in FOUND]
+    table = {row.method.label: row for row in summarize(outcomes(FOUND), "toy", methods, range(1, 6), "blpo")}
+    p = {}
+    for label in ("opro", "textgrad"):
+        own, reference = np.array(FOUND[label]), np.array(FOUND["blpo"])
+        less = table[label].less["accuracy"]
+        described = DescrStatsW(own - reference)
+        assert table[label].figures["accuracy"].value == pytest.approx(own.mean())
+        assert table[label].figures["accuracy"].spread == pytest.approx(own.std(ddof=1))
+        assert less.value == pytest.approx(described.mean)
+        assert (less.low, less.high) == pytest.approx(described.tconfint_mean(0.05))
+        assert less.p == pytest.approx(stats.ttest_rel(own, reference).pvalue)
+        p[label] = less.p
+    # Holm by hand: two comparisons have a p, the smaller one counts twice
+    smaller, larger = sorted(p, key=lambda label: p[label])
+    assert table[smaller].holm["accuracy"] == pytest.approx(min(1.0, 2 * p[smaller]))
+    assert table[larger].holm["accuracy"] == pytest.approx(min(1.0, max(2 * p[smaller], p[larger])))
+    assert table["protegi"].less["accuracy"].reason == EQUAL
+    assert table["gepa"].less["accuracy"].reason == CONSTANT
+    assert math.isnan(table["gepa"].holm["accuracy"])
+    assert not table["blpo"].less
+    text = table_md({"toy": list(table.values())}, SETTING, range(1, 6), "blpo", 0)
+    assert "| equal |" in text and "| -0.100 with every seed |" in text and "nan" not in text
+
+
+def test_few_pairs_have_no_interval() -> None:
+    assert paired([]).reason == "no pairs"
+    assert (paired([0.1]).value, paired([0.1]).reason) == (0.1, "fewer than two pairs")
+    assert math.isnan(paired([0.1]).low)
+    found = outcomes({"blpo": [0.9, 0.8], "opro": [0.7, 0.7, 0.6]})
+    [_, row] = summarize(found, "toy", [parse("blpo"), parse("opro")], range(1, 4), "blpo")
+    assert (row.runs, row.less["accuracy"].n) == (3, 2)
+    assert row.less["accuracy"].value == pytest.approx(-0.15)
+    [_, row] = summarize(found, "toy", [parse("blpo"), parse("opro")], range(1, 4), None)
+    assert not row.less
+
+
+def test_the_curve_is_the_mean_of_step_functions() -> None:
+    one, other = [(0, 0.5), (10, 0.7), (30, 0.9)], [(0, 0.3), (20, 0.5)]
+    assert [accuracy_at(one, calls) for calls in (0, 9, 10, 29, 30, 99)] == [0.5, 0.5, 0.7, 0.7, 0.9, 0.9]
+    curve = mean_curve([one, other], 40)
+    assert curve.calls == (0, 10, 20, 30, 40)
+    assert curve.mean == pytest.approx((0.4, 0.5, 0.6, 0.7, 0.7))
+    assert curve.error == pytest.approx((0.1, 0.2, 0.1, 0.2, 0.2))
+    assert all(map(math.isnan, mean_curve([one], 40).error))
+
+
+def test_the_first_prompts_must_do_the_same_in_all_runs() -> None:
+    found = list(outcomes({"blpo": [0.9], "opro": [0.8]}).values())
+    [first] = with_first_prompts(found, parse(NONE))
+    assert first.run.key == ("toy", "none", 1) and first.after == figures(0.5) and first.calls == 0
+    with pytest.raises(ValueError, match="toy, seed 1: the first prompts do not do the same"):
+        with_first_prompts([found[0], replace(found[1], before=figures(0.6))], parse(NONE))
+    captions = replace(found[1].run, method=parse("blpo:caption_only=true"))
+    assert len(with_first_prompts([found[0], replace(found[1], run=captions, before=figures(0.6))], parse(NONE))) == 1
+
+
+def test_the_papers_cells_stand_beside_its_judges() -> None:
+    maverick = "vllm/meta-llama/Llama-4-Maverick-17B-128E-Instruct"
+    for label in ("blpo", "blpo:preset=paper"):
+        cell = paper.cell(maverick, "blpo_inspect/unsafebench", parse(label))
+        assert cell is not None and (cell.f1, cell.accuracy) == (0.89, 0.90)
+    fixed = paper.cell("vllm/meta-llama/Llama-4-Scout-17B-16E-Instruct", "seetrue", parse("blpo:i2t=fixed"))
+    assert fixed is not None and (fixed.f1, fixed.accuracy) == (0.73, None)
+    assert paper.cell(maverick, "unsafebench", parse("blpo:anchors=0")) is None
+    assert paper.cell(maverick, "seetrue", parse("blpo")) is None
+    assert paper.cell("openai/gpt-4o", "agin", parse("blpo")) is None
+    assert len({(one.judge, one.benchmark, one.method) for one in paper.CELLS}) == len(paper.CELLS)
+
+
+@pytest.mark.parametrize(
+    ("model", "benchmark", "there", "not_there"),
+    [
+        (
+            "vllm/meta-llama/Llama-4-Maverick-17B-128E-Instruct",
+            "agin",
+            ["paper: F1 / accuracy", "| 0.33 / 0.38 |", "not stated there"],
+            ["Scout"],
+        ),
+        ("openai/gpt-4o", "agin", ["known cells of agin", "| Llama-4-Scout | `blpo` | 0.23 / – |"], ["paper: F1"]),
+        ("hf-vlm/shapes-judge", "shapes_safety", [], ["paper"]),
+    ],
+)
+def test_tables_show_what_the_paper_has(model: str, benchmark: str, there: list[str], not_there: list[str]) -> None:
+    found = summarize(outcomes({"blpo": [0.9, 0.8]}), "toy", [parse("blpo")], [1, 2], "blpo")
+    text = table_md(
+        {benchmark: [replace(row, benchmark=benchmark) for row in found]},
+        replace(SETTING, model=model),
+        [1, 2],
+        None,
+        0,
+    )
+    assert all(part in text for part in there)
+    assert not any(part in text for part in not_there)
+
+
+def test_the_seed_is_the_embedded_worlds_policy_and_what_is_asked_for() -> None:
+    assert arguments("blpo_inspect/shapes_rating", {}, 3) == {"policy": 3}
+    assert arguments("shapes_rating", {"policy": 7}, 3) == {"policy": 7}
+    assert arguments("agin", {"data": "x", "seed": SEED}, 3) == {"data": "x", "seed": 3}
+
+
+def test_a_role_is_a_name_or_a_mapping() -> None:
+    typed = Role("{model: openai/o3, temperature: 1}")
+    assert typed.is_that_of(ModelConfig(model="openai/o3", config=GenerateConfig(temperature=1)))
+    assert not typed.is_that_of(ModelConfig(model="openai/o3"))
+    assert Role("openai/o3").is_that_of(ModelConfig(model="openai/o3"))
+    with pytest.raises(ValueError, match="write a model"):
+        Role("{temperature: 1}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--methods", "bplo"], "no method 'bplo'; known: none, blpo, opro"),
+        (["--methods", "blpo:i2t"], "'i2t' is no setting; write blpo:NAME=VALUE"),
+        (["--methods", "blpo:depth=3"], "no setting depth; known: "),
+        (["--methods", "blpo:inner_steps=-1"], "inner_steps must be a whole number from 0 on"),
+        (["--methods", "blpo:max_calls=3"], "set it by --max-calls"),
+        (["--methods", "none:x=1"], "none takes no settings"),
+        (["--methods", "blpo", "blpo"], "--methods: blpo is named twice"),
+        (["--methods", "stated"], "toy has no hidden policy"),
+        (["--benchmarks", "toys"], "no benchmark 'toys'"),
+        (["--benchmark-args", '{"policy": 1}'], "benchmark_args it does not take: policy"),
+        (["--benchmark-args", "policy=1"], "not JSON"),
+        (["--benchmark-args", "[1]"], "must be a mapping"),
+        (["--seeds", "0"], "must be a whole number from 1 on, not '0'"),
+        (["--first-seed", "-1"], "must be a whole number from 0 on, not '-1'"),
+        (["--max-calls", "many"], "must be a whole number from 1 on, not 'many'"),
+        (["--optimizer", ""], "an optimizer model is needed"),
+        (["--optimizer", "{model: a/b, heat: 1}"], "write a model, or {model: NAME, temperature: 1}"),
+        (["--reference", "opro"], "--reference opro: must be one of --methods"),
+    ],
+)
+def test_what_is_mistyped_is_told_before_anything_runs(
+    arguments: list[str], message: str, world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        compare(tmp_path, *arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not world.calls
+
+
+def test_models_have_defaults_in_the_embedded_world_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, message in (([], "toy: name the judge"), (["--model", "a/b"], "an optimizer model is needed")):
+        with pytest.raises(SystemExit):
+            main(["--out", str(tmp_path), "--benchmarks", "toy", *given])
+        assert message in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit):
+        compare(tmp_path / "file")
+    assert "cannot be written" in capsys.readouterr().err

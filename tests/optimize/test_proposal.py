@@ -20,7 +20,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from blpo_inspect.cache.memo import CacheMissError
 from blpo_inspect.optimize.calls import BudgetSpentError, Calls
-from blpo_inspect.optimize.proposal import Proposal, Question, Rejection, propose
+from blpo_inspect.optimize.proposal import Proposal, Question, Rejection, propose, propose_all
 from tests.conftest import ScriptedAPI
 
 TAG = "judge_prompt"
@@ -200,6 +200,59 @@ def test_reasoning_does_not_enter_the_next_request(answers: list[Answer], monkey
     sent = [[(message.role, message.content) for message in request] for request in ScriptedAPI.requests]
     assert sent[:2] == sent[2:]
     assert "zebra" not in str(sent)
+
+
+def asked(*wording: str, problem: Callable[[str], str | None] = empty) -> list[Question]:
+    """Questions of their own."""
+    return [Question(ChatMessageUser(content=one), TAG, problem) for one in wording]
+
+
+def by_question(answers: dict[str, list[str]], delay: Callable[[str], float] = lambda name: 0.0) -> Callable[..., Any]:
+    """A model that answers each question by its own list, sooner or later."""
+
+    async def generate(
+        self: ScriptedAPI, input: list[ChatMessage], tools: list[ToolInfo], choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        name = input[0].text
+        await asyncio.sleep(delay(name))
+        output = ModelOutput.from_content(self.model_name, answers[name].pop(0))
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+        return output
+
+    return generate
+
+
+@pytest.mark.parametrize("first", ["a", "b", "c"])
+def test_questions_side_by_side_come_to_the_same_whoever_answers_first(
+    first: str, scripted: type[ScriptedAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"a": [tagged("bad"), tagged("A")], "b": [tagged("B")], "c": ["nothing", tagged("bad"), tagged("bad")]}
+    monkeypatch.setattr(scripted, "generate", by_question(said, lambda name: 0.0 if name == first else 0.02))
+    made = calls()
+    found = asyncio.run(propose_all(made, asked("a", "b", "c"), 3))
+    assert [one.prompt for one in found] == ["A", "B", None]
+    assert [len(one.rejected) for one in found] == [1, 0, 3]
+    assert made.by_role() == {"optimizer": 6}
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize(("max_calls", "made"), [(1, 0), (2, 2), (3, 2)])
+def test_a_round_of_asking_is_within_the_budget_as_a_whole(
+    first: str, max_calls: int, made: int, scripted: type[ScriptedAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have to be asked again, and one call is left: neither is, whichever answered first."""
+    said = {"a": [tagged("bad"), tagged("A")], "b": [tagged("bad"), tagged("B")]}
+    monkeypatch.setattr(scripted, "generate", by_question(said, lambda name: 0.0 if name == first else 0.02))
+    within = calls(max_calls)
+    with pytest.raises(BudgetSpentError):
+        asyncio.run(propose_all(within, asked("a", "b"), 2))
+    assert within.by_role() == {"optimizer": made}
+
+
+def test_no_questions_need_no_calls() -> None:
+    made = calls(1)
+    assert asyncio.run(propose_all(made, [], 3)) == []
+    assert made.by_role() == {"optimizer": 0}
 
 
 def test_many_unclosed_tags_do_not_take_long(answers: list[Answer]) -> None:

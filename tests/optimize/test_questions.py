@@ -12,6 +12,10 @@ from blpo_inspect.optimize.fencing import Example, fenced, reserved_tag
 from blpo_inspect.optimize.questions import (
     Tried,
     again,
+    critique_judge_prompt,
+    edit_judge_prompt,
+    outscore_judge_prompts,
+    reword_judge_prompt,
     update_i2t_prompt,
     update_judge_prompt,
 )
@@ -99,6 +103,58 @@ def test_update_q_cannot_be_broken_out_of_and_has_the_best_last(prompt: str, row
         assert is_data(found, request)
         assert number == f"{score:+.4f}"
     assert question.count("<i2t_prompt>") == question.count("</i2t_prompt>") == 1
+
+
+ROWS = st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE | st.none()), min_size=1, max_size=3)
+
+
+@given(HOSTILE, ROWS, HOSTILE, HOSTILE)
+@settings(max_examples=150)
+def test_critiques_edits_and_rewordings_cannot_be_broken_out_of(
+    prompt: str, rows: list[tuple[str, str, str | None]], critique: str, label: str
+) -> None:
+    examples = [Example(human, judge, text=text, number=place) for place, (human, judge, text) in enumerate(rows, 1)]
+    scale = LabelScale("unordered", ("ok", f"not {label}"))
+    asked = {
+        "critique": critique_judge_prompt(prompt, examples, scale),
+        "judge_prompt": edit_judge_prompt(prompt, examples, critique, scale, max_chars=4000),
+        "reworded": reword_judge_prompt(prompt, scale, max_chars=4000),
+    }
+    for tag, question in asked.items():
+        [current] = blocks("current_judge_prompt", question)
+        assert is_data(current, prompt)
+        parts = blocks("example", question)
+        assert len(parts) == (0 if tag == "reworded" else len(rows))
+        for part, (human, judge, text) in zip(parts, rows, strict=False):
+            assert is_data(blocks("people", part)[0], human)
+            assert is_data(blocks("judge", part)[0], judge)
+            assert text is None or is_data(blocks("text", part)[0], text)
+        wanted = tag.replace("reworded", "judge_prompt")
+        assert question.count(f"<{wanted}>") == question.count(f"</{wanted}>") == 1, "only where the answer goes"
+        assert question.endswith(f"between <{wanted}> and </{wanted}>.")
+        other = {"critique": "judge_prompt", "judge_prompt": "critique"}[wanted]
+        assert question.count(f"<{other}>") == (1 if tag == "judge_prompt" else 0)
+    assert is_data(blocks("critique", asked["judge_prompt"])[0], critique)
+
+
+@given(st.lists(st.tuples(HOSTILE, st.integers(0, 100)), min_size=1, max_size=4), ROWS)
+@settings(max_examples=150)
+def test_scored_instructions_cannot_be_broken_out_of_and_the_best_is_last(
+    tried: list[tuple[str, int]], rows: list[tuple[str, str, str | None]]
+) -> None:
+    examples = [Example(human, None, description, text) for human, description, text in rows]
+    history = [Tried(prompt, score) for prompt, score in tried]
+    question = outscore_judge_prompts(history, examples, WORDS, max_chars=777)
+    parts = blocks("tried", question)
+    for part, (prompt, score) in zip(parts, sorted(tried, key=lambda row: row[1]), strict=True):
+        assert is_data(blocks("instruction", part)[0], prompt)
+        assert blocks("score", part) == [str(score)]
+    for part, (human, description, _) in zip(blocks("example", question), rows, strict=True):
+        assert is_data(blocks("people", part)[0], human)
+        assert is_data(blocks("description", part)[0], description)
+        assert not blocks("judge", part), "OPRO's exemplars have no answers of the judge"
+    assert question.count("<judge_prompt>") == question.count("</judge_prompt>") == 1
+    assert "777 characters" in question
 
 
 @given(HOSTILE)

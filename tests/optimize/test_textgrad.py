@@ -123,18 +123,17 @@ def test_a_batch_without_errors_asks_nothing() -> None:
         # orders of the epochs with seed 0: 2 0 3 5 4 1, 0 1 3 2 5 4 and 5 1 3 0 2 4
         ({"updates": 9}, ["203", "541", "203", "541", "013", "254", "013", "254", "513"]),
         ({"updates": 4, "batch_size": 4}, ["2035", "4120", "3541", "2035"]),
-        ({"updates": 3, "batch_size": 2, "epoch": 1}, ["01", "51", None]),
+        ({"updates": 2, "batch_size": 2, "epoch": 1}, ["01", "51"]),
         ({"updates": 4, "batch_size": 2, "epoch": 2}, ["20", "35", "01", "32"]),
         ({"updates": 1, "batch_size": 9}, ["203541"]),
     ],
 )
-def test_batches_go_through_the_training_images(settings: dict[str, Any], batches: list[str | None]) -> None:
+def test_batches_go_through_the_training_images(settings: dict[str, Any], batches: list[str]) -> None:
     """All are wrong and every update is taken back; after an epoch the order is another one."""
     world = World({START: ALL, f"{START} mended": {"validation0"}})
     pair = solve(world, textgrad("reference", **settings))
     shown = ["".join(name[-1] for name in step["shown"]) for step in pair.provenance["trajectory"]]
-    assert len(shown) == len(batches)
-    assert [one for one, expected in zip(shown, batches, strict=True) if expected] == [one for one in batches if one]
+    assert shown == batches
 
 
 def test_another_seed_has_another_order() -> None:

@@ -72,7 +72,7 @@ def draw(
         matplotlib.rcdefaults()  # whatever this user has set
         matplotlib.rcParams.update({"svg.hashsalt": "blpo-inspect", "font.size": 10})
         figure = Figure(figsize=(max(6.0, 4.4 * len(benchmarks)), 4.6), layout="constrained")
-        panels = figure.subplots(1, len(benchmarks), squeeze=False)[0]
+        panels = figure.subplots(1, len(benchmarks), squeeze=False, sharey=True)[0]
         for panel, benchmark in zip(panels, benchmarks, strict=True):
             _panel(panel, outcomes, benchmark, methods, end)
         panels[0].set_ylabel("accuracy on the test split")

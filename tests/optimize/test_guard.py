@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blpo_inspect.labels import LabelScale
-from blpo_inspect.optimize.guard import i2t_prompt_problem, judge_prompt_problem
+from blpo_inspect.optimize.guard import critique_problem, i2t_prompt_problem, judge_prompt_problem
 from blpo_inspect.optimize.settings import Settings
 
 SETTINGS = Settings()
@@ -409,6 +409,27 @@ def test_placeholders_are_neither_lost_nor_invented(text: str) -> None:
 )
 def test_requests(new: str, words: str | None) -> None:
     reason = i2t_prompt_problem(new, ["Describe the image.", "List all."], SETTINGS)
+    assert reason is None if words is None else words in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("The instruction says nothing about weapons.", None),
+        ("It should say {text}; answer with one word, on a scale of 1 to 9.", None),
+        ('It asks "Is this ad image safe or unsafe?", which is too general.', None),
+        ("", "it is empty"),
+        (" \n", "it is empty"),
+        ("x" * 4000, None),
+        ("x" * 4001, "it has 4001 characters, and 4000 are allowed"),
+        ("See <example>", "the tag <example>, which belongs to the question"),
+        ("<critique>", "the tag <critique>"),
+        ("\ud83d", "a character that is no text (U+D83D)"),
+    ],
+)
+def test_critiques_are_free_but_for_their_length_and_tags(new: str, words: str | None) -> None:
+    """They go to the optimizer alone, which may read of placeholders and formats."""
+    reason = critique_problem(new, SETTINGS)
     assert reason is None if words is None else words in str(reason)
 
 

@@ -37,7 +37,7 @@ class Improving(World):
             i2t_prompts=["q"],
             edits=lambda prompt, why: f"{prompt} {len(prompt)}",
             rewordings=lambda prompt, seed: f"{prompt} or {seed}",
-            outscores=lambda shown, seed: f"{shown[-1]} {len(shown)} {'ab'[seed]}",
+            outscores=lambda shown, seed: f"{shown[-1]} {len(shown)} {'ab'[seed % 2]}",
         )
 
 

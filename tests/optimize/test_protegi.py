@@ -1,6 +1,7 @@
 """ProTeGi against scripted models: every call in order, the bandit's numbers by hand, the pool, and the beam."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,16 @@ def test_without_uncertainty_the_bandit_stays_with_the_first_draw() -> None:
     assert step["reason"] == "the best so far is the best of 3 candidates"
 
 
+def test_the_uncertainty_is_by_images_and_not_by_turns() -> None:
+    """c = 2, turn 3: 0.556 + 2 · √(1.099 / 9.001) = 1.254 is above 0.333 + 2 · √(1.099 / 6.001) = 1.189, so that the
+    first prompt has a fourth turn, 6/12 on the whole. By turns, 3.001 and 2.001, it would be 1.766 below 1.815.
+    """
+    pair = solve(two_rounds(), protegi(rounds=1, **SMALL, c=2), seed=2)
+    [step] = pair.provenance["trajectory"]
+    scores = {one["prompt"]: one["score"] for one in step["candidates"]}
+    assert scores == {START: 0.5, "B": 1.0, "S": round(1 / 3, 6)}
+
+
 def alone(**settings: Any) -> dict[str, Any]:
     """Settings of a round in which paraphrases of the first prompt alone are tried, each on all images."""
     return {
@@ -350,3 +361,29 @@ def test_orders_do_not_depend_on_the_process(monkeypatch: pytest.MonkeyPatch) ->
     (first, one), (second, other) = runs
     assert one.to_yaml() == other.to_yaml()
     assert in_order(first.calls) == in_order(second.calls)
+
+
+def test_a_run_that_broke_off_again_and_again_goes_on_by_replay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each time the connection is lost at the seventh call that is made; what was answered by then is not lost."""
+    wanted = solve(two_rounds(), protegi(rounds=2, **SMALL), seed=2).to_yaml()
+    monkeypatch.setenv("BLPO_CACHE_DIR", str(tmp_path / "another cache"))
+    broken = 0
+    while True:
+        world, left = two_rounds(), iter(range(6))
+
+        def lose(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise ConnectionError
+
+        world.on_call = lose
+        try:
+            found = solve(world, protegi(rounds=2, **SMALL), seed=2)
+        except ConnectionError:
+            broken += 1
+            assert broken < 100
+            continue
+        break
+    assert broken >= 5
+    assert found.to_yaml() == wanted

@@ -87,7 +87,7 @@ class World:
     critiques: Callable[[str, list[str]], Any] = lambda prompt, names: f"wrong about {' '.join(names)}"
     edits: Callable[[str, str], Any] = lambda prompt, why: f"{prompt} mended"
     rewordings: Callable[[str, int], str] = lambda prompt, seed: f"{prompt} reworded {'abcd'[seed]}"
-    outscores: Callable[[list[str], int], str] = lambda shown, seed: f"{shown[-1]}{'abcdefgh'[seed]}"
+    outscores: Callable[[list[str], int], str] = lambda shown, seed: f"{shown[-1]}{'abcdefgh'[seed % 8]}"
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     questions: list[list[ChatMessage]] = field(default_factory=list)
     configs: list[GenerateConfig] = field(default_factory=list)

@@ -107,7 +107,8 @@ async def _step(run: Run[OproSettings], number: int, tried: list[Tried], items: 
     async with span("proposals", type="proposal"):
         shown = await show_labelled(run.trials, exemplars, run.shown_under)
         history = _history(tried, settings)
-        samples = range(settings.candidates)
+        # seeds of their own in each step: a step that finds nothing new is followed by the same question
+        samples = range((number - 1) * settings.candidates, number * settings.candidates)
         questions = [moves.outscore(run, history, shown, sample) for sample in samples]
         proposals = await propose_all(run.calls, questions, settings.attempts)
     candidates = []

@@ -86,9 +86,9 @@ class Trials:
         if self.caption_only:
             captions = await self.describe(i2t, items)
         keys = {(prompt, request, item): (item, caption) for item, caption in zip(items, captions, strict=True)}
-        self.requested += len(items)
         missing = {key: pair for key, pair in keys.items() if key not in self._judged}
         self.calls.reserve(len(missing))
+        self.requested += len(items)
         found = await tg_collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
         self._judged.update(zip(missing, found, strict=True))
         return [self._judged[prompt, request, item] for item in items]
@@ -99,9 +99,9 @@ class Trials:
         Raises:
             BudgetSpentError: As `judge`.
         """
-        self.requested += len(items)
         missing = {(i2t, item): item for item in items if (i2t, item) not in self._described}
         self.calls.reserve(len(missing))
+        self.requested += len(items)
         found = await tg_collect([partial(self._describe, i2t, item) for item in missing.values()])
         self._described.update(zip(missing, found, strict=True))
         return [self._described[i2t, item] for item in items]

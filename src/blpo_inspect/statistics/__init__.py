@@ -29,23 +29,32 @@ from blpo_inspect.statistics.ceiling import (
     share_of_ceiling,
 )
 from blpo_inspect.statistics.interval import Comparison, Figure, Interval, fisher_z, proportion
+from blpo_inspect.statistics.matched import accuracy_difference, no_worse, tango
+from blpo_inspect.statistics.noninferiority import Bar, Decision, Tested, Verdict, bar, non_inferiority, suite_wide
 from blpo_inspect.statistics.numbers import bias, kendall_tau, mae, pearson, rmse, spearman
 from blpo_inspect.statistics.paired import correlation_difference, holm, mcnemar, steiger, williams
 from blpo_inspect.statistics.preference import Pairs, count_pairs, preferences
 from blpo_inspect.statistics.probabilities import brier, calibration_error, expected_score
 from blpo_inspect.statistics.report import Named, figures_of, label_intervals, measured, report
 from blpo_inspect.statistics.resampling import paired_difference, resampled
+from blpo_inspect.statistics.unread import with_unread
 
 __all__ = [
+    "Bar",
     "Ceiling",
     "Comparison",
+    "Decision",
     "Figure",
     "Interval",
     "LabelFigures",
     "Named",
     "Pairs",
+    "Tested",
+    "Verdict",
     "accuracy",
+    "accuracy_difference",
     "balanced_accuracy",
+    "bar",
     "bias",
     "binary_f1",
     "brier",
@@ -68,7 +77,9 @@ __all__ = [
     "mcc",
     "mcnemar",
     "measured",
+    "no_worse",
     "nominal_alpha",
+    "non_inferiority",
     "ordinal_alpha",
     "paired_difference",
     "pearson",
@@ -84,6 +95,9 @@ __all__ = [
     "share_of_ceiling",
     "spearman",
     "steiger",
+    "suite_wide",
+    "tango",
     "weighted_f1",
     "williams",
+    "with_unread",
 ]

@@ -1,0 +1,140 @@
+"""``blpo report``: logs → one report."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from blpo_inspect.cli.shared import Fault, finish, one_line
+
+if TYPE_CHECKING:
+    from blpo_inspect.report.content import Report
+
+FORMATS = ("html", "md", "csv", "json")
+_EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be used; 2 wrong usage, or it cannot run."
+_LINES = 10
+"""Lines of progress where there is no terminal."""
+
+
+class _ReportCommand(click.Command):
+    def invoke(self, ctx: click.Context) -> object:
+        from blpo_inspect.cache.logs import LogError
+
+        try:
+            return super().invoke(ctx)
+        except LogError as error:
+            raise Fault(one_line(str(error))) from error
+        except OSError as error:
+            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+            raise Fault(one_line(what)) from error
+
+
+@click.command(name="report", cls=_ReportCommand, epilog=_EPILOG)
+@click.argument("logs", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Where it goes."
+)
+@click.option("--format", "form", type=click.Choice(FORMATS), help="Else what FILE ends with, else html.")
+@click.option("--title", default="Judges compared", show_default=True, help="The report's title.")
+@click.option("--no-images", is_flag=True, help="Leave all images out.")
+@click.option(
+    "--blur/--no-blur", default=None, help="Blur images until they are chosen; else where labels say unsafe or alike."
+)
+@click.option("--gallery", type=click.IntRange(min=0), default=12, show_default=True, help="Samples of each kind.")
+@click.option(
+    "--most", type=click.IntRange(min=1), default=20, show_default=True, help="Runs of a group tested in pairs."
+)
+def command(
+    logs: tuple[str, ...],
+    file: Path | None,
+    form: str | None,
+    title: str,
+    no_images: bool,
+    blur: bool | None,
+    gallery: int,
+    most: int,
+) -> None:
+    """Compare judges and show optimizations: LOGS → one report.
+
+    LOGS are Inspect logs of judging and optimizing in any mix: files, folders, and patterns such as 'logs/*.eval', here
+    or at any address that Inspect reads (s3://…). The report is one HTML file that needs nothing else; without -o it is
+    report.html, and other formats go to the standard output. The order of LOGS makes no difference.
+    """
+    from blpo_inspect.files import written_whole
+    from blpo_inspect.report.content import Options, report
+    from blpo_inspect.report.logs import gather
+
+    form = form or _format_of(file)
+    if file is None and form == "html":
+        file = Path("report.html")
+    if file is not None and file.suffix.lower() == ".eval":
+        raise click.UsageError(f"{file} would be a log; name the report's file .html, .md, .csv or .json")
+    if file is not None and any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
+        raise click.UsageError(f"{file} is one of the logs")
+    with _progress() as on_log:
+        gathered = gather(logs, on_log)
+    found = report(gathered, Options(title, not no_images, blur, most, gallery))
+    text = _TEXT[form](found)
+    if file is None:
+        click.echo(text.encode("utf-8", "replace"), nl=False)
+    else:
+        with written_whole(file) as out:
+            out.write(text.encode("utf-8", "replace"))
+        runs = sum(len(part.group.rows) for part in found.parts)
+        click.echo(one_line(f"{file}: {runs} judging runs, {len(found.optimizations)} optimizations"), err=True)
+    unusable = [one for one in found.left_out if one.problem]
+    for one in unusable:
+        click.echo(one_line(f"left out: {one.what}: {one.why}"), err=True)
+    finish(problem=bool(unusable))
+
+
+def _html(found: "Report") -> str:
+    from blpo_inspect.report.page import html
+
+    return html(found)
+
+
+def _exported(name: str) -> "Callable[[Report], str]":
+    def text(found: "Report") -> str:
+        from blpo_inspect.report import export
+
+        writer: Callable[[Report], str] = getattr(export, name)
+        return writer(found)
+
+    return text
+
+
+_TEXT: "dict[str, Callable[[Report], str]]" = {
+    "html": _html,
+    "md": _exported("markdown"),
+    "csv": _exported("csv_text"),
+    "json": _exported("json_text"),
+}
+
+
+def _format_of(file: Path | None) -> str:
+    ending = file.suffix.lower().removeprefix(".") if file else "html"
+    return {"htm": "html", "markdown": "md"}.get(ending, ending if ending in FORMATS else "html")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal, else some lines; both on the standard error."""
+    if not sys.stderr.isatty():
+
+        def on_log(done: int, total: int, name: str) -> None:
+            if name and total > _LINES and done % -(-total // _LINES) == 0:
+                click.echo(f"reading log {done + 1} of {total}", err=True)
+
+        yield on_log
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("reading logs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total, name: progress.update(task, completed=done, total=total)

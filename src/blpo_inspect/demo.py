@@ -1,7 +1,8 @@
 """The demonstration: ``make demo``, or ``python -m blpo_inspect.demo``.
 
-Optimizes the prompts of `shapes_safety` with BLPO, judges the test split with the first and the optimized pair, and
-prints what changed. Everything runs in the embedded world: drawn images, simulated raters, a hidden policy.
+Optimizes the prompts of `shapes_safety` with BLPO, judges the test split with the first and the optimized pair, prints
+what changed, writes the report of these runs, and checks the optimized pair against the first one as a regression gate
+would. Everything runs in the embedded world: drawn images, simulated raters, a hidden policy.
 """
 
 import argparse
@@ -15,14 +16,35 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from blpo_inspect.files import written_whole
 from blpo_inspect.optimize.solving import RESULT
 from blpo_inspect.prompt_files import word_diff
 from blpo_inspect.prompts import PromptPair
+from blpo_inspect.regression import suite as suites
+from blpo_inspect.regression.check import How, check, update
+from blpo_inspect.regression.outputs import terminal
+from blpo_inspect.report.content import Options, report
+from blpo_inspect.report.logs import gather
+from blpo_inspect.report.page import html
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.shapes import shapes_safety
 
 JUDGE = "hf-vlm/shapes-judge"
 OPTIMIZER = "induction/rules"
+SUITE = """\
+version: 1
+cases:
+  - name: a new judge prompt
+    benchmark: shapes_safety
+    args: {{policy: {policy}}}
+    {prompts}
+    model: {model}
+    baseline: first-pair.json
+    margin: {{accuracy: 0.05}}
+    at_least: {{cohens_kappa: 0.6}}
+"""
+"""Checks the optimized pair against what the first pair answered."""
+
 STYLES = {"removed": "red strike", "added": "green"}
 
 
@@ -52,10 +74,14 @@ def run(policy: int, log_dir: str, display: str) -> None:
     _print_diff(console, "I2T prompt", pair.provenance["start"]["i2t"], pair.i2t)
     console.print(_agreement(judged, pair))
     console.print(_calls(optimized, pair))
-    console.print(f"Took {time.monotonic() - began:.0f} s. The pair: {path}. The runs:", soft_wrap=True)
-    for log in (optimized, *judged):
-        console.print(f"  {log.location}", soft_wrap=True)
-    console.print(f"Look at them with: inspect view --log-dir {log_dir}", soft_wrap=True)
+    console.print()
+    _guard(policy, path, judged)
+    page = Path(log_dir) / "report.html"
+    _report(page, [optimized, *judged])
+    console.print(f"\nTook {time.monotonic() - began:.0f} s. Written:", soft_wrap=True)
+    for what, where in (("report", page), ("pair", path), ("suite of checks", path.with_name("suite.yaml"))):
+        console.print(f"  {where}  ({what})", soft_wrap=True)
+    console.print(f"The runs: inspect view --log-dir {log_dir}", soft_wrap=True)
 
 
 def _print_diff(console: Console, name: str, before: str, after: str) -> None:
@@ -100,6 +126,26 @@ def _calls(optimized: EvalLog, pair: PromptPair) -> Table:
         f"{result['naive_calls']:,} for the same steps"
     )
     return table
+
+
+def _guard(policy: int, pair: Path, judged: list[EvalLog]) -> None:
+    """``blpo check``: is the optimized pair no worse than the first one? Both were judged already."""
+    file = pair.with_name("suite.yaml")
+    settings = {"policy": policy, "model": JUDGE}
+    for log, prompts in zip(judged, ("", f"prompts: {pair.name}"), strict=True):
+        with written_whole(file) as out:
+            out.write(SUITE.format(**settings, prompts=prompts).encode())
+        suite, how = suites.load(file), How(log_dir=pair.parent, logs=(Path(log.location),))
+        if not prompts:
+            update(suite, suite.cases[0], how).write()
+        else:
+            terminal.show(check(suite, how=how), terminal.console())
+
+
+def _report(page: Path, logs: list[EvalLog]) -> None:
+    found = report(gather([log.location for log in logs]), Options(title="The demonstration's judges"))
+    with written_whole(page) as out:
+        out.write(html(found).encode())
 
 
 def _check(log: EvalLog) -> None:

@@ -1,0 +1,214 @@
+"""Checks a suite: runs what is missing, compares with the baselines, decides at the suite's level; writes baselines.
+
+One function per thing that ``blpo check`` does. Nothing here prints (`outputs`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from blpo_inspect.regression import baseline, running
+from blpo_inspect.regression.benchmarks import Prepared, prepare
+from blpo_inspect.regression.compare import Figure, Flip, figures, flips
+from blpo_inspect.regression.decide import (
+    CaseResult,
+    SuiteResult,
+    Undecided,
+    broken,
+    conclude,
+    weigh,
+)
+from blpo_inspect.regression.drift import drift
+from blpo_inspect.regression.probes import PROBES, ProbeResult
+from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
+from blpo_inspect.regression.suite import Case, Suite
+from blpo_inspect.statistics.noninferiority import Decision, suite_wide
+
+Tell = Callable[[str], None]
+"""Is told what is being done, one line each."""
+
+
+@dataclass(frozen=True)
+class How:
+    """How cases are run.
+
+    Attributes:
+        log_dir: Where Inspect's logs go.
+        logs: Finished logs; a case that one of them is of is not run again.
+        display: Inspect's own display.
+        strict: Whether a judge that is not the same in every respect fails.
+        tell: Is told what is being done.
+    """
+
+    log_dir: Path = Path("logs")
+    logs: tuple[Path, ...] = ()
+    display: str = "none"
+    strict: bool = False
+    tell: Tell = lambda line: None
+
+
+@dataclass(frozen=True)
+class Untested:
+    """A test of the suite that was not made; it makes the others no easier to pass for chance."""
+
+    verdict: Literal["pass", "fail", "inconclusive"] = "pass"
+    p: float = 1.0
+
+    def doubted(self, reason: str) -> "Untested":
+        """The same."""
+        return self
+
+
+@dataclass(frozen=True)
+class Update:
+    """What a new baseline would change.
+
+    Attributes:
+        case: The case.
+        new: The run that would be recorded.
+        old: The baseline so far; None where there is none that can be read.
+        changes: What changes, one sentence each; empty where the file stays as it is.
+        flips: Samples whose label changes; empty where the data are others.
+        figures: Figures before and after; empty where the data are others.
+    """
+
+    case: Case
+    new: Recorded
+    old: Recorded | None
+    changes: tuple[str, ...]
+    flips: tuple[Flip, ...] = ()
+    figures: tuple[Figure, ...] = ()
+
+    def write(self) -> None:
+        """Write the baseline.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        baseline.save(self.new, self.case.baseline)
+
+
+def check(suite: Suite, names: Sequence[str] = (), how: How | None = None) -> SuiteResult:
+    """Check the cases of these names, all where none is given.
+
+    The level is that of the whole suite, whichever cases are chosen.
+
+    Raises:
+        SuiteError: No such case.
+        BrokenError: A log in `how` is of none of them.
+    """
+    how = how or How()
+    chosen = suite.chosen(tuple(names))
+    found: dict[str, Undecided | str] = {}
+    baselines: dict[str, Recorded] = {}
+    ready: list[Prepared] = []
+    for case in chosen:
+        try:
+            baselines[case.name] = baseline.load(case.baseline)
+            ready.append(prepare(case, suite.folder))
+        except BrokenError as error:
+            found[case.name] = str(error)
+    taken = _taken(ready, how.logs)
+    for prepared in ready:
+        case = prepared.case
+        try:
+            after = _judged(prepared, how, taken)
+            probed = _probed(prepared, how, suite.alpha)
+            found[case.name] = weigh(case, baselines[case.name], after, probed, alpha=suite.alpha, strict=how.strict)
+        except BrokenError as error:
+            found[case.name] = str(error)
+    return _at_level(suite, chosen, found)
+
+
+def update(suite: Suite, case: Case, how: How | None = None) -> Update:
+    """What recording a case's run as its baseline would change; writes nothing.
+
+    Raises:
+        BrokenError: The case could not be run.
+    """
+    how = how or How()
+    prepared = prepare(case, suite.folder)
+    new = _judged(prepared, how, _taken([prepared], how.logs))
+    if not case.baseline.exists():
+        return Update(case, new, None, ("a first baseline",))
+    try:
+        old = baseline.load(case.baseline)
+    except BrokenError as error:
+        return Update(case, new, None, (f"in place of one that cannot be used ({error})",))
+    if baseline.to_bytes(old) == baseline.to_bytes(new):
+        return Update(case, new, old, ())
+    other = data_differences(old, new)
+    changes = [*other, *drift(old, new)]
+    if other:
+        return Update(case, new, old, tuple(changes))
+    flipped = flips(old, new)
+    if flipped:
+        changes.append(f"{len(flipped)} of {len(new.answers)} labels")
+    names = [*(case.margin or {}), *(one.figure for one in case.at_least)]
+    return Update(case, new, old, tuple(changes), flipped, figures(old, new, names, {}, alpha=suite.alpha))
+
+
+def tests_of(case: Case) -> list[str]:
+    """The names of a case's tests that the suite's level is kept over."""
+    probes = (f"{case.name}: probe {probe.name}" for probe in case.probes)
+    return [*(f"{case.name}: {name}" for name in case.margin or {}), *probes]
+
+
+def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, Recorded]:
+    """Case → what the log of it says; every log must be of one."""
+    found: dict[str, Recorded] = {}
+    for log in logs:
+        why_not = []
+        for prepared in ready:
+            taken = running.take(prepared, log)
+            if isinstance(taken, Recorded):
+                found[prepared.case.name] = taken
+            else:
+                why_not.append(f"{prepared.case.name}: {taken}")
+        if len(why_not) == len(ready):
+            raise BrokenError(f"{log} is not of a case that could be run: {'; '.join(why_not) or 'there is none'}")
+    return found
+
+
+def _judged(prepared: Prepared, how: How, taken: dict[str, Recorded]) -> Recorded:
+    case = prepared.case
+    if case.name in taken:
+        how.tell(f"{case.name}: taken from a log")
+        return taken[case.name]
+    how.tell(f"{case.name}: {len(prepared.facts)} images with {case.model}")
+    return running.run(prepared, log_dir=how.log_dir, display=how.display)
+
+
+def _probed(prepared: Prepared, how: How, alpha: float) -> running.Probed:
+    case = prepared.case
+    if not case.probes:
+        return running.Probed({})
+    how.tell(f"{case.name}: probes {', '.join(one.name for one in case.probes)}")
+    probes = [
+        PROBES[one.name] if one.tolerance is None else replace(PROBES[one.name], tolerance=one.tolerance)
+        for one in case.probes
+    ]
+    return running.probe(prepared, probes, alpha=alpha, log_dir=how.log_dir, display=how.display)
+
+
+def _at_level(suite: Suite, chosen: Sequence[Case], found: dict[str, Undecided | str]) -> SuiteResult:
+    tests: dict[str, Decision | ProbeResult | Untested] = {}
+    for case in suite.cases:
+        tests.update({name: Untested() for name in tests_of(case)})
+    for name, one in found.items():
+        if isinstance(one, Undecided):
+            tests.update({f"{name}: {figure}": decision for figure, decision in one.decisions.items()})
+            tests.update({f"{name}: probe {probe}": result for probe, result in one.probed.results.items()})
+    levelled = suite_wide(tests, suite.alpha)
+    results: list[CaseResult] = []
+    for case in chosen:
+        one = found[case.name]
+        if isinstance(one, str):
+            results.append(broken(case, one))
+            continue
+        own = {name: levelled[name] for name in tests_of(case)}
+        decisions = {one.figure: one for one in own.values() if isinstance(one, Decision)}
+        probes = [one for one in own.values() if isinstance(one, ProbeResult)]
+        results.append(conclude(one, decisions, probes, alpha=suite.alpha))
+    return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests))

@@ -1,0 +1,242 @@
+"""What a check of one case says: each thing that was asked, with its outcome, and the worst of them.
+
+Runs nothing (`running`, `check`) and prints nothing (`outputs`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from blpo_inspect import statistics
+from blpo_inspect.regression.compare import Category, Columns, Figure, Flip, categories, clusters, figures, flips
+from blpo_inspect.regression.drift import drift
+from blpo_inspect.regression.probes import ProbeResult
+from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
+from blpo_inspect.regression.running import Probed
+from blpo_inspect.regression.suite import Bar, Case
+from blpo_inspect.statistics.noninferiority import Decision, bar, non_inferiority
+
+Outcome = Literal["pass", "inconclusive", "fail", "broken"]
+
+EXIT_CODE: Mapping[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "broken": 3}
+_WORSE: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "broken")
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing that a case asks, and the answer.
+
+    Attributes:
+        kind: ``margin``, ``at_least``, ``unread``, ``probe`` or ``identity``.
+        name: Of the figure or probe.
+        outcome: The answer.
+        reason: One sentence.
+        more: Where inconclusive: about how many more labels would decide; None where that is not known.
+    """
+
+    kind: str
+    name: str
+    outcome: Outcome
+    reason: str
+    more: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What a check of one case says.
+
+    Attributes:
+        name: The case's.
+        model: The judge's.
+        criteria: Everything that was asked; empty where the check could not run.
+        broken: Why the check could not run; None where it could.
+        before: The baseline, where there is one.
+        after: The run, where there is one.
+        flips: Samples whose label changed.
+        figures: Figures before and after.
+        categories: Accuracy by category.
+        drift: What changed about the judge, whether or not a figure moved.
+        probed: What the probes found.
+    """
+
+    name: str
+    model: str
+    criteria: tuple[Criterion, ...] = ()
+    broken: str | None = None
+    before: Recorded | None = None
+    after: Recorded | None = None
+    flips: tuple[Flip, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    categories: tuple[Category, ...] = ()
+    drift: tuple[str, ...] = ()
+    probed: Probed | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome of all criteria; ``broken`` where the check could not run."""
+        return "broken" if self.broken is not None else worst(one.outcome for one in self.criteria)
+
+    @property
+    def more(self) -> int | None:
+        """How many more labels would decide all that is inconclusive; None where that is not known."""
+        asked = [one.more for one in self.criteria if one.outcome == "inconclusive"]
+        known = [one for one in asked if one is not None]
+        return max(known) if known and len(known) == len(asked) else None
+
+
+@dataclass(frozen=True)
+class SuiteResult:
+    """What a check of a suite says.
+
+    Attributes:
+        name: The suite's file name.
+        alpha: Its level.
+        cases: One per case that was asked for.
+        tests: How many tests the whole suite has, over which its level is kept.
+    """
+
+    name: str
+    alpha: float
+    cases: tuple[CaseResult, ...]
+    tests: int
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst outcome of all cases."""
+        return worst(one.outcome for one in self.cases)
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 2 inconclusive, 3 broken."""
+        return EXIT_CODE[self.outcome]
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """``broken`` before ``fail`` before ``inconclusive`` before ``pass``, which is also the outcome of nothing."""
+    return max(outcomes, key=_WORSE.index, default="pass")
+
+
+@dataclass
+class Undecided:
+    """A case that was run, with decisions that the suite's level still has to be applied to.
+
+    Attributes:
+        case: The case.
+        before: The baseline.
+        after: The run.
+        decisions: Figure → its decision against its margin.
+        probed: What its probes found.
+        others: Criteria that no level applies to.
+    """
+
+    case: Case
+    before: Recorded
+    after: Recorded
+    decisions: dict[str, Decision]
+    probed: Probed
+    others: list[Criterion] = field(default_factory=list)
+
+
+def weigh(case: Case, before: Recorded, after: Recorded, probed: Probed, *, alpha: float, strict: bool) -> Undecided:
+    """Hold a run against its baseline and bars.
+
+    Args:
+        case: The case.
+        before: The baseline.
+        after: The run.
+        probed: What the probes found.
+        alpha: The suite's level.
+        strict: Whether a judge that is not the same in every respect fails.
+
+    Raises:
+        BrokenError: The baseline is of other data, or a figure does not apply.
+    """
+    other = data_differences(before, after)
+    if other:
+        raise BrokenError(
+            f"the baseline is of other data: {'; '.join(other)}. If that is meant, `blpo check --update` with the"
+            " judge as it was records a new one"
+        )
+    known = statistics.figures_of(after.scale)
+    for name in (*(case.margin or {}), *(one.figure for one in case.at_least)):
+        if name not in known:
+            raise BrokenError(f"the figure {name} does not apply to a scale that is {after.scale.kind}")
+    decisions = {}
+    for name, margin in (case.margin or {}).items():
+        decisions[name] = non_inferiority(
+            [one.human for one in after.answers],
+            [before.by_id[one.id].label for one in after.answers],
+            [one.label for one in after.answers],
+            figure=name,
+            scale=after.scale,
+            margin=margin,
+            alpha=alpha,
+            seed=0,
+            clusters=clusters(after.answers),
+        )
+    others = [one for asked in case.at_least for one in _absolute(asked, after)]
+    others += _unread(case, after)
+    if strict:
+        changed = drift(before, after)
+        reason = "; ".join(changed) or "the judge is the same in every respect"
+        others.append(Criterion("identity", "strict", "fail" if changed else "pass", reason))
+    return Undecided(case, before, after, decisions, probed, others)
+
+
+def conclude(
+    found: Undecided, decisions: Mapping[str, Decision], probes: Sequence[ProbeResult], *, alpha: float
+) -> CaseResult:
+    """The case's result, once the suite's level was applied to its decisions and probes."""
+    before, after = found.before, found.after
+    asked = [Criterion("margin", name, one.verdict, one.reason, one.more) for name, one in decisions.items()]
+    names = [*(found.case.margin or {}), *(one.figure for one in found.case.at_least)]
+    differences = {name: one.difference for name, one in decisions.items()}
+    return CaseResult(
+        name=found.case.name,
+        model=found.case.model,
+        criteria=(*asked, *found.others, *map(_probe, probes)),
+        before=before,
+        after=after,
+        flips=flips(before, after),
+        figures=figures(before, after, names, differences, alpha=alpha),
+        categories=categories(before, after, alpha=alpha),
+        drift=tuple(drift(before, after)),
+        probed=found.probed,
+    )
+
+
+def _absolute(asked: Bar, after: Recorded) -> list[Criterion]:
+    named = statistics.figures_of(after.scale)[asked.figure]
+    columns = Columns.of(after, after)
+    value = statistics.measured(named, columns.human, columns.after, after.scale, clusters=columns.clusters)
+    found = []
+    if asked.value is not None:
+        one = bar(value, asked.value, "value")
+        found.append(Criterion("at_least", asked.figure, one.verdict, f"{asked.figure} {one.reason}", one.more))
+    if asked.low is not None:
+        one = bar(value, asked.low, "low")
+        found.append(
+            Criterion("at_least", f"{asked.figure}, low", one.verdict, f"{asked.figure} {one.reason}", one.more)
+        )
+    return found
+
+
+def _unread(case: Case, after: Recorded) -> list[Criterion]:
+    if case.unread_at_most is None:
+        return []
+    share = after.unread / len(after.answers)
+    above = share > case.unread_at_most
+    reason = f"{after.unread} of {len(after.answers)} answers could not be read ({share:.1%};"
+    reason += f" {'more than' if above else 'at most'} {case.unread_at_most:.1%})"
+    return [Criterion("unread", "unread", "fail" if above else "pass", reason)]
+
+
+def _probe(found: ProbeResult) -> Criterion:
+    changed = [f"{one.id} ({one.before or 'unread'} → {one.after or 'unread'})" for one in found.examples]
+    reason = found.reason + (f"; such as {', '.join(changed)}" if changed and found.verdict != "pass" else "")
+    return Criterion("probe", found.name, found.verdict, reason, found.more)
+
+
+def broken(case: Case, why: str) -> CaseResult:
+    """The result of a check that could not run."""
+    return CaseResult(case.name, case.model, broken=why)

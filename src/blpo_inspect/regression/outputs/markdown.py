@@ -1,0 +1,90 @@
+"""A Markdown summary for a pull request or a job's summary page."""
+
+from collections.abc import Iterable, Sequence
+
+from blpo_inspect.prompt_files import word_diff
+from blpo_inspect.regression.decide import CaseResult, SuiteResult
+from blpo_inspect.regression.outputs.wording import MARKS, calls, change, figure_cells, flip_cells, headline, summary
+from blpo_inspect.regression.shown import markdown, shortened
+
+ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
+MOST_ROWS = 50
+MOST_BYTES = 900_000
+"""GitHub takes a job summary of at most 1 MiB."""
+
+
+def summary_of(found: SuiteResult) -> bytes:
+    """The result; long lists are cut, and say so."""
+    lines = [f"## {ICONS[found.outcome]} Judges: {markdown(summary(found))}", ""]
+    lines += _table(
+        ("", "case", "judge", "why"),
+        (
+            (
+                ICONS[case.outcome] + " " + MARKS[case.outcome],
+                _cell(case.name),
+                _cell(case.model),
+                _cell(headline(case)),
+            )
+            for case in found.cases
+        ),
+    )
+    for case in found.cases:
+        part = _case(case)
+        if len("\n".join([*lines, *part]).encode()) > MOST_BYTES:
+            part = ["", f"### {markdown(case.name)}", "", "Left out here for its length; see the JSON file."]
+        lines += part
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _case(case: CaseResult) -> list[str]:
+    if case.broken is not None:
+        return []
+    lines = ["", f"### {ICONS[case.outcome]} {markdown(case.name)}", "", markdown(calls(case)), ""]
+    lines += _table(
+        ("asked", "", "outcome"),
+        ((_cell(one.kind + ": " + one.name), ICONS[one.outcome], _cell(one.reason)) for one in case.criteria),
+    )
+    lines.append("")
+    lines += _table(("figure", "before", "now", "difference"), (map(_cell, figure_cells(one)) for one in case.figures))
+    if case.categories:
+        rows = [
+            (one.name, str(one.n), f"{one.before:.3f}", f"{one.after:.3f}", change(one.difference), str(one.unread))
+            for one in case.categories
+        ]
+        titles = ("category", "images", "accuracy before", "now", "difference", "unread")
+        lines += _folded(f"By category ({len(rows)})", titles, rows)
+    if case.flips:
+        heads = ("sample", "people", "before", "now", "")
+        lines += _folded(f"Flipped labels ({len(case.flips)})", heads, [flip_cells(one) for one in case.flips])
+    if case.drift:
+        lines += ["", "What changed about the judge:", "", *(f"- {_cell(one)}" for one in case.drift), *_prompt(case)]
+    return lines
+
+
+def _prompt(case: CaseResult) -> list[str]:
+    if case.before is None or case.after is None:
+        return []
+    old, new = (run.prompts.get("judge", "") for run in (case.before, case.after))
+    if old == new:
+        return []
+    marks = {"removed": "<del>{}</del>", "added": "<ins>{}</ins>"}
+    pieces = [marks.get(one.kind, "{}").format(markdown(one.text)) for one in word_diff(old[:4000], new[:4000])]
+    return ["", "<details><summary>Judge prompt</summary>", "", " ".join(pieces), "", "</details>"]
+
+
+def _folded(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = ["", f"<details><summary>{title}</summary>", ""]
+    lines += _table(titles, (map(_cell, row) for row in rows[:MOST_ROWS]))
+    if len(rows) > MOST_ROWS:
+        lines += ["", f"… and {len(rows) - MOST_ROWS:,} more"]
+    return [*lines, "", "</details>"]
+
+
+def _table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
+    """Cells must be Markdown already."""
+    head = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
+    return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _cell(text: str) -> str:
+    return markdown(shortened(text))

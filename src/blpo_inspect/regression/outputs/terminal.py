@@ -1,0 +1,123 @@
+"""The result for people at a terminal."""
+
+import io
+import os
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from blpo_inspect.prompt_files import word_diff
+from blpo_inspect.regression.check import Update
+from blpo_inspect.regression.compare import Figure, Flip
+from blpo_inspect.regression.decide import CaseResult, SuiteResult
+from blpo_inspect.regression.outputs.wording import MARKS, calls, change, figure_cells, flip_cells, summary
+from blpo_inspect.regression.shown import shortened, visible
+
+STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "broken": "bold magenta"}
+MOST_ROWS = 20
+
+
+def console() -> Console:
+    """Where results go; wide enough for tables where the output is a file."""
+    return Console(highlight=False, width=None if os.isatty(1) else 120)
+
+
+def show(found: SuiteResult, out: Console) -> None:
+    """Print a result."""
+    for case in found.cases:
+        _case(case, out)
+    out.print(Text(summary(found), style=STYLES[found.outcome]))
+
+
+def as_text(found: SuiteResult) -> str:
+    """A result as plain text."""
+    file = io.StringIO()
+    show(found, Console(file=file, width=120, highlight=False, color_system=None, force_terminal=False))
+    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+
+def show_update(found: Update, out: Console) -> None:
+    """Print what a new baseline would change."""
+    out.print(Text(visible(f"{found.case.name}: {found.case.baseline.name}"), style="bold"))
+    if not found.changes:
+        out.print("  stays as it is")
+    for line in found.changes:
+        out.print(Text(f"  {shortened(visible(line))}"), soft_wrap=True)
+    _figures(found.figures, out)
+    _flips(found.flips, out)
+
+
+def _case(case: CaseResult, out: Console) -> None:
+    line = Text(f"{MARKS[case.outcome]:<12} ", style=STYLES[case.outcome])
+    line.append(visible(f"{case.name} ({case.model})"), style="bold")
+    out.print(line)
+    if case.broken is not None:
+        for part in case.broken.split("\n"):
+            out.print(Text(f"  {visible(part)}"), soft_wrap=True)
+        out.print()
+        return
+    out.print(Text(f"  {calls(case)}"))
+    for one in case.criteria:
+        text = Text("  ")
+        text.append(one.outcome, style=STYLES[one.outcome])
+        text.append(f"  {one.kind}: {visible(shortened(one.reason, 1000))}")
+        out.print(text, soft_wrap=True)
+    if case.outcome == "inconclusive" and case.more is not None:
+        out.print(Text(f"  About {case.more:,} more labelled images would decide."))
+    _figures(case.figures, out)
+    if case.categories:
+        rows = [
+            (one.name, str(one.n), f"{one.before:.3f}", f"{one.after:.3f}", change(one.difference), str(one.unread))
+            for one in case.categories
+        ]
+        _table(("category", "images", "before", "now", "accuracy", "unread"), rows, out)
+    _flips(case.flips, out)
+    _drift(case, out)
+    out.print()
+
+
+def _figures(figures: Sequence[Figure], out: Console) -> None:
+    if figures:
+        level = figures[0].difference.level
+        titles = ("figure", "before", "now", f"difference ({level:.0%} interval)")
+        _table(titles, [figure_cells(one) for one in figures], out)
+
+
+def _flips(flips: Sequence[Flip], out: Console) -> None:
+    if flips:
+        out.print(f"  {len(flips):,} labels flipped:")
+        _table(("sample", "people", "before", "now", ""), [flip_cells(one) for one in flips], out)
+
+
+def _drift(case: CaseResult, out: Console) -> None:
+    if not case.drift:
+        return
+    out.print("  What changed about the judge:")
+    for sentence in case.drift:
+        out.print(Text(f"    {shortened(visible(sentence))}"), soft_wrap=True)
+    if case.before is None or case.after is None:
+        return
+    old, new = (run.prompts.get("judge", "") for run in (case.before, case.after))
+    if old != new:
+        text = Text("    ")
+        for piece in word_diff(old[:4000], new[:4000]):
+            mark = {"removed": "[-{}-]", "added": "{{+{}+}}"}.get(piece.kind, "{}")
+            words = visible(piece.text)
+            lead = " " if piece.text[:1].isspace() and words else ""
+            style = {"removed": "red strike", "added": "green"}.get(piece.kind, "")
+            text.append(mark.format(lead + words), style=style)
+        out.print(text, soft_wrap=True)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], out: Console) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in titles:
+        table.add_column(title, overflow="fold")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(Text(visible(shortened(cell))) for cell in row))
+    out.print(Padding.indent(table, 4))
+    if len(rows) > MOST_ROWS:
+        out.print(f"    … and {len(rows) - MOST_ROWS:,} more")

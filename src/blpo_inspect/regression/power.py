@@ -1,0 +1,157 @@
+"""How many labelled images decide a margin: what the gate (`non_inferiority`, accuracy) would say, computed exactly.
+
+The number of samples that a change makes right or wrong follows a multinomial distribution; the chance of a verdict is
+the sum over all outcomes that give it. For other figures than accuracy the numbers are only a guide.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blpo_inspect.statistics.matched import tango_score
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FARTHEST = 1_000_000
+"""More labels than this are not looked for."""
+
+LARGE = 20_000
+"""Beyond, the normal distribution says how many labels are needed."""
+
+_TAIL = 7.0
+"""Outcomes further than this many standard deviations from the mean are left out."""
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How likely each verdict is.
+
+    Attributes:
+        passing: Of *pass*.
+        failing: Of *fail*.
+        open: Of *inconclusive*.
+    """
+
+    passing: float
+    failing: float
+    open: float
+
+
+def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alpha: float = 0.05) -> Chances:
+    """How likely each verdict on accuracy is after a change.
+
+    Args:
+        n: Labelled images, at least 1.
+        margin: The drop that must not pass.
+        discordant: The share of images that only one of the two judges has right, from `drop` to 1. For a judge that
+            did not change this is how often its answers flip from run to run (`discordance`).
+        drop: By how much accuracy really fell.
+        alpha: The level of the decision.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    import numpy as np
+    from scipy.special import ndtri
+    from scipy.stats import binom
+
+    _check(margin, alpha)
+    if n < 1:
+        raise ValueError(f"n must be at least 1, not {n}")
+    if not abs(drop) <= discordant <= 1:
+        raise ValueError(f"discordant must be from the drop ({abs(drop):g}) to 1, not {discordant}")
+    gain, loss = (discordant - drop) / 2, (discordant + drop) / 2
+    lost = _outcomes(n, loss)
+    gained = _outcomes(n, gain)
+    weight = binom.pmf(lost, n, loss)[:, None] * binom.pmf(
+        gained[None, :], np.maximum(n - lost, 0)[:, None], gain / (1 - loss) if loss < 1 else 0.0
+    )
+    lost, gained = np.broadcast_arrays(lost[:, None], gained[None, :])
+    possible = lost + gained <= n
+    lost, gained, weight = lost[possible], gained[possible], weight[possible]
+    passes = (tango_score(gained, lost, n, -margin) > -float(ndtri(alpha))) | (lost == 0)
+    low = gained - lost <= -margin * n + 1e-9
+    fails = ~passes & low & (binom.sf(lost - 1, gained + lost, 0.5) <= alpha)
+    passing, failing = (float(weight[verdict].sum()) for verdict in (passes, fails))
+    return Chances(passing, failing, max(0.0, 1 - passing - failing))
+
+
+def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
+    """The fewest labelled images with which a judge that is as good as before passes with this probability.
+
+    A judge whose drop is the margin still passes with a probability of about `alpha` at most. The chance to pass goes
+    up and down a little from one n to the next, since images are whole; halving finds one n from which it is reached.
+    It is never below `evidence`. Above `LARGE` it is (z₁₋α + z_power)² · discordant / margin².
+
+    Args:
+        margin: The drop that must not pass.
+        discordant: As in `chances`; 0: answers never flip.
+        alpha: The level of the decision.
+        power: The probability to pass, between 0 and 1.
+
+    Returns:
+        The number; None above `FARTHEST`.
+
+    Raises:
+        ValueError: An argument is out of range.
+    """
+    _check(margin, alpha)
+    if not 0 < power < 1:
+        raise ValueError(f"power must be between 0 and 1, not {power}")
+
+    def enough(n: int) -> bool:
+        return chances(n, margin, discordant=discordant, alpha=alpha).passing >= power
+
+    from scipy.special import ndtri
+
+    about = float(ndtri(1 - alpha) + ndtri(power)) ** 2 * discordant / margin**2
+    if about > LARGE:
+        return math.ceil(about) if about <= FARTHEST else None
+    # few samples pass where no sample got worse, which says little about others: start where it is evidence
+    start = evidence(margin, alpha)
+    if enough(start):
+        return start
+    step = start
+    while not enough(step):
+        step *= 2
+    below = step // 2
+    while step - below > 1:
+        middle = (below + step) // 2
+        below, step = (below, middle) if enough(middle) else (middle, step)
+    return step
+
+
+def evidence(margin: float, alpha: float = 0.05) -> int:
+    """The fewest images on which not one loss is evidence, at level alpha, of a drop below the margin."""
+    _check(margin, alpha)
+    return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1
+
+
+def discordance(human: Sequence[str], first: Sequence[str | None], second: Sequence[str | None]) -> float:
+    """The share of samples that only one of two runs has right; an answer that could not be read is not right.
+
+    Raises:
+        ValueError: Lengths differ, or there are no samples.
+    """
+    found = [(one == truth) != (other == truth) for truth, one, other in zip(human, first, second, strict=True)]
+    if not found:
+        raise ValueError("no samples to see from how often answers flip")
+    return sum(found) / len(found)
+
+
+def _check(margin: float, alpha: float) -> None:
+    if not 0 < margin <= 1:
+        raise ValueError(f"margin must be above 0 and at most 1 (a share of images), not {margin}")
+    if not 0 < alpha < 0.5:
+        raise ValueError(f"alpha must be between 0 and 0.5, not {alpha}")
+
+
+def _outcomes(n: int, share: float) -> "NDArray[np.int64]":
+    """The counts that a binomial variable takes, but for a negligible part."""
+    import numpy as np
+
+    reach = _TAIL * math.sqrt(n * share * (1 - share)) + _TAIL**2
+    return np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1)

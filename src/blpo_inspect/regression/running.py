@@ -1,0 +1,195 @@
+"""Runs a case's benchmark or its probes through Inspect, or takes a log of it, and says what was answered.
+
+Calls go through the store of recorded calls, in the mode of ``BLPO_CACHE``: with everything recorded, no model is
+needed. Decides nothing (`check`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+
+from blpo_inspect.cache.logs import METADATA, LogError, reading
+from blpo_inspect.regression.benchmarks import Prepared, known_of, reason_of, shown_of
+from blpo_inspect.regression.identity import models, settings, versions
+from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult, probe_results, probe_task
+from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded, some
+from blpo_inspect.regression.suite import Case
+from blpo_inspect.samples import images_of
+from blpo_inspect.splits import image_digest
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+
+def run(prepared: Prepared, *, log_dir: Path, display: str = "none") -> Recorded:
+    """Judge a case's benchmark.
+
+    Raises:
+        BrokenError: The run did not end well; says what helps.
+    """
+    return answers(prepared, _eval(prepared.case, prepared.task, log_dir, display))
+
+
+def take(prepared: Prepared, file: Path) -> Recorded | str:
+    """What a log says, if it is one of this case; else why it is not.
+
+    Raises:
+        BrokenError: It cannot be read, or is one of this case that did not end well.
+    """
+    from inspect_ai.log import read_eval_log
+
+    try:
+        with reading(file):
+            log = read_eval_log(str(file))
+    except LogError as error:
+        raise BrokenError(str(error)) from error
+    spec = log.eval
+    if spec.task.rpartition("/")[2] != prepared.name.rpartition("/")[2]:
+        return f"it is of the task {spec.task}"
+    if spec.model.removeprefix("cached/") != prepared.case.model.removeprefix("cached/"):
+        return f"it is of the model {spec.model}"
+    for name in ("judge_prompt", "i2t_prompt"):
+        if (spec.metadata or {}).get(name) != (prepared.task.metadata or {}).get(name):
+            return f"its {name.replace('_', ' ')} is another one"
+    if (spec.config.epochs or 1) != 1:
+        return f"it has {spec.config.epochs} epochs"
+    ids = {str(sample.id) for sample in log.samples or []}
+    if log.status == "success" and ids != set(prepared.facts):
+        return f"its samples are others ({some(sorted(ids ^ set(prepared.facts)))})"
+    for sample in log.samples or []:
+        known, own = prepared.facts.get(str(sample.id)), _of_log(sample)
+        if known and {**known, **own} != dict(known):
+            return f"its sample {sample.id} has another label, image or text"
+    return answers(prepared, log)
+
+
+def answers(prepared: Prepared, log: "EvalLog") -> Recorded:
+    """What a finished log of a case says.
+
+    Raises:
+        BrokenError: It did not end well.
+    """
+    samples = {str(sample.id): sample for sample in log.samples or []}
+    if log.status != "success":
+        raise BrokenError(_failure(log))
+    lacking = sorted(set(prepared.facts) - set(samples))
+    if lacking:
+        raise BrokenError(f"{len(lacking)} samples were not judged: {some(lacking)}")
+    found = []
+    hits = 0
+    for name in sorted(prepared.facts):
+        sample = samples[name]
+        if sample.error is not None or sample.limit is not None:
+            raise BrokenError(f"sample {name} was not judged to its end; see {log.location}")
+        verdict = prepared.scale.read(sample.output.completion)
+        facts = cast(dict[str, Any], prepared.facts[name])
+        found.append(Answer(id=name, label=verdict.label, unread=verdict.reason, **facts))
+        hits += _hit(sample)
+    described = prepared.task.metadata or {}
+    ordered = [samples[name] for name in sorted(prepared.facts)]
+    return Recorded(
+        benchmark=prepared.name.removeprefix("blpo_inspect/"),
+        scale=prepared.scale,
+        answers=tuple(found),
+        prompts={"judge": str(described["judge_prompt"]), "i2t": str(described["i2t_prompt"])},
+        model=models(log.eval, ordered),
+        settings=settings(log),
+        versions=versions(log.eval.model),
+        made=len(found) - hits,
+        replayed=hits,
+        log=str(log.location),
+    )
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a case's probes found.
+
+    Attributes:
+        results: By name.
+        made: Model calls that were made.
+        replayed: Calls that were answered from disk.
+    """
+
+    results: Mapping[str, ProbeResult]
+    made: int = 0
+    replayed: int = 0
+
+
+def probe(prepared: Prepared, probes: Sequence[Probe], *, alpha: float, log_dir: Path, display: str = "none") -> Probed:
+    """Probe a case's judge on all samples of its benchmark.
+
+    Raises:
+        BrokenError: A probe does not apply, or the run did not end well.
+    """
+    if not probes:
+        return Probed({})
+    prompt = str((prepared.task.metadata or {})["judge_prompt"])
+    try:
+        log = _eval(prepared.case, probe_task(prepared.task.dataset, prompt, probes), log_dir, display)
+        if log.status != "success":
+            raise BrokenError(f"probes: {_failure(log)}")
+        results = probe_results(log, probes, alpha=alpha)
+    except (ProbeError, ValueError) as error:
+        if isinstance(error, BrokenError):
+            raise
+        raise BrokenError(f"probes: {error}") from error
+    absent = [one.name for one in probes if one.name not in results]
+    if absent:
+        raise BrokenError(f"the probe {absent[0]} does not apply to this scale and prompt; leave it out")
+    hits = sum(_hit(sample) for sample in log.samples or [])
+    return Probed(results, len(log.samples or []) - hits, hits)
+
+
+def _eval(case: Case, task: Task, log_dir: Path, display: str) -> "EvalLog":
+    try:
+        [log] = inspect_eval(
+            task,
+            model=case.model,
+            model_base_url=case.base_url,
+            model_args=dict(case.model_args or {}),
+            model_roles=dict(case.model_roles or {}),
+            log_dir=str(log_dir.absolute()),
+            log_format="eval",
+            display=cast(Any, display),
+            log_realtime=False,
+            epochs=1,
+        )
+    except Exception as error:  # providers raise what they like when they are made
+        raise BrokenError(f"{case.model}: {reason_of(error)}") from error
+    return log
+
+
+def _hit(sample: "EvalSample") -> bool:
+    return bool(((sample.output.metadata or {}).get(METADATA) or {}).get("hit"))
+
+
+def _of_log(sample: "EvalSample") -> dict[str, str | None]:
+    """The facts that a log tells; logs may have been written without images."""
+    found = known_of(sample.metadata, "")
+    uris = [sample.attachments.get(image.image.removeprefix("attachment://"), "") for image in images_of(sample.input)]
+    if uris and all(uri.startswith("data:") for uri in uris):
+        digests = [image_digest(uri) for uri in uris]
+        return {**found, "shown": shown_of(digests, sample.metadata.get("text"))}
+    return {name: value for name, value in found.items() if name != "shown"}
+
+
+def _failure(log: "EvalLog") -> str:
+    failed = [sample for sample in log.samples or [] if sample.error is not None]
+    if failed:
+        sample = failed[0]
+        assert sample.error is not None
+        message = sample.error.message.strip()
+        hint = ""
+        if "never recorded" in message:
+            hint = "\n`blpo cache import FILE.bundle` brings recorded calls; for a closer look:"
+            hint += f"\nblpo cache explain --log {log.location} --sample {sample.id}"
+        return f"sample {sample.id}: {message}{hint}"
+    if log.status == "cancelled":
+        return "the run was interrupted"
+    message = log.error.message.strip() if log.error else f"the run ended with status {log.status}"
+    return f"{message}; see {log.location}"

@@ -107,8 +107,14 @@ def _until_broken(pool: ProcessPoolExecutor, waiting: list[Run], log_dir: Path, 
         while under_way or (waiting and not broken):
             # no more than can run: only what was under way is lost with a process
             while waiting and not broken and len(under_way) < jobs:
-                under_way[pool.submit(perform, waiting[0], log_dir)] = waiting[0]
+                try:
+                    under_way[pool.submit(perform, waiting[0], log_dir)] = waiting[0]
+                except BrokenProcessPool:  # a process died since; this run has not begun
+                    broken = True
+                    break
                 waiting.pop(0)
+            if not under_way:
+                return
             for future in wait(under_way, return_when=FIRST_COMPLETED).done:
                 run = under_way.pop(future)
                 try:

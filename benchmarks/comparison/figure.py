@@ -5,12 +5,13 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from comparison.methods import Method
 from comparison.outcome import Outcome
 from comparison.plan import Key
+from comparison.summary import Mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,11 +47,12 @@ def accuracy_at(curve: Sequence[tuple[int, float]], calls: int) -> float:
 def mean_curve(curves: Sequence[Sequence[tuple[int, float]]], end: int) -> Curve:
     """The mean of several runs' step functions from 0 to ``end`` calls."""
     places = sorted({0, end} | {at for curve in curves for at, _ in curve if at <= end})
-    values = [[accuracy_at(curve, at) for curve in curves] for at in places]
+    # a run of which no answer could be read has no accuracy
+    means = [Mean.of([accuracy_at(curve, at) for curve in curves]) for at in places]
     return Curve(
         tuple(places),
-        tuple(fmean(each) for each in values),
-        tuple(stdev(each) / math.sqrt(len(each)) if len(each) > 1 else math.nan for each in values),
+        tuple(one.value for one in means),
+        tuple(one.spread / math.sqrt(one.n) if one.n else math.nan for one in means),
     )
 
 

@@ -14,6 +14,7 @@ from inspect_ai.model import GenerateConfig, ModelConfig
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
+from blpo_inspect.prompts import PromptPair
 from compare_methods import main
 from comparison import carrying_out, paper
 from comparison.figure import accuracy_at, mean_curve
@@ -24,7 +25,7 @@ from comparison.summary import CONSTANT, EQUAL, paired, summarize
 from comparison.tables import table_md
 from tests.conftest import ScriptedAPI
 from tests.optimize.test_run import improving
-from tests.optimize.toy import World
+from tests.optimize.toy import START, World
 
 FILES = ("runs.csv", "table.csv", "table.md", "figure.svg", "figure.png")
 SETTING = Setting("scripted/judge", {}, {"optimizer": Role("scripted/optimizer")}, 100)
@@ -103,6 +104,30 @@ def test_what_is_finished_is_not_run_again(world: World, tmp_path: Path, capsys:
     assert len(logs(tmp_path)) == 10, "so is another optimizer"
 
 
+def test_all_methods_may_start_from_another_i2t_prompt(world: World, tmp_path: Path) -> None:
+    """It asks for the first captions, and the tables say so; the judge prompt stays the benchmark's own."""
+    world.judge_prompts |= {"Name all colours.": "D"}
+    methods = ["--methods", "none", "blpo:i2t=fixed", "textgrad"]
+    assert compare(tmp_path, *methods, "--first-i2t", "Name all colours.", "--seeds", "1") == 0
+    assert {call[1] for call in world.of("i2t")} == {"Name all colours."}
+    assert 'starting from the I2T prompt "Name all colours."' in (tmp_path / "table.md").read_text()
+    [pair] = (tmp_path / "prompts").glob("toy-*.yaml")
+    assert PromptPair.load(pair).judge == START
+    asked = len(world.calls)
+    assert compare(tmp_path, *methods, "--first-i2t", "Name all colours.", "--seeds", "1") == 0
+    assert len(world.calls) == asked, "finished runs are found again"
+    assert compare(tmp_path, *methods, "--seeds", "1") == 0
+    assert len(logs(tmp_path)) == 4, "without it they are other runs"
+
+
+def test_runs_without_readable_answers_have_no_place_in_the_curve() -> None:
+    curve = mean_curve([((0, 0.5), (10, math.nan)), ((0, 0.7), (20, 0.9)), ((0, math.nan),)], 30)
+    assert curve.calls == (0, 10, 20, 30)
+    assert curve.mean == pytest.approx((0.6, 0.7, 0.9, 0.9))
+    assert curve.error[0] == pytest.approx(0.1), "sd 0.1414 of two runs"
+    assert all(map(math.isnan, curve.error[1:])), "one run is left"
+
+
 def test_a_log_that_is_not_whole_is_no_finished_run(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,11 +203,11 @@ from blpo_inspect.tasks.common import judging_task
 from tests.optimize.toy import SCALE, human, ids, picture  # with it the scripted models, which answer nothing here
 
 @task
-def squares(split: str = "test", prompts: str | None = None, number: int = 0) -> Task:
+def small_squares(split: str = "test", prompts: str | None = None, number: int = 0) -> Task:
     if number == 1 and multiprocessing.parent_process() is not None:
         os._exit(9)
     records = [Record(name, picture(name), human(name)) for name in ids(split)]
-    return judging_task(records, SCALE, name="squares", default_prompt="What is it?", prompts=prompts)
+    return judging_task(records, SCALE, name="small_squares", default_prompt="What is it?", prompts=prompts)
 """
 
 
@@ -191,7 +216,7 @@ def test_several_processes_share_the_runs_and_one_that_dies_does_not_end_the_oth
 ) -> None:
     (tmp_path / "squares.py").write_text(BENCHMARK)
     models = ["--model", "scripted/judge", "--optimizer", "scripted/optimizer", "--max-calls", "30"]
-    what = ["--benchmarks", f"{tmp_path / 'squares.py'}@squares", "--methods", "blpo", "--seeds", "3", "--jobs", "2"]
+    what = ["--benchmarks", f"{tmp_path / 'squares.py'}@small_squares", "--methods", "blpo", "--seeds", "3", "--jobs", "2"]
     numbered = ["--benchmark-args", f'{{"number": "{SEED}"}}']
     assert main(["--out", str(tmp_path / "out"), *what, *models, *numbered]) == 1
     printed = capsys.readouterr()

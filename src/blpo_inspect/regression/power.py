@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from blpo_inspect.statistics.matched import tango_score
+from blpo_inspect.statistics.search import FARTHEST, smallest
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FARTHEST = 1_000_000
-"""More labels than this are not looked for."""
 
 LARGE = 20_000
 """Beyond, the normal distribution says how many labels are needed."""
@@ -112,16 +111,7 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
         return math.ceil(about) if about <= FARTHEST else None
     # few samples pass where no sample got worse, which says little about others: start where it is evidence
     start = evidence(margin, alpha)
-    if enough(start):
-        return start
-    step = start
-    while not enough(step):
-        step *= 2
-    below = step // 2
-    while step - below > 1:
-        middle = (below + step) // 2
-        below, step = (below, middle) if enough(middle) else (middle, step)
-    return step
+    return smallest(enough, start)
 
 
 def evidence(margin: float, alpha: float = 0.05) -> int:

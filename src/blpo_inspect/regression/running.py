@@ -15,7 +15,8 @@ from inspect_ai import eval as inspect_eval
 from blpo_inspect.cache.logs import METADATA, LogError, reading
 from blpo_inspect.regression.benchmarks import Prepared, known_of, reason_of, shown_of
 from blpo_inspect.regression.identity import models, settings, versions
-from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult, probe_results, probe_task
+from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
+from blpo_inspect.regression.probing import probe_results, probe_task
 from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded, some
 from blpo_inspect.regression.suite import Case
 from blpo_inspect.samples import images_of

@@ -16,13 +16,11 @@ from blpo_inspect.statistics.interval import Comparison, Interval, check_level
 from blpo_inspect.statistics.matched import accuracy_difference, no_worse, tango_score
 from blpo_inspect.statistics.paired import holm
 from blpo_inspect.statistics.report import AGREEMENT, CORRELATION, ERROR, Named
+from blpo_inspect.statistics.search import FARTHEST, smallest
 from blpo_inspect.statistics.smoothed import smoothed_difference
 from blpo_inspect.statistics.unread import with_unread
 
 Verdict = Literal["pass", "fail", "inconclusive"]
-
-FARTHEST = 1_000_000
-"""A decision that would take more further labels than this is said never to come."""
 
 
 class Tested(Protocol):
@@ -284,16 +282,7 @@ def _more(found: Comparison, margin: float, alpha: float, counts: tuple[int, int
             return float(tango_score(gained * n, lost * n, n, -margin)) > -float(ndtri(alpha))
         return no_worse(round(gained * n), round(lost * n)) <= alpha
 
-    step = 1
-    while not decided(found.n + step):
-        step *= 2
-        if step > FARTHEST:
-            return None
-    below = step // 2
-    while step - below > 1:
-        middle = (below + step) // 2
-        below, step = (below, middle) if decided(found.n + middle) else (middle, step)
-    return step
+    return smallest(lambda further: decided(found.n + further))
 
 
 def _further(n: int, reach: float, distance: float) -> int | None:

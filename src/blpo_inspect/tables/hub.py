@@ -95,7 +95,7 @@ def cached_file(name: str) -> Path:
     """
     path = Path(name).resolve()
     if "://" in name or not any(path.is_relative_to(root) for root in image_roots()) or not path.is_file():
-        raise ValueError(f"{name[:80]}: the dataset holds a path, not the image; download the images into a folder")
+        raise ValueError(f"{name[-80:]}: the dataset holds a path, not the image; download the images into a folder")
     return path
 
 

@@ -1,0 +1,209 @@
+"""Asks a judge under every probe, and reads what came of it.
+
+`run_probes` asks about every image as it is and under each perturbation, through Inspect, so that logs and the store of
+calls work as everywhere; `probe_results` reads such a log.
+"""
+
+import base64
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.model import ContentImage, Model, get_model
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+from inspect_ai.util import materialize_media
+from PIL import Image
+
+from blpo_inspect.cache.memo import memoized
+from blpo_inspect.cache.request import draw
+from blpo_inspect.images import FORMATS, data_uri
+from blpo_inspect.prompts import PromptPair
+from blpo_inspect.regression.perturbations import AS_IS, Perturbation
+from blpo_inspect.regression.probe_verdicts import probe_result
+from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
+from blpo_inspect.samples import scale_of
+from blpo_inspect.scorers import unread
+from blpo_inspect.solvers import GREEDY, judge_message, sample_images
+
+_OF, _BY = "probe_of", "perturbation"
+
+
+@dataclass(frozen=True)
+class ProbeRun:
+    """What a run of probes found.
+
+    Attributes:
+        results: By name, in the order of the probes.
+        log: The run's log.
+    """
+
+    results: Mapping[str, ProbeResult]
+    log: EvalLog
+
+
+def run_probes(
+    samples: Iterable[Sample],
+    prompt: str,
+    model: str | Model,
+    probes: Sequence[Probe],
+    *,
+    alpha: float = 0.05,
+    **eval_args: Any,
+) -> ProbeRun:
+    """Probe a judge on labelled images.
+
+    Asks once per image and probe, and once per image for the answer as it is, which the store knows already where the
+    judge was run on these samples before (same prompt, settings and model).
+
+    Args:
+        samples: As `blpo_inspect.samples.to_sample` makes them.
+        prompt: The judge prompt.
+        model: The judge.
+        probes: Which; one that does not apply to the samples' scale or the prompt is left out.
+        alpha: The level of each verdict; use `blpo_inspect.statistics.suite_wide` over several.
+        **eval_args: For Inspect's ``eval``, such as ``log_dir`` or ``display``.
+
+    Raises:
+        ProbeError: No probe applies, or the run did not succeed.
+        ValueError: As `probe_task`.
+    """
+    [log] = inspect_eval(probe_task(samples, prompt, probes), model=model, **eval_args)
+    return ProbeRun(probe_results(log, probes, alpha=alpha), log)
+
+
+def probe_task(samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], *, name: str = "probes") -> Task:
+    """The task that asks about every sample as it is and under every probe that applies to its scale and prompt.
+
+    Raises:
+        ProbeError: No samples, or no probe applies.
+        ValueError: Names occur twice, or samples that are not of this package.
+        PromptError: The prompt cannot be used.
+    """
+    given = list(samples)
+    if not given:
+        raise ProbeError("no samples to probe the judge on")
+    scale = scale_of(given[0].metadata or {})
+    pair = PromptPair(prompt)
+    chosen = {probe.name: probe.perturbation for probe in probes if probe.perturbation.applies(scale, pair.judge)}
+    if len({probe.name for probe in probes}) < len(probes) or AS_IS.name in chosen:
+        raise ValueError(f"the names of probes must differ, and none may be {AS_IS.name!r}")
+    if not chosen:
+        raise ProbeError(f"none of the probes applies to this scale ({scale.kind}) and prompt")
+    asked = [
+        sample.model_copy(
+            update={
+                "id": f"{sample.id}/{by}",
+                "metadata": {**(sample.metadata or {}), _OF: str(sample.id), _BY: by},
+            }
+        )
+        for sample in given
+        for by in (AS_IS.name, *chosen)
+    ]
+    return Task(
+        dataset=MemoryDataset(asked, name=name),
+        solver=perturbed(prompt, tuple(probes)),
+        scorer=unread(),
+        config=GREEDY,
+        name=name,
+        metadata={"judge_prompt": pair.judge, "probes": {by: one.summary for by, one in chosen.items()}},
+    )
+
+
+@solver
+def perturbed(prompt: str, probes: Sequence[Probe]) -> Solver:
+    """Ask the main model for its verdict under the perturbation that the sample's metadata name.
+
+    Args:
+        prompt: The judge prompt.
+        probes: Those that samples may name.
+    """
+    pair = PromptPair(prompt)
+    known = {AS_IS.name: AS_IS, **{probe.name: probe.perturbation for probe in probes}}
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        by = known[state.metadata[_BY]]
+        scale = scale_of(state.metadata)
+        message = judge_message(
+            by.prompt(pair.judge) if by.prompt else pair.judge,
+            (by.scale(scale) if by.scale else None) or scale,
+            images=[await _shown(image, by) for image in sample_images(state)],
+            text=state.metadata.get("text"),
+        )
+        state.messages = [message]
+        with draw(by.draw):
+            state.output = await memoized(get_model(), role="judge").generate(state.messages)
+        state.messages.append(state.output.message)
+        return state
+
+    return solve
+
+
+def probe_results(log: EvalLog, probes: Sequence[Probe], *, alpha: float = 0.05) -> dict[str, ProbeResult]:
+    """What a log of `probe_task` says of each probe that was run, by name.
+
+    Args:
+        log: With its samples.
+        probes: The probes of the run, or some of them.
+        alpha: The level of each verdict.
+
+    Raises:
+        ProbeError: The run did not succeed, or answers are missing.
+    """
+    if log.status != "success" or not log.samples:
+        why = log.error.message if log.error else "no samples"
+        raise ProbeError(f"the run of the probes is not complete ({log.status}: {why})")
+    answers: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
+    facts: dict[str, EvalSample] = {}
+    for sample in log.samples:
+        if _OF not in sample.metadata:
+            raise ProbeError("the log is not one of probes: its samples do not say which one they belong to")
+        of, by = sample.metadata[_OF], sample.metadata[_BY]
+        if sample.error is not None:
+            raise ProbeError(f"{of} under {by}: {sample.error.message}")
+        answers[by][of] = scale_of(sample.metadata).read(sample.output.completion).label
+        facts.setdefault(of, sample)
+    ids = sorted(facts)
+    scale = scale_of(facts[ids[0]].metadata)
+    before = answers[AS_IS.name]
+    clusters = [str(facts[one].metadata.get("group", one)) for one in ids]
+    found = {}
+    for probe in probes:
+        if probe.name not in answers:
+            continue
+        after = answers[probe.name]
+        if not before.keys() == after.keys() == facts.keys():
+            raise ProbeError(f"probe {probe.name}: some images were not asked about both ways")
+        found[probe.name] = probe_result(
+            probe,
+            ids,
+            [str(facts[one].metadata["human"]) for one in ids],
+            [before[one] for one in ids],
+            [after[one] for one in ids],
+            scale=scale,
+            alpha=alpha,
+            clusters=clusters,
+        )
+    return found
+
+
+async def _shown(image: ContentImage, by: Perturbation) -> ContentImage:
+    """The image as the perturbation shows it."""
+    if by.image is None:
+        return image
+    header, _, encoded = (await materialize_media(image.image)).partition(";base64,")
+    if not header.startswith("data:"):
+        raise ProbeError(f"cannot perturb an image that is not there as bytes: {image.image[:60]}")
+    data = await anyio.to_thread.run_sync(by.image, base64.b64decode(encoded))
+    return image.model_copy(update={"image": data_uri(data, _media_type(data))})
+
+
+def _media_type(data: bytes) -> str:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return Image.MIME[image.format or "PNG"]

@@ -216,7 +216,8 @@ def test_several_processes_share_the_runs_and_one_that_dies_does_not_end_the_oth
 ) -> None:
     (tmp_path / "squares.py").write_text(BENCHMARK)
     models = ["--model", "scripted/judge", "--optimizer", "scripted/optimizer", "--max-calls", "30"]
-    what = ["--benchmarks", f"{tmp_path / 'squares.py'}@small_squares", "--methods", "blpo", "--seeds", "3", "--jobs", "2"]
+    spec = f"{tmp_path / 'squares.py'}@small_squares"
+    what = ["--benchmarks", spec, "--methods", "blpo", "--seeds", "3", "--jobs", "2"]
     numbered = ["--benchmark-args", f'{{"number": "{SEED}"}}']
     assert main(["--out", str(tmp_path / "out"), *what, *models, *numbered]) == 1
     printed = capsys.readouterr()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from blpo_inspect.models.batching import Batcher, Load, Ticket
-from blpo_inspect.models.generation import is_out_of_memory
+from blpo_inspect.models.memory import is_out_of_memory
 
 WAIT = 10.0
 

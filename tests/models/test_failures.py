@@ -64,7 +64,7 @@ def test_a_damaged_image_fails_alone(api: Api) -> None:
 
 def test_an_oversized_image_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processing, "decode", partial(decode, max_pixels=100))
-    assert "over the limit" in fails(api("llava"))
+    assert "over the limit" in fails(api("llava"), ask("is it good ?", picture(50)))  # one that was not seen before
 
 
 def test_images_that_are_no_data_uri(api: Api, tmp_path: Path) -> None:
@@ -235,11 +235,11 @@ def test_out_of_memory_halves_batches_and_reports_what_does_not_fit(
     alone = [answer_one(model, one, temperature=1.2, seed=1) for one in REQUESTS]
     sizes = []
 
-    def small_memory(weights: Any, rows: Any) -> Any:
+    def small_memory(weights: Any, rows: Any, prefixes: Any) -> Any:
         sizes.append(len(rows))
         if len(rows) > 2 or any(row.prepared.length > 100 for row in rows):
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return generation.generate(weights, rows)
+        return generation.generate(weights, rows, prefixes)
 
     monkeypatch.setattr(engines, "generate", small_memory)
     assert texts(answer_all(model, REQUESTS, temperature=1.2, seed=1)) == texts(alone)

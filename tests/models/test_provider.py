@@ -27,7 +27,7 @@ from blpo_inspect.images import decode
 from blpo_inspect.models import engine as engines
 from blpo_inspect.models import weights
 from blpo_inspect.models.conversation import take_apart
-from blpo_inspect.models.generation import group_of, join
+from blpo_inspect.models.joining import group_of, join
 from blpo_inspect.models.provider import HfVlmAPI
 
 from .tiny import MAKERS, ask, hf, image_bytes, picture
@@ -83,7 +83,8 @@ def test_a_batch_answers_like_one_by_one(api: Api, family: str) -> None:
     assert texts(together) == texts(alone)
     assert len(set(texts(alone))) > 3, "the models must not say one thing only"
     assert all(call.response and call.response["batch_size"] == 1 for _, call in alone)
-    assert all(call.response and call.response["batch_size"] == 6 for _, call in together)
+    if family != "gemma3":  # its window is smaller than these requests, so batches have texts of one length
+        assert all(call.response and call.response["batch_size"] == 6 for _, call in together)
     for (one, _), (other, _) in zip(alone, together, strict=True):
         assert one.usage == other.usage
         assert one.stop_reason == other.stop_reason
@@ -461,10 +462,10 @@ def test_max_batch_size_bounds_the_batches(api: Api) -> None:
 def test_an_unknown_input_keeps_requests_apart(api: Api) -> None:
     model = api("llava")
     answer_one(model, REQUESTS[0])
-    prepared = loaded(model).processing.prepare(take_apart(REQUESTS[0], model="test"), None)
-    assert group_of(prepared) == group_of(prepared)
-    prepared.inputs["novel_input"] = torch.zeros(1)
-    assert group_of(prepared) != group_of(prepared)
+    inputs = loaded(model).processing.prepare(take_apart(REQUESTS[0], model="test"), None).inputs
+    assert group_of(inputs) == group_of(inputs)
+    inputs["novel_input"] = torch.zeros(1)
+    assert group_of(inputs) != group_of(inputs)
 
 
 def test_joining_fills_on_the_left_and_vision_at_the_end() -> None:

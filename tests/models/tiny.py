@@ -1,4 +1,4 @@
-"""Tiny checkpoints of four families with random weights and real processors, saved to folders."""
+"""Tiny checkpoints of five families with random weights and real processors, saved to folders."""
 
 import base64
 import io
@@ -256,11 +256,44 @@ def make_qwen(folder: Path) -> Path:
     return folder
 
 
+def make_gemma3(folder: Path) -> Path:
+    """Every other layer looks back over eight tokens only, fewer than a request has."""
+    names = {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>", "image_token": "<image_soft_token>"}
+    tokenizer = make_tokenizer(list(names.values()))
+    tokenizer.init_kwargs.update(names)
+    ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
+    for name, token in names.items():
+        setattr(tokenizer, name, token)
+        setattr(tokenizer, f"{name}_id", ids[name])
+    processor = hf.Gemma3Processor(
+        image_processor=hf.Gemma3ImageProcessorPil(size={"height": 28, "width": 28}, do_pan_and_scan=False),
+        tokenizer=tokenizer,
+        image_seq_length=4,
+        chat_template=LISTED.replace("<image>", "<start_of_image>"),
+    )
+    text = _text_config(tokenizer, head_dim=8, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=2)
+    config = hf.Gemma3Config(
+        text_config=text,
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "image_size": 28,
+            "patch_size": 7,
+        },
+        mm_tokens_per_image=4,
+        **{f"{name}_index": number for name, number in ids.items()},
+    )
+    return _save(hf.Gemma3ForConditionalGeneration, config, [processor], folder)
+
+
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "llava": make_llava,
     "idefics3": make_idefics3,
     "paligemma": make_paligemma,
     "qwen2.5-vl": make_qwen,
+    "gemma3": make_gemma3,
 }
 
 

@@ -43,6 +43,12 @@ class Load:
     max_tokens: int
     """Most tokens in its batch, padding and room included; a lone request may exceed it."""
 
+    prefix: Hashable | None = None
+    """Requests of equal prefix share the work on their first tokens, which may be done already."""
+
+    prefix_length: int = 0
+    """Tokens of it, out of `length`."""
+
 
 class Ticket(Generic[P, R]):
     """One request's way through the queue: announced, then submitted or given up, then answered.
@@ -88,6 +94,7 @@ class Batcher(Generic[P, R]):
         recover: Called between a failed batch and its halves, e.g. to free memory. Gets the
             exception and returns whether it was for lack of memory: then the size that failed
             is remembered and later batches stay at half of it.
+        is_kept: Whether the work on a prefix is done already.
     """
 
     def __init__(
@@ -96,8 +103,10 @@ class Batcher(Generic[P, R]):
         *,
         name: str,
         recover: Callable[[Exception], bool] = lambda error: False,
+        is_kept: Callable[[Hashable], bool] = lambda prefix: False,
     ) -> None:
         self._run = run
+        self._is_kept = is_kept
         self._recover = recover
         self._name = name
         self._condition = Condition()
@@ -164,18 +173,39 @@ class Batcher(Generic[P, R]):
                 return batch
 
     def _choose(self) -> tuple[list[Ticket[P, R]], bool]:
-        """The oldest request and those most like it in length; and whether no more would fit."""
+        """The oldest request and those that cost least beside it; and whether no more would fit.
+
+        First come those whose prefix is there, before others push it out, then those most alike in the number of tokens
+        to be run, as all are padded to the longest.
+        """
         first, *others = self._queue
         load = _load(first)
         limit = load.max_tokens if self._affordable is None else min(load.max_tokens, self._affordable)
         alike = [ticket for ticket in others if _load(ticket).group == load.group]
-        alike.sort(key=lambda ticket: abs(_load(ticket).length - load.length))  # stable: older first
         batch = [first]
-        for ticket in alike:
+
+        def cost(ticket: Ticket[P, R]) -> tuple[bool, int]:
+            one = _load(ticket)
+            return not done(one), abs(to_run(one) - target)
+
+        def done(one: Load) -> bool:
+            return one.prefix is None or one.prefix in prefixes or kept[one.prefix]
+
+        def to_run(one: Load) -> int:
+            return one.length - one.prefix_length if done(one) else one.length
+
+        kept = {prefix: self._is_kept(prefix) for prefix in {_load(ticket).prefix for ticket in (first, *alike)}}
+        prefixes: set[Hashable] = set()
+        target = to_run(load)
+        prefixes.add(load.prefix)
+        while alike:
+            ticket = min(alike, key=cost)  # the older of equals
             grown = [*batch, ticket]
             if len(grown) > load.max_size or padded_tokens([_load(one) for one in grown]) > limit:
                 return batch, True
             batch = grown
+            prefixes.add(_load(ticket).prefix)
+            alike.remove(ticket)
         return batch, len(batch) >= load.max_size
 
     def _answer(self, batch: list[Ticket[P, R]]) -> None:

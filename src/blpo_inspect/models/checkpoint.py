@@ -174,6 +174,8 @@ def identity(checkpoint: Checkpoint, settings: ModelSettings) -> dict[str, JsonV
         "quantization": settings.quantization,
         "attn_implementation": settings.attn_implementation or "default",
         "chat_template": _sha256(template),
+        # absent otherwise, so that calls recorded before it existed keep their keys
+        **({"deterministic": True} if settings.deterministic else {}),
         "processor": processor.hexdigest(),
         "transformers": importlib.metadata.version("transformers"),
         "torch": importlib.metadata.version("torch"),

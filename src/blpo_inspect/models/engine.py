@@ -16,9 +16,15 @@ from blpo_inspect.models.batching import Batcher, Load, Ticket
 from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
 from blpo_inspect.models.conversation import Conversation
 from blpo_inspect.models.errors import CheckpointError, RequestError
-from blpo_inspect.models.generation import Generated, Row, generate, group_of, is_out_of_memory
+from blpo_inspect.models.generation import Generated, Row, generate
+from blpo_inspect.models.joining import SEQUENCE_INPUTS, group_of
+from blpo_inspect.models.label_start import LabelStart
+from blpo_inspect.models.labelling import Labeller
+from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
+from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared, Processing
 from blpo_inspect.models.requests import GenerationSettings
+from blpo_inspect.models.reuse import PrefixReuse
 from blpo_inspect.models.sampling import Draw, stream_key
 from blpo_inspect.models.settings import ModelSettings
 from blpo_inspect.models.weights import Weights, load_weights
@@ -30,7 +36,17 @@ class Engine:
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
         self.processing = Processing(weights)
-        self.batcher: Batcher[Row, Generated] = Batcher(self._run, name=f"hf-vlm {weights.name}", recover=_recover)
+        self.reuse = PrefixReuse(weights, self.processing)
+        self.labeller = Labeller(weights)
+        self.batcher: Batcher[Row, Generated] = Batcher(
+            self._run,
+            name=f"hf-vlm {weights.name}",
+            recover=self._recover,
+            is_kept=self.reuse.store.__contains__,
+        )
+        self._affordable_tokens = max(
+            1, int(SHARE_FOR_BATCH * free_bytes(weights.device)) // bytes_per_token(weights.model)
+        )
         # images decode side by side; the processor itself takes turns
         self._pool = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="hf-vlm prepare")
         self._draws: dict[str, int] = {}
@@ -63,28 +79,59 @@ class Engine:
         try:
             if not any(ticket.is_wanted() for ticket in tickets):
                 raise RequestError("nobody waits for this request any more")
-            prepared = self.processing.prepare(conversation, settings.chat_template)
-            rows = self._rows(prepared, request)
+            prepared, prefix, kept = self._prepare(conversation, settings)
+            rows = [replace(row, prefix=prefix, kept=kept) for row in self._rows(prepared, request)]
         except Exception as error:
             for ticket in tickets:
                 ticket.fail(error)
             raise
-        group = group_of(prepared)
         for ticket, row in zip(tickets, rows, strict=True):
-            load = Load(
-                group=(
-                    group,
-                    row.max_new_tokens,
-                    settings.max_batch_size,
-                    settings.max_batch_tokens,
-                ),
-                length=prepared.length,
-                room=row.max_new_tokens,
-                max_size=settings.max_batch_size,
-                max_tokens=settings.max_batch_tokens,
-            )
-            ticket.submit(replace(row, wanted=ticket.is_wanted), load)
+            ticket.submit(replace(row, wanted=ticket.is_wanted), self._load(row, settings))
         return prepared
+
+    def _prepare(
+        self, conversation: Conversation, settings: ModelSettings
+    ) -> tuple[Prepared, str | None, Prefix | None]:
+        """The request, what its beginning is known by, and that beginning if it is there and was looked for."""
+        reuse = self.reuse.wanted(settings)
+        # what was computed beside other images may differ in the last bits
+        scope = " alone" if settings.deterministic else ""
+        kept: dict[str, Prefix | None] = {}
+
+        def is_kept(prefix: str) -> bool:
+            kept[prefix] = self.reuse.store.get(prefix + scope) if reuse else None
+            return kept[prefix] is not None
+
+        prepared = self.processing.prepare(conversation, settings.chat_template, is_kept)
+        if not reuse or prepared.prefix is None:
+            return prepared, None, None
+        return prepared, prepared.prefix + scope, kept.get(prepared.prefix)
+
+    def _load(self, row: Row, settings: ModelSettings) -> Load:
+        prepared = row.prepared
+        like: Hashable = group_of(prepared.inputs)
+        if row.prefix is not None:
+            like = tuple(sorted(key for key in prepared.inputs if key in SEQUENCE_INPUTS))
+            if not self.weights.in_window(prepared.length + row.max_new_tokens):
+                # padding between prefix and rest would push tokens out of the window
+                like = (like, prepared.length - prepared.prefix_length)
+        return Load(
+            group=(
+                like,
+                row.prefix is None,
+                row.max_new_tokens,
+                row.names,
+                settings.max_batch_size,
+                settings.max_batch_tokens,
+                settings.deterministic,
+            ),
+            length=prepared.length,
+            room=row.max_new_tokens,
+            max_size=1 if settings.deterministic else settings.max_batch_size,
+            max_tokens=settings.max_batch_tokens or self._affordable_tokens,
+            prefix=row.prefix,
+            prefix_length=prepared.prefix_length if row.prefix is not None else 0,
+        )
 
     def _rows(self, prepared: Prepared, request: GenerationSettings) -> list[Row]:
         room = request.max_tokens
@@ -117,6 +164,8 @@ class Engine:
                 cut_by_context=room < request.max_tokens,
                 draw=draw,
                 stop=request.stop,
+                names=request.names if request.answer == "likelihood" else None,
+                until=LabelStart(request.names) if request.answer == "label" else None,
                 top_logprobs=request.top_logprobs if request.logprobs else None,
             )
             for draw in draws
@@ -130,16 +179,30 @@ class Engine:
 
     def _run(self, rows: Sequence[Row]) -> list[Generated]:
         try:
-            return generate(self.weights, rows)
+            with torch.inference_mode():
+                prefixes = self.reuse.of(rows)
+                if rows[0].names is not None:
+                    return self.labeller.label(rows, prefixes)
+                return generate(self.weights, rows, prefixes)
         except Exception as error:
             if len(rows) > 1 or not is_out_of_memory(error):
                 raise
-        _free_memory()
+        self._free_memory()
         prepared = rows[0].prepared
         raise RequestError(
             f"{self.weights.name}: out of memory for one request of {prepared.length} tokens with"
             f" {len(prepared.images)} images; use fewer or smaller images, or a smaller model"
         )
+
+    def _recover(self, error: Exception) -> bool:
+        if not is_out_of_memory(error):
+            return False
+        self._free_memory()
+        return True
+
+    def _free_memory(self) -> None:
+        self.reuse.store.shrink()
+        _free_memory()
 
 
 _engines: dict[Hashable, "Future[Engine]"] = {}
@@ -194,13 +257,6 @@ def forget_engines() -> None:
 def _check_unchanged(checkpoint: Checkpoint) -> None:
     if checkpoint.folder is not None and folder_digest(checkpoint.folder) != checkpoint.revision:
         raise CheckpointError(f"{checkpoint.name}: the folder changed since it was first looked at; start anew")
-
-
-def _recover(error: Exception) -> bool:
-    if not is_out_of_memory(error):
-        return False
-    _free_memory()
-    return True
 
 
 def _free_memory() -> None:

@@ -5,14 +5,13 @@ whatever else is in its batch.
 """
 
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 import transformers
 from torch import Tensor
-from torch.nn.functional import pad
 from transformers import (
     LogitsProcessorList,
     NoBadWordsLogitsProcessor,
@@ -21,20 +20,15 @@ from transformers import (
     SuppressTokensLogitsProcessor,
 )
 
+from blpo_inspect.models.continuation import laid_out
+from blpo_inspect.models.label_start import LabelStart
+from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
+from blpo_inspect.models.requests import Names
 from blpo_inspect.models.sampling import Draw, Recorded, TokenChooser
 from blpo_inspect.models.weights import Weights
 
 hf: Any = transformers  # partly typed
-
-SEQUENCE_INPUTS = ("input_ids", "attention_mask", "token_type_ids", "mm_token_type_ids")
-"""Inputs of shape 1×length; shorter rows are filled on the left."""
-
-STACKED_INPUTS = ("pixel_values", "pixel_attention_mask", "image_grid_thw", "image_sizes")
-"""Inputs that are joined along their first dimension: images or patches, or one request each."""
-
-SIZE_INPUTS = ("pixel_attention_mask", "image_sizes")
-"""With one of these the model knows which pixels are padding, so different sizes may be joined."""
 
 _TAIL = 8
 """Tokens decoded beyond the longest stop sequence's bytes when looking for one."""
@@ -51,12 +45,24 @@ class Row:
     cut_by_context: bool = False
     """Whether the context allows fewer tokens than were asked for."""
 
+    prefix: str | None = None
+    """What its beginning is known by; `None` runs it as a whole. With or without for all rows of a batch."""
+
+    kept: Prefix | None = None
+    """The beginning, if it was there when the request was prepared; its vision inputs may then be missing."""
+
     draw: Draw | None = None
     """`None` takes the likeliest tokens."""
 
     stop: tuple[str, ...] = ()
     top_logprobs: int | None = None
     """How many to report per token besides the token's own; `None` reports nothing."""
+
+    names: Names | None = None
+    """Asks for the probabilities of these labels instead of text. Equal for all rows of a batch."""
+
+    until: LabelStart | None = None
+    """Ends the answer as soon as it is sure to begin with a label."""
 
     wanted: Callable[[], bool] = lambda: True
     """Whether anybody still waits; asked after each token."""
@@ -89,47 +95,20 @@ class Generated:
     seconds: float
     """Time the whole batch took."""
 
-
-def group_of(prepared: Prepared) -> Hashable:
-    """Requests whose groups are equal can be joined in one batch; some can never be joined."""
-    inputs = prepared.inputs
-    if any(key not in SEQUENCE_INPUTS and key not in STACKED_INPUTS for key in inputs):
-        return object()  # equal to nothing else: how to join that input is not known
-    sized = any(key in inputs for key in SIZE_INPUTS)
-    return tuple(
-        (key, inputs[key].ndim if sized or key in SEQUENCE_INPUTS else tuple(inputs[key].shape[1:]))
-        for key in sorted(inputs)
-    )
+    label_logprobs: dict[str, float] | None = None
+    """Where labels were asked for instead of text: the natural logarithm of each one's probability."""
 
 
-def join(inputs: Sequence[dict[str, Tensor]], *, pad_token: int) -> dict[str, Tensor]:
-    """One batch out of inputs of equal group.
+def generate(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix] | None = None) -> list[Generated]:
+    """Answer a batch of rows of equal group and equal ``max_new_tokens``.
 
-    Sequences become rows × longest; vision inputs follow each other in the order of the rows, with
-    zeros where one is smaller than another.
+    Args:
+        weights: The model.
+        rows: What to answer.
+        prefixes: What was computed of each row before; `None` runs them as a whole.
     """
-    joined: dict[str, Tensor] = {}
-    for key in inputs[0]:
-        parts = [one[key] for one in inputs]
-        if key in SEQUENCE_INPUTS:
-            longest = max(part.shape[1] for part in parts)
-            fill = pad_token if key == "input_ids" else 0
-            parts = [pad(part, (longest - part.shape[1], 0), value=fill) for part in parts]
-        else:
-            shape = [max(part.shape[dim] for part in parts) for dim in range(1, parts[0].ndim)]
-            parts = [_fill_up(part, shape) for part in parts]
-        joined[key] = torch.cat(parts)
-    return joined
-
-
-def generate(weights: Weights, rows: Sequence[Row]) -> list[Generated]:
-    """Answer a batch of rows of equal group and equal ``max_new_tokens``."""
     start = time.monotonic()
-    joined = join([row.prepared.inputs for row in rows], pad_token=weights.pad_token)
-    inputs = {
-        key: value.to(weights.device, weights.dtype if value.is_floating_point() else value.dtype)
-        for key, value in joined.items()
-    }
+    inputs, past = laid_out(weights, [row.prepared for row in rows], prefixes, rows[0].max_new_tokens)
     length = inputs["input_ids"].shape[1]
     tops = [row.top_logprobs for row in rows if row.top_logprobs is not None]
     chooser = TokenChooser(
@@ -142,6 +121,7 @@ def generate(weights: Weights, rows: Sequence[Row]) -> list[Generated]:
     with torch.inference_mode():
         sequences = weights.model.generate(
             **inputs,
+            **past,
             generation_config=hf.GenerationConfig(
                 max_new_tokens=rows[0].max_new_tokens,
                 do_sample=False,
@@ -162,7 +142,7 @@ def generate(weights: Weights, rows: Sequence[Row]) -> list[Generated]:
         if stopped is not None and (end is None or stopped < end):
             end = stopped
         tokens = tuple(all_tokens[:end])
-        text, cut = _text(weights.tokenizer, tokens, row.stop)
+        text, cut = _text(weights.tokenizer, tokens, row)
         reason: Literal["stop", "max_tokens", "model_length"] = "stop"
         if end is None and not cut:
             reason = "model_length" if row.cut_by_context else "max_tokens"
@@ -173,16 +153,8 @@ def generate(weights: Weights, rows: Sequence[Row]) -> list[Generated]:
     return answers
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a batch failed for lack of memory on the GPU or the CPU."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
-
-
 class RowStopper(StoppingCriteria):
-    """Ends a row after a stop sequence, or when nobody waits for it any more.
+    """Ends a row after a stop sequence or a label, or when nobody waits for it any more.
 
     Args:
         tokenizer: Turns tokens into the text that is searched.
@@ -195,17 +167,23 @@ class RowStopper(StoppingCriteria):
         self._rows = rows
         self._length = length
         self.ends: dict[int, int] = {}
-        """Tokens up to and including the stop sequence, by row."""
+        """Tokens up to and including what ended it, by row."""
 
     def __call__(self, input_ids: Any, scores: Any, **kwargs: Any) -> Any:
         done = []
         for number, row in enumerate(self._rows):
-            if row.stop and number not in self.ends and self._stops(row, input_ids[number]):
+            if number not in self.ends and self._stops(row, input_ids[number]):
                 self.ends[number] = input_ids.shape[1] - self._length
             done.append(number in self.ends or not row.wanted())
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
 
     def _stops(self, row: Row, sequence: Tensor) -> bool:
+        if row.until is not None:
+            text = _raw_text(self._tokenizer, sequence[self._length :].tolist())
+            if row.until.end(text) is not None:
+                return True
+        if not row.stop:
+            return False
         # a token is at least one byte, except for those that decode to nothing
         tail = max(len(text.encode()) for text in row.stop) + _TAIL
         produced = sequence[self._length :]
@@ -250,10 +228,12 @@ def token_text(tokenizer: Any, token: int) -> str:
     return text
 
 
-def _text(tokenizer: Any, tokens: Sequence[int], stop: Sequence[str]) -> tuple[str, bool]:
-    """The answer's text, and whether a stop sequence cut it."""
+def _text(tokenizer: Any, tokens: Sequence[int], row: Row) -> tuple[str, bool]:
+    """The answer's text, and whether a stop sequence or the end of a label cut it."""
     raw = _raw_text(tokenizer, tokens)
-    cuts = [at for text in stop if (at := raw.find(text)) >= 0]
+    cuts = [at for text in row.stop if (at := raw.find(text)) >= 0]
+    if row.until is not None and (end := row.until.end(raw)) is not None:
+        cuts.append(end)
     if not cuts:
         clean = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return str(clean), False
@@ -275,9 +255,3 @@ def _forbidding(weights: Weights) -> LogitsProcessorList:
         device = str(weights.device)
         processors.append(SuppressTokensLogitsProcessor(weights.suppressed, device=device))
     return processors
-
-
-def _fill_up(part: Tensor, shape: Sequence[int]) -> Tensor:
-    # pad() counts dimensions from the last
-    missing = [size for dim in reversed(range(len(shape))) for size in (0, shape[dim] - part.shape[dim + 1])]
-    return pad(part, missing) if any(missing) else part

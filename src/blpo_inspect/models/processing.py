@@ -1,12 +1,12 @@
 """From chat messages to one row of model inputs: texts, images, chat template, processor.
 
-Does not batch: rows of several requests are joined in `generation`.
+Does not batch (`joining`). An image or a text that was processed before is not processed again (`halves`).
 """
 
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -17,6 +17,7 @@ from pydantic import JsonValue
 from blpo_inspect.images import decode
 from blpo_inspect.models.conversation import Conversation, EncodedImage
 from blpo_inspect.models.errors import CheckpointError, RequestError
+from blpo_inspect.models.halves import Halves
 from blpo_inspect.models.weights import Weights
 
 DROPPED_INPUTS = ("labels",)
@@ -31,13 +32,19 @@ class Prepared:
 
     inputs: dict[str, torch.Tensor]
     """By argument name, on the CPU; sequence inputs are 1×length, vision inputs as the processor
-    gives them for one prompt."""
+    gives them for one prompt. The latter are missing where whoever asked can do without."""
 
     prompt: str
     """The rendered chat template, before image places were expanded."""
 
     images: tuple[dict[str, JsonValue], ...]
     """``sha256`` of the encoded file, ``width`` and ``height`` in pixels, per image."""
+
+    prefix: str | None = None
+    """Equal for requests that begin with the same text and images; `None` without images."""
+
+    prefix_length: int = 0
+    """Tokens up to the last one of an image, that one included."""
 
     @property
     def length(self) -> int:
@@ -65,16 +72,24 @@ class Processing:
         self._weights = weights
         self._image_token: str | None = getattr(weights.processor, "image_token", None)
         self._special = _special_tokens(weights.processor, weights.tokenizer)
+        self._image_ids = _image_ids(weights)
         self._plain_templates: dict[str, bool] = {}
+        self._halves = Halves()
         # fast tokenizers may not be called from two threads at once
         self._lock = Lock()
 
-    def prepare(self, conversation: Conversation, template: str | None) -> Prepared:
+    def prepare(
+        self,
+        conversation: Conversation,
+        template: str | None,
+        without_pixels: Callable[[str], bool] = lambda prefix: False,
+    ) -> Prepared:
         """Turn one request into model inputs. CPU-bound; call it off the event loop.
 
         Args:
             conversation: What `take_apart` gave.
             template: Jinja text in place of the checkpoint's chat template.
+            without_pixels: Whether vision inputs may be missing for a request with this `Prepared.prefix`.
 
         Raises:
             ImageError: An image that cannot be decoded.
@@ -82,18 +97,43 @@ class Processing:
             RequestError: The template or the processor refuses the request.
         """
         name = self._weights.name
-        pictures = []
-        described: list[dict[str, JsonValue]] = []
-        for image in conversation.images:
-            data = _image_bytes(image, name)
-            picture = decode(data, name=f"{name}: {image.name}")
-            pictures.append(picture)
-            digest = hashlib.sha256(data).hexdigest()
-            described.append({"sha256": digest, "width": picture.width, "height": picture.height})
+        encoded = [_image_bytes(image, name) for image in conversation.images]
+        digests = [hashlib.sha256(data).hexdigest() for data in encoded]
         with self._lock:
             prompt = self._render(conversation, template)
+        begin, place, rest = prompt.rpartition(self._image_token) if self._image_token else ("", "", "")
+        prefix = None
+        if encoded and place:
+            prefix = hashlib.sha256("\0".join([begin, *digests]).encode()).hexdigest()
+            known = self._halves.find(prefix, rest)
+            if known is not None and (known[0].pixels is not None or without_pixels(prefix)):
+                head, tail = known
+                tokens = {key: torch.cat([value, tail[key]], dim=1) for key, value in head.tokens.items()}
+                return Prepared(
+                    {**tokens, **(head.pixels or {})}, prompt, head.images, prefix, head.tokens["input_ids"].shape[1]
+                )
+        pictures = [
+            decode(data, name=f"{name}: {image.name}") for data, image in zip(encoded, conversation.images, strict=True)
+        ]
+        images: tuple[dict[str, JsonValue], ...] = tuple(
+            {"sha256": digest, "width": picture.width, "height": picture.height}
+            for digest, picture in zip(digests, pictures, strict=True)
+        )
+        with self._lock:
             inputs = self._process(prompt, pictures)
-        return Prepared(inputs, prompt, tuple(described))
+        length = self._prefix_length(inputs["input_ids"]) if prefix else 0
+        if prefix is None or length == 0:
+            return Prepared(inputs, prompt, images)
+        self._halves.learn(prefix, rest, inputs, length, images)
+        return Prepared(inputs, prompt, images, prefix, length)
+
+    def forget_pixels(self, prefix: str) -> None:
+        """Let go of the processed images of a `Prepared.prefix`; they are processed anew if need be."""
+        self._halves.forget_pixels(prefix)
+
+    def _prefix_length(self, tokens: torch.Tensor) -> int:
+        places = torch.isin(tokens[0], self._image_ids).nonzero()
+        return int(places.max()) + 1 if places.numel() else 0
 
     def count_tokens(self, text: str) -> int:
         """Tokens of a plain text, special tokens not counted."""
@@ -196,6 +236,14 @@ def _special_tokens(processor: Any, tokenizer: Any) -> tuple[str, ...]:
             tokens.add(token)
     # a one-character token cannot be broken, nor can one whose break is itself a token
     return tuple(sorted(token for token in tokens if len(token) > 1 and not token.isspace()))
+
+
+def _image_ids(weights: Weights) -> torch.Tensor:
+    """Ids of tokens that stand for a piece of an image."""
+    config = weights.model.config
+    found = {getattr(config, name, None) for name in ("image_token_id", "image_token_index")}
+    found.add(getattr(weights.processor, "image_token_id", None))
+    return torch.tensor(sorted(number for number in found if isinstance(number, int)), dtype=torch.long)
 
 
 def _own_template(weights: Weights) -> str | None:

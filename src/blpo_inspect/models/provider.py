@@ -4,6 +4,7 @@ Importing this module, creating a model and asking for its identity import neith
 transformers; the weights load at the first request.
 """
 
+import math
 import os
 from concurrent.futures import Future
 from dataclasses import replace
@@ -71,6 +72,9 @@ class HfVlmAPI(ModelAPI):
         CheckpointError: An unknown or unusable model argument.
     """
 
+    answers_labels = True
+    """Whether requests may ask for labels, as `requests.ANSWER` in ``extra_body``."""
+
     def __init__(
         self,
         model_name: str,
@@ -110,7 +114,9 @@ class HfVlmAPI(ModelAPI):
         ``metadata["checkpoint"]`` of the output is `identity`, ``metadata["runtime"]`` the device
         and dtype it ran with. Usage counts real tokens: input with image tokens, without padding;
         output with the end token. With ``logprobs``, each produced token has its log-probability
-        under the model itself, before temperature and other sampling settings.
+        under the model itself, before temperature and other sampling settings. Where probabilities of
+        labels were asked for, the answer is the likeliest one and ``metadata["label_logprobs"]`` has the
+        natural logarithm of each one's (`None` for 0).
 
         Raises:
             CheckpointError: The checkpoint cannot be used.
@@ -182,6 +188,7 @@ class HfVlmAPI(ModelAPI):
                     "device": engine.weights.device.type,
                     "dtype": str(engine.weights.dtype).removeprefix("torch."),
                 },
+                **_label_logprobs(answers),
             },
         )
 
@@ -283,3 +290,11 @@ class HfVlmAPI(ModelAPI):
     def collapse_assistant_messages(self) -> bool:
         """Yes: chat templates expect turns to alternate."""
         return True
+
+
+def _label_logprobs(answers: "list[Generated]") -> dict[str, Any]:
+    found = answers[0].label_logprobs
+    if found is None:
+        return {}
+    # JSON has no infinity
+    return {"label_logprobs": {label: value if value > -math.inf else None for label, value in found.items()}}

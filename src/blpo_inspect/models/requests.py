@@ -5,12 +5,17 @@ know is a warning.
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from inspect_ai.model import GenerateConfig
 from pydantic import JsonValue
 
 from blpo_inspect.models.errors import RequestError
+
+Names = tuple[tuple[str, str], ...]
+"""What stands for a label, and the label."""
 
 REFUSED = (
     "frequency_penalty",
@@ -20,12 +25,14 @@ REFUSED = (
     "response_schema",
     "prompt_logprobs",
     "modalities",
-    "extra_body",
 )
 """Settings of GenerateConfig that change answers and are not supported."""
 
 IGNORED = ("reasoning_effort", "reasoning_tokens", "reasoning_summary", "effort", "verbosity")
 """Settings that local models do not have; warned about once."""
+
+ANSWER = "blpo_answer"
+"""Key of `GenerateConfig.extra_body` under which a request says what labels it wants."""
 
 logger = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -62,6 +69,13 @@ class GenerationSettings:
     choices: int = 1
     """How many answers are wanted."""
 
+    answer: Literal["text", "label", "likelihood"] = "text"
+    """``label`` ends the answer once it is sure to begin with a label; ``likelihood`` decodes nothing and gives the
+    probabilities of all labels."""
+
+    names: Names = ()
+    """Labels and their other names, where `answer` is not ``text``."""
+
     @classmethod
     def from_config(cls, config: GenerateConfig, *, model: str, max_tokens: int) -> "GenerationSettings":
         """Check a request's configuration.
@@ -81,6 +95,7 @@ class GenerationSettings:
         for name in IGNORED:
             if getattr(config, name, None) is not None:
                 _warn_once(f"hf-vlm ignores {name}")
+        answer, names = _wanted_answer(config.extra_body or {}, model)
         temperature = config.temperature or 0.0
         if temperature == 0 and (config.top_p is not None or config.top_k is not None):
             _warn_once("hf-vlm ignores top_p and top_k unless temperature is above 0")
@@ -95,6 +110,8 @@ class GenerationSettings:
             logprobs=bool(top) if config.logprobs is None else config.logprobs,
             top_logprobs=top,
             choices=config.num_choices or 1,
+            answer=answer,
+            names=names,
         )
         for name, value, good in (
             ("temperature", temperature, temperature >= 0),
@@ -106,6 +123,8 @@ class GenerationSettings:
         ):
             if not good:
                 raise RequestError(f"{model}: {name}={value!r} is out of range")
+        if answer == "likelihood" and (temperature > 0 or settings.choices > 1):
+            raise RequestError(f"{model}: probabilities of labels are not drawn; leave out temperature and num_choices")
         return settings
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -120,7 +139,30 @@ class GenerationSettings:
             "logprobs": self.logprobs,
             "top_logprobs": self.top_logprobs,
             "num_choices": self.choices,
+            **({} if self.answer == "text" else {"answer": self.answer, "names": dict(self.names)}),
         }
+
+
+def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Literal["text", "label", "likelihood"], Names]:
+    strays = sorted(set(body) - {ANSWER})
+    if strays:
+        raise RequestError(f"{model}: hf-vlm does not support extra_body={dict.fromkeys(strays, '…')!r}; remove it")
+    if not body:
+        return "text", ()
+    wanted = body[ANSWER]
+    given = wanted if isinstance(wanted, dict) else {}
+    kind, names = given.get("kind"), given.get("names")
+    if (
+        kind not in ("label", "likelihood")
+        or not isinstance(names, dict)
+        or not names
+        or not all(isinstance(one, str) and one.strip() for one in (*names, *names.values()))
+    ):
+        raise RequestError(
+            f"{model}: extra_body[{ANSWER!r}] must be {{'kind': 'label' or 'likelihood', 'names': {{name: label}}}},"
+            f" not {wanted!r}"
+        )
+    return kind, tuple(names.items())
 
 
 def _warn_once(message: str) -> None:

@@ -1,5 +1,6 @@
 """The ``-M`` arguments of ``hf-vlm``, checked when they are given."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -39,8 +40,19 @@ class ModelSettings:
     max_batch_size: int = 32
     """Most requests in one batch, at least 1."""
 
-    max_batch_tokens: int = 32_768
-    """Most tokens in one batch, with padding and room for answers; a lone request may exceed it."""
+    max_batch_tokens: int | None = None
+    """Most tokens in one batch, with padding and room for answers; a lone request may exceed it. Default: as many as
+    fit into half of the memory that is free beside the weights, by an estimate."""
+
+    prefix_cache_gb: float | None = None
+    """Gigabytes for what is kept of images, so that another prompt on the same image runs only its own tokens; 0 keeps
+    nothing. Default: a quarter of the memory that is free beside the weights."""
+
+    prefix_offload: bool = False
+    """Whether that is kept in host memory instead of on the GPU."""
+
+    deterministic: bool = False
+    """Whether every request runs alone, so that its answer cannot depend, not even in the last bit, on others."""
 
     trust_remote_code: bool = False
     """Whether Python code that lies in the checkpoint may run."""
@@ -70,7 +82,12 @@ class ModelSettings:
             attn_implementation=_text("attn_implementation", given.get("attn_implementation")),
             quantization=_quantization(given.get("quantization", "none")),
             max_batch_size=_positive("max_batch_size", given.get("max_batch_size", 32)),
-            max_batch_tokens=_positive("max_batch_tokens", given.get("max_batch_tokens", 32_768)),
+            max_batch_tokens=(
+                _positive("max_batch_tokens", given["max_batch_tokens"]) if "max_batch_tokens" in given else None
+            ),
+            prefix_cache_gb=_gigabytes("prefix_cache_gb", given.get("prefix_cache_gb")),
+            prefix_offload=_flag("prefix_offload", given.get("prefix_offload", False)),
+            deterministic=_flag("deterministic", given.get("deterministic", False)),
             trust_remote_code=_flag("trust_remote_code", given.get("trust_remote_code", False)),
             chat_template=_template(given.get("chat_template")),
         )
@@ -121,6 +138,14 @@ def _positive(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
     raise _bad(name, value, "a whole number of at least 1")
+
+
+def _gigabytes(name: str, value: object) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return float(value)
+    raise _bad(name, value, "a number of gigabytes, 0 or more")
 
 
 def _flag(name: str, value: object) -> bool:

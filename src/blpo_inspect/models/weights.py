@@ -56,6 +56,13 @@ class Weights:
     context_length: int | None
     """Most tokens of question and answer together, `None` where the checkpoint names no limit."""
 
+    window: int | None = None
+    """How many of the latest tokens some layers look back over; `None` where all see everything."""
+
+    def in_window(self, tokens: int) -> bool:
+        """Whether that many tokens, and as many of padding among them, lie within every window."""
+        return self.window is None or 2 * tokens <= self.window
+
     @property
     def tokenizer(self) -> Any:
         return self.processor.tokenizer
@@ -106,6 +113,7 @@ def load_weights(checkpoint: Checkpoint, settings: ModelSettings) -> Weights:
         bad_words=loaded.bad_words_ids or [],
         suppressed=loaded.suppress_tokens or [],
         context_length=_context_length(model, processor.tokenizer),
+        window=_window(model),
     )
 
 
@@ -190,6 +198,14 @@ def _context_length(model: Any, tokenizer: Any) -> int | None:
     # tokenizers without a limit say so with a huge number
     limit = tokenizer.model_max_length
     return limit if isinstance(limit, int) and limit < 10**9 else None
+
+
+def _window(model: Any) -> int | None:
+    config = model.config.get_text_config(decoder=True)
+    window = getattr(config, "sliding_window", None)
+    types = getattr(config, "layer_types", None)
+    slides = any("sliding" in kind for kind in types) if types else getattr(config, "use_sliding_window", True)
+    return window if slides else None
 
 
 @contextmanager

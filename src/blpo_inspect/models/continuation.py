@@ -1,0 +1,172 @@
+"""Running only the end of a request, after a beginning that is kept.
+
+A batch is laid out as ``padding | prefix | padding | rest`` per row: prefixes end in one column and rests end in one
+column, whatever their lengths; masked padding between them changes nothing, as positions count real tokens.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import transformers
+from torch import Tensor
+from torch.nn.functional import pad
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+from blpo_inspect.models.joining import SEQUENCE_INPUTS, join, on_device
+from blpo_inspect.models.prefixes import Prefix, grouped
+from blpo_inspect.models.processing import Prepared
+from blpo_inspect.models.weights import Weights
+
+hf: Any = transformers  # partly typed
+
+GROWTH = 32
+"""Tokens of room that are added at once where an answer outgrows its buffer."""
+
+
+def compute(weights: Weights, requests: Sequence[Prepared]) -> list[Prefix]:
+    """Run the beginnings of requests of equal group, as one batch, up to their last image token.
+
+    Raises:
+        TypeError: The model keeps something other than keys and values of each token.
+    """
+    heads = [
+        {key: value[:, : one.prefix_length] if key in SEQUENCE_INPUTS else value for key, value in one.inputs.items()}
+        for one in requests
+    ]
+    # not the model's own kind of cache: that one may drop tokens outside of an attention window
+    cache = DynamicCache()
+    weights.model.generate(
+        **on_device(join(heads, pad_token=weights.pad_token), weights),
+        past_key_values=cache,
+        generation_config=hf.GenerationConfig(max_new_tokens=1, do_sample=False, pad_token_id=weights.pad_token),
+    )
+    longest = max(one.prefix_length for one in requests)
+    states = [state for layer in cache.layers for state in _states_of(layer, longest)]
+    groups = grouped(states)
+    deltas = getattr(weights.model.base_model, "rope_deltas", None)
+    return [
+        Prefix(
+            states=tuple(
+                torch.stack([states[number][row, :, longest - one.prefix_length :] for number in group])
+                for group in groups
+            ),
+            groups=groups,
+            length=one.prefix_length,
+            rope_delta=None if deltas is None else deltas[row : row + 1].clone(),
+        )
+        for row, one in enumerate(requests)
+    ]
+
+
+def inputs_after(weights: Weights, requests: Sequence[Prepared], margin: int = 0) -> dict[str, Tensor]:
+    """The sequence inputs of a batch in the layout above, on the CPU: each rows × (prefixes + rests).
+
+    Args:
+        weights: The model.
+        requests: One per row.
+        margin: Columns of padding that no row needs, before the prefixes and before the rests.
+    """
+    prefix = margin + max(one.prefix_length for one in requests)
+    rest = margin + max(one.length - one.prefix_length for one in requests)
+    laid: dict[str, list[Tensor]] = {}
+    for one in requests:
+        for key, value in one.inputs.items():
+            if key in SEQUENCE_INPUTS:
+                fill = weights.pad_token if key == "input_ids" else 0
+                head, tail = value[:, : one.prefix_length], value[:, one.prefix_length :]
+                row = [
+                    pad(head, (prefix - head.shape[1], 0), value=fill),
+                    pad(tail, (rest - tail.shape[1], 0), value=fill),
+                ]
+                laid.setdefault(key, []).append(torch.cat(row, dim=1))
+    return {key: torch.cat(rows) for key, rows in laid.items()}
+
+
+def laid_out(
+    weights: Weights, requests: Sequence[Prepared], prefixes: Sequence[Prefix] | None, room: int
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A batch as `generate` of the model takes it: inputs on its device, and the past as a further argument.
+
+    Args:
+        weights: The model.
+        requests: One per row.
+        prefixes: What was computed of each row before; `None` runs them as a whole.
+        room: Tokens that will be decoded, as far as is known.
+    """
+    if prefixes is None:
+        return on_device(join([one.inputs for one in requests], pad_token=weights.pad_token), weights), {}
+    rest = max(one.length - one.prefix_length for one in requests)
+    cache = cache_of(weights, prefixes, rest + min(room, GROWTH))
+    return on_device(inputs_after(weights, requests), weights), {"past_key_values": cache}
+
+
+def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: int = 0) -> DynamicCache:
+    """A batch's prefixes as a cache that a model continues, and the model told of their positions.
+
+    Args:
+        weights: The model that continues.
+        prefixes: One per row.
+        room: Tokens that will be added.
+        margin: As in `inputs_after`.
+    """
+    longest = margin + max(one.length for one in prefixes)
+    groups = prefixes[0].groups
+    layers: dict[int, Tensor] = {}
+    for place, group in enumerate(groups):
+        first = prefixes[0].states[place]
+        device = weights.device if first.device.type == "cpu" else first.device
+        buffer = torch.empty(
+            (len(group), len(prefixes), first.shape[1], longest + room, first.shape[3]),
+            dtype=first.dtype,
+            device=device,
+        )
+        for row, one in enumerate(prefixes):
+            # masked keys still must be numbers
+            buffer[:, row, :, : longest - one.length] = 0
+            buffer[:, row, :, longest - one.length : longest].copy_(one.states[place], non_blocking=True)
+        layers |= dict(zip(group, buffer, strict=True))
+    cache = DynamicCache()
+    cache.layers = [RoomyLayer(layers[number], layers[number + 1], longest) for number in range(0, len(layers), 2)]
+    if prefixes[0].rope_delta is not None:
+        weights.model.base_model.rope_deltas = torch.cat(
+            [one.rope_delta for one in prefixes if one.rope_delta is not None]
+        )
+    return cache
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values in a buffer with room at its end, so that a new token does not copy all former ones.
+
+    Args:
+        keys: Rows × heads × (length + room) × size.
+        values: As `keys`.
+        length: Tokens that are there already.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor, length: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # transformers is partly typed
+        self.dtype, self.device = keys.dtype, keys.device
+        self.is_initialized = True
+        self._buffers = [keys, values]
+        self.keys: Tensor = keys[..., :length, :]
+        self.values: Tensor = values[..., :length, :]
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Add tokens; gives all keys and values so far."""
+        start = self.keys.shape[-2]
+        end = start + key_states.shape[-2]
+        missing = end - self._buffers[0].shape[-2]
+        if missing > 0:
+            self._buffers = [pad(one, (0, 0, 0, max(missing, GROWTH))) for one in self._buffers]
+        for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[..., start:end, :] = states
+        self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)
+        return self.keys, self.values
+
+
+def _states_of(layer: Any, length: int) -> tuple[Tensor, Tensor]:
+    kept: Any = layer
+    if type(layer) is not DynamicLayer or kept.get_seq_length() != length:
+        raise TypeError(f"a layer keeps its past as {type(layer).__name__}")
+    return kept.keys, kept.values

@@ -1,0 +1,75 @@
+"""How much memory there is, and how much of it a token in a batch takes."""
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+SHARE_FOR_BATCH = 0.5
+"""Of the memory that is free after the weights are loaded."""
+
+SHARE_FOR_PREFIXES = 0.25
+
+_LIVE_WIDTHS = 10
+"""Tensors as wide as the hidden state that live at once while one layer runs: residual, norm, queries, attention, …"""
+
+_PATCHES_PER_TOKEN = 4
+"""Common: image tokens are merged from 2×2 patches, and the vision tower runs on the patches."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a batch failed for lack of memory on the GPU or the CPU."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def free_bytes(device: torch.device) -> int:
+    """Memory that is still to be had on a device; on a CPU also within the limit of the container."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        # what torch holds without using it can be used again
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free = int(psutil.virtual_memory().available)
+    if device.type == "mps":
+        return min(free, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return min(free, _left_in_container())
+
+
+def bytes_per_token(model: Any) -> int:
+    """About what a token in a batch takes: keys and values, kept and laid out, and the widest layers while they run.
+
+    Args:
+        model: A transformers model with a text and a vision part.
+    """
+    size = model.dtype.itemsize
+    text = model.config.get_text_config(decoder=True)
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    past = 2 * text.num_hidden_layers * heads * head_size
+    live = [_live(text)]
+    vision = getattr(model.config, "vision_config", None)
+    if vision is not None:
+        live.append(_PATCHES_PER_TOKEN * _live(vision))
+    return int(size * (2 * past + max(live)))
+
+
+def _live(config: Any) -> int:
+    width: int = getattr(config, "hidden_size", None) or getattr(config, "embed_dim", None) or 0
+    inner: int = getattr(config, "intermediate_size", None) or 4 * width
+    return _LIVE_WIDTHS * width + 3 * inner
+
+
+def _left_in_container() -> int:
+    root = Path("/sys/fs/cgroup")
+    for most, now in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            return max(0, int((root / most).read_text()) - int((root / now).read_text()))
+        except (OSError, ValueError):  # not there, or "max"
+            continue
+    return 1 << 62

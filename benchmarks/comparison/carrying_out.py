@@ -13,8 +13,8 @@ from typing import Any
 from inspect_ai import eval as inspect_eval
 from inspect_ai._cli.util import parse_model_role_cli_args
 from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.registry import registry_lookup
 
+from blpo_inspect.benchmark_tasks import full_name
 from blpo_inspect.tasks.optimize import optimize
 from comparison.plan import Run
 
@@ -79,9 +79,7 @@ def perform(run: Run, log_dir: Path) -> Ended:
                 **common,
             )
         else:
-            found = "@" in run.benchmark or registry_lookup("task", run.benchmark)
-            name = run.benchmark if found else f"blpo_inspect/{run.benchmark}"
-            [log] = inspect_eval(name, task_args=run.task_args, **common)
+            [log] = inspect_eval(full_name(run.benchmark), task_args=run.task_args, **common)
     except PrerequisiteError as error:
         return Ended(run, None, str(error.message))
     except Exception as error:

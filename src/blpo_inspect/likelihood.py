@@ -1,7 +1,8 @@
 """A judge's log-probabilities → how probable each label was: P(label | image, prompt) of BLPO's objective.
 
-For judges that answer with the label itself, as `LabelScale.instruction` asks, and only from the alternatives listed at
-the answer's first token. Does not ask models (`solvers`) and does not read answers (`labels`).
+Those that the provider computed itself, else, for judges that answer with the label as `LabelScale.instruction` asks,
+from the alternatives listed at the answer's first token. Does not ask models (`solvers`) and does not read answers
+(`labels`).
 """
 
 import math
@@ -14,12 +15,19 @@ from inspect_ai.model import Logprob, ModelOutput
 
 from blpo_inspect.labels import LabelScale
 
+LABEL_LOGPROBS = "label_logprobs"
+"""Where an output's metadata hold what a provider computed itself: label → ln P(the answer begins with the label), None
+for a probability of 0."""
+
 _DECORATION = "\"'`“”‘’«»*_#~>"
 _WORD_GOES_ON = re.compile(r"[^\W_]|[.,]\d|-\w")
 
 
 def label_probabilities(output: ModelOutput, scale: LabelScale) -> Mapping[str, float] | None:
-    """The probability of each label, from the log-probabilities of the answer's tokens.
+    """The probability of each label: the provider's own, else from the log-probabilities of the answer's tokens.
+
+    A provider's own (`LABEL_LOGPROBS`) are divided by their sum. A label without one has probability 0, not a bound as
+    below: the provider looked at all labels, so nothing about it is left open. From tokens:
 
     1. The place is that of the first token that is more than white space, quotes and markdown. Everything is
        conditional on the tokens before it.
@@ -42,14 +50,18 @@ def label_probabilities(output: ModelOutput, scale: LabelScale) -> Mapping[str, 
     at another token, and depends on the reasoning.
 
     Args:
-        output: The judge's output, asked for with ``logprobs`` and as many ``top_logprobs`` as the provider gives.
-            Only the first choice counts.
+        output: The judge's output, asked for as `answers.answer_config` says or with ``logprobs`` and as many
+            ``top_logprobs`` as the provider gives. Only the first choice counts.
         scale: The scale of labels.
 
     Returns:
         Label → probability in the order of the scale, each 0 to 1, with sum 1. None where the output has no
-        log-probabilities, where the answer does not begin with a label, and for a numeric scale, which lists no labels.
+        probabilities of either kind, where the answer does not begin with a label, and for a numeric scale, which lists
+        no labels.
     """
+    own = _own(output, scale)
+    if own is not None:
+        return own
     choice = output.choices[0] if output.choices else None
     if choice is None or choice.logprobs is None or not scale.labels:
         return None
@@ -88,6 +100,22 @@ def negative_log_likelihood(probabilities: Mapping[str, float], human: str, *, f
     if not 0 < floor <= 1:
         raise ValueError(f"floor must be above 0 and at most 1, not {floor}")
     return max(0.0, -math.log(max(probabilities[human], floor)))
+
+
+def _own(output: ModelOutput, scale: LabelScale) -> dict[str, float] | None:
+    """What the provider computed itself; None where it did not, and for anything else of that name: logs hold a lot."""
+    stated = (output.metadata or {}).get(LABEL_LOGPROBS)
+    if not isinstance(stated, Mapping):
+        return None
+    logs = {label: -math.inf if stated.get(label) is None else stated[label] for label in scale.labels}
+    if not all(isinstance(log, int | float) and log < math.inf for log in logs.values()):  # no NaN either
+        return None
+    most = max(logs.values(), default=-math.inf)
+    if most == -math.inf:
+        return None
+    # relative to the largest, so that labels that are all improbable still compare
+    shares = {label: math.exp(log - most) for label, log in logs.items()}
+    return {label: share / sum(shares.values()) for label, share in shares.items()}
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,17 @@ Reads one sample at a time. Does not change logs and follows no path that a log 
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from blpo_inspect.cache.note import note
 
 if TYPE_CHECKING:
     from inspect_ai.event import ModelEvent
     from inspect_ai.log import EvalSample
-
-METADATA = "blpo_cache"
-"""Where a memoized output's metadata holds the key."""
 
 
 class LogError(ValueError):
@@ -48,7 +47,7 @@ def used_keys(log: Path) -> frozenset[str]:
     found: set[str] = set()
     for sample in _samples(log, exclude={"attachments", "store", "messages"}):
         outputs = [event.output for event in _model_events(sample)]
-        found.update(key for output in [*outputs, sample.output] if (key := _key(output.metadata)))
+        found.update(key for output in [*outputs, sample.output] if (key := note(output.metadata).key))
     if not found:
         raise LogError(f"{log}: no call in it was memoized, so it says nothing about the cache")
     return frozenset(found)
@@ -79,7 +78,7 @@ def calls(log: Path, sample_id: str) -> list[Call]:
     for sample in _samples(log, exclude={"store"}, resolve=True):
         if str(sample.id) == sample_id:
             events = _model_events(sample)
-            found += [Call(event, sample.epoch, _key(event.output.metadata)) for event in events]
+            found += [Call(event, sample.epoch, note(event.output.metadata).key) for event in events]
             known.clear()
             known.append(sample_id)
         elif sample_id not in known:
@@ -90,12 +89,6 @@ def calls(log: Path, sample_id: str) -> list[Call]:
     if not found:
         raise LogError(f"{log}: sample {sample_id!r} made no model call")
     return found
-
-
-def _key(metadata: Mapping[str, Any] | None) -> str | None:
-    note = (metadata or {}).get(METADATA)
-    key = note.get("key") if isinstance(note, dict) else None
-    return key if isinstance(key, str) else None
 
 
 def _digest(uri: str) -> str | None:

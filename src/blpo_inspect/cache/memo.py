@@ -2,7 +2,7 @@
 
 `memoized` wraps a model that exists; the ``cached/…`` provider (`provider`) wraps one that is only
 named. Both make the same keys, so they share entries. A hit needs no provider, counts no usage, and
-gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from.
+gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from (`note`).
 """
 
 import importlib
@@ -32,6 +32,7 @@ from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.flight import Flights
 from blpo_inspect.cache.identity import Target, fits, identity
 from blpo_inspect.cache.lazy import Answer, LazyAPI
+from blpo_inspect.cache.note import Note
 from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError, default_folder
 from blpo_inspect.waiting import wait_for
@@ -39,9 +40,6 @@ from blpo_inspect.waiting import wait_for
 CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
 once more in this process and records the new answers; ``off`` leaves the store alone."""
-
-METADATA = "blpo_cache"
-"""Where an output's metadata say how it came about: ``hit``, ``key``, ``recorded`` (or None), ``usage``."""
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +206,7 @@ class CachedAPI(LazyAPI):
             if entry.output is not None and entry.output != _as_json(output):
                 live = ModelOutput.model_validate(entry.output)  # another process was first; the call was still paid
             note = _note(entry, hit=False, usage=usage)
-            live = live.model_copy(update={"usage": usage, "metadata": {**(live.metadata or {}), METADATA: note}})
+            live = live.model_copy(update={"usage": usage, "metadata": note.added_to(live.metadata)})
             return live if call is None else (live, call)
         finally:
             _flights.land(flight, entry)
@@ -234,7 +232,7 @@ class CachedAPI(LazyAPI):
         output = ModelOutput.model_validate(entry.output)
         note = _note(entry, hit=True, usage=output.usage)
         output.usage = None
-        output.metadata = {**(output.metadata or {}), METADATA: note}
+        output.metadata = note.added_to(output.metadata)
         return output
 
     def answering(self) -> dict[str, Any]:
@@ -360,13 +358,9 @@ def _as_json(output: ModelOutput) -> dict[str, Any]:
     return output.model_dump(mode="json", exclude={"time", "input_context_tokens"})
 
 
-def _note(entry: Entry, *, hit: bool, usage: ModelUsage | None) -> dict[str, Any]:
-    return {
-        "hit": hit,
-        "key": entry.key,
-        "recorded": entry.recorded,
-        "usage": usage.model_dump(mode="json", exclude_none=True) if usage else None,
-    }
+def _note(entry: Entry, *, hit: bool, usage: ModelUsage | None) -> Note:
+    used = usage.model_dump(mode="json", exclude_none=True) if usage else None
+    return Note(hit, entry.key, entry.recorded, used)
 
 
 def _miss(target: Target, key: str, request: dict[str, Any], store: Store | None) -> CacheMissError:

@@ -13,7 +13,8 @@ from typing import Any, cast
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage
 from inspect_ai.model._model import model_usage_cost
 
-from blpo_inspect.cache.memo import METADATA, CachedAPI, memoized
+from blpo_inspect.cache.memo import CachedAPI, memoized
+from blpo_inspect.cache.note import note
 
 
 class BudgetSpentError(Exception):
@@ -114,11 +115,10 @@ class Calls:
         return sum(use.replayed for use in self.uses.values())
 
     def _count(self, use: Use, model: Model, output: ModelOutput) -> None:
-        note = (output.metadata or {}).get(METADATA, {})
-        usage = ModelUsage(**note["usage"]) if note.get("usage") else output.usage
-        hit = bool(note.get("hit"))
+        noted = note(output.metadata)
+        usage = ModelUsage(**noted.usage) if noted.usage else output.usage
         cost = model_usage_cost(model, usage) if usage else None
-        if hit:
+        if noted.hit:
             use.replayed += 1
             use.cost_replayed = _sum(use.cost_replayed, cost)
         else:

@@ -105,7 +105,7 @@ async def _step(run: Run[OproSettings], number: int, tried: list[Tried], items: 
     rng = random.Random(f"{run.seed}/step {number}")
     exemplars = rng.sample(run.problem.train, min(settings.exemplars, len(run.problem.train)))
     async with span("proposals", type="proposal"):
-        shown = await show_labelled(run.trials, exemplars, run.shown_under)
+        shown = await show_labelled(run.trials, exemplars, run.settings.captions_under(run.problem.start.i2t))
         history = _history(tried, settings)
         # seeds of their own in each step: a step that finds nothing new is followed by the same question
         samples = range((number - 1) * settings.candidates, number * settings.candidates)

@@ -5,23 +5,22 @@ Any task of this package, or of a user's file, is a benchmark here if it has an 
 """
 
 import hashlib
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._eval.loader import load_file_tasks, load_task_spec
 from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.registry import registry_lookup
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ContentImage
 from inspect_ai.util import materialize_media
 
+from blpo_inspect.answers import Answer, answer_of
+from blpo_inspect.benchmark_tasks import find
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.prompts import PromptPair
 from blpo_inspect.samples import images_of, scale_of
@@ -67,6 +66,7 @@ class Problem:
         validation: What decides between prompts.
         test: What is judged once, at the end.
         digest: SHA-256 over everything that the figures rest on: ids, labels, texts and images of all splits.
+        answer: How the judge is asked, as in the benchmark's own task.
     """
 
     name: str
@@ -78,6 +78,7 @@ class Problem:
     validation: tuple[Item, ...]
     test: tuple[Item, ...]
     digest: str
+    answer: Answer = "text"
 
 
 def load_problem(benchmark: str, args: Mapping[str, Any], prompts: str | None = None) -> Problem:
@@ -102,7 +103,7 @@ def _load(benchmark: str, args: str, prompts: str | None, parent: str | None) ->
     reserved = sorted({"split", "prompts"} & set(given))
     if reserved:
         raise PrerequisiteError(f"benchmark_args: {', '.join(reserved)} is set by optimize itself; leave it out")
-    tasks = {split: _task(benchmark, {**given, "split": split}, prompts) for split in SPLITS}
+    tasks = _tasks(benchmark, given if prompts is None else {**given, "prompts": prompts})
     items: dict[str, tuple[Item, ...]] = {
         split: tuple(_item(benchmark, sample) for sample in task.dataset) for split, task in tasks.items()
     }
@@ -122,40 +123,14 @@ def _load(benchmark: str, args: str, prompts: str | None, parent: str | None) ->
         validation=items["validation"],
         test=items["test"],
         digest=_digest(items, pictures),
+        answer=answer_of(described),
     )
 
 
-def _task(benchmark: str, args: dict[str, Any], prompts: str | None) -> Task:
-    name = benchmark if registry_lookup("task", benchmark) else f"blpo_inspect/{benchmark}"
-    factory = registry_lookup("task", name)
-    given = args if prompts is None else {**args, "prompts": prompts}
-    if factory is not None:
-        _check_args(benchmark, factory, given)
-    else:
-        file, _, task = benchmark.rpartition("@")
-        if not task or not file.endswith(".py"):
-            raise PrerequisiteError(
-                f"no benchmark {benchmark!r}; name a task (inspect list tasks), such as shapes_safety, or FILE.py@task"
-            )
-        if not Path(file).is_file():
-            raise PrerequisiteError(f"{benchmark}: no such file {file}")
-        load_file_tasks(Path(file).absolute())
-        _check_args(benchmark, registry_lookup("task", task), given)
-        name = benchmark
-    try:
-        return load_task_spec(name, given)[0]
-    except ValueError as error:
-        raise PrerequisiteError(f"{benchmark}, split {args['split']}: {error}") from error
-
-
-def _check_args(benchmark: str, factory: object, args: Mapping[str, Any]) -> None:
-    """Inspect itself warns of arguments that a task does not take, and goes on."""
-    if factory is None:
-        raise PrerequisiteError(f"{benchmark}: the file has no such task")
-    known = inspect.signature(cast(Callable[..., Task], factory)).parameters
-    if any(one.kind is one.VAR_KEYWORD for one in known.values()):
-        return
-    unknown = sorted(set(args) - set(known))
+def _tasks(benchmark: str, args: Mapping[str, Any]) -> dict[str, Task]:
+    """The task with each split."""
+    task = find(benchmark)
+    unknown = task.unknown({*args, "split"})
     if "split" in unknown:
         raise PrerequisiteError(
             f"{benchmark}: the task has no argument split, so it has no train, validation and test images to optimize "
@@ -166,11 +141,18 @@ def _check_args(benchmark: str, factory: object, args: Mapping[str, Any]) -> Non
     if unknown:
         raise PrerequisiteError(
             f"{benchmark}: benchmark_args it does not take: {', '.join(unknown)}; "
-            f"known: {', '.join(sorted(set(known) - {'split', 'prompts'})) or 'none'}"
+            f"known: {', '.join(sorted(set(task.parameters) - {'split', 'prompts'})) or 'none'}"
         )
-    lacking = [name for name, one in known.items() if one.default is one.empty and name not in args]
+    lacking = task.lacking({*args, "split"})
     if lacking:
         raise PrerequisiteError(f"{benchmark}: benchmark_args it needs: {', '.join(lacking)}")
+    made: dict[str, Task] = {}
+    for split in SPLITS:
+        try:
+            made[split] = task.make({**args, "split": split})
+        except ValueError as error:
+            raise PrerequisiteError(f"{benchmark}, split {split}: {error}") from error
+    return made
 
 
 def _item(benchmark: str, sample: Sample) -> Item:

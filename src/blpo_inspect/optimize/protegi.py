@@ -161,7 +161,7 @@ async def _edited(
 ) -> list[Candidate]:
     """One critique per draw of errors, and one edit per critique."""
     attempts = run.settings.attempts
-    shown = [await show_judged(run.trials, draw, run.shown_under) for draw in draws]
+    shown = [await show_judged(run.trials, draw, run.settings.captions_under(run.problem.start.i2t)) for draw in draws]
     drawn = list(zip(samples, shown, strict=False))  # without errors there are no draws
     asked = [moves.critique(run, prompt, each, sample) for sample, each in drawn]
     critiques = await propose_all(run.calls, asked, attempts)

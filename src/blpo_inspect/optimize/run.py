@@ -82,11 +82,6 @@ class Run(Generic[S]):
         """A pair of prompts for this problem; with the first I2T prompt unless another is given."""
         return PromptPair(judge, self.problem.start.i2t if i2t is None else i2t, self.problem.scale)
 
-    @property
-    def shown_under(self) -> str | None:
-        """The I2T prompt of a method that searches none: the first pair's; None where images are shown themselves."""
-        return None if getattr(self.settings, "images", False) else self.problem.start.i2t
-
     async def validate(self, pair: PromptPair) -> float:
         """Mean loss of a pair on the validation split; the first pair's is noted."""
         async with span("validation"):

@@ -24,7 +24,7 @@ class Settings:
 
     Attributes:
         loss: ``scale`` (0/1 for categories, distance for ordered labels, as `LabelScale.loss`), ``zero_one``, or
-            ``likelihood``: the negative log-likelihood of people's label from the judge's answer-token probabilities.
+            ``likelihood``: the negative log-likelihood of people's label, see `likelihood.label_probabilities`.
         caption_only: Whether the judge reads the caption instead of seeing the image (an ablation).
         max_calls: Model calls, made or replayed, before the run ends with the best pair so far; the final measurement
             on the test split comes on top. None: no limit.
@@ -63,6 +63,10 @@ class PromptSettings(Settings):
 
     images: bool = False
     selection: Selection = "validation"
+
+    def captions_under(self, first_i2t: str) -> str | None:
+        """The I2T prompt of the captions that the optimizer reads; None where it is shown the images themselves."""
+        return None if self.images else first_i2t
 
 
 S = TypeVar("S", bound=Settings)

@@ -101,7 +101,7 @@ async def _update(run: Run[TextgradSettings], number: int, batch: list[Item]) ->
     if not any(one.wrong for one in judged):
         return replace(step, reason=f"none of {len(judged)} training images is misjudged")
     step = replace(step, shown=tuple(one.item.id for one in judged))
-    shown = await show_judged(run.trials, judged, run.shown_under)
+    shown = await show_judged(run.trials, judged, run.settings.captions_under(run.problem.start.i2t))
     async with span("gradient", type="proposal"):
         gradient = await propose(run.calls, moves.critique(run, prompt, shown), attempts)
     if gradient.prompt is None:

@@ -4,20 +4,19 @@ Calls no model (`running`).
 """
 
 import hashlib
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._eval.loader import load_file_tasks, load_task_spec
 from inspect_ai._eval.task.util import task_run_dir
 from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.registry import registry_info, registry_lookup
+from inspect_ai._util.registry import registry_info
 from inspect_ai.dataset import Sample
 
+from blpo_inspect.benchmark_tasks import NoBenchmarkError, NoFileError, find
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.regression.recorded import BrokenError
 from blpo_inspect.regression.suite import Case
@@ -88,34 +87,22 @@ def _task(case: Case) -> Task:
     args = dict(case.args)
     if case.prompts is not None:
         args["prompts"] = str(case.prompts)
-    spec = case.benchmark
-    factory = registry_lookup("task", spec) or registry_lookup("task", f"blpo_inspect/{spec}")
-    if factory is not None:
-        spec = registry_info(factory).name
-    else:
-        file, _, name = spec.rpartition("@")
-        if not name or not file.endswith(".py"):
-            raise BrokenError(f"no benchmark {spec!r}; name a task (inspect list tasks) or FILE.py@task")
-        if not Path(file).is_file():
-            raise BrokenError(f"{spec}: there is no such file in the suite's folder")
-        path = Path(file).absolute()
-        load_file_tasks(path)
-        factory = registry_lookup("task", name)
-        if factory is None:
-            raise BrokenError(f"{spec}: the file has no such task")
-        spec = f"{path}@{name}"
-    known = inspect.signature(cast(Callable[..., Task], factory)).parameters
-    open_ended = any(one.kind is one.VAR_KEYWORD for one in known.values())
-    if "split" in known:
+    try:
+        task = find(case.benchmark)
+    except NoFileError as error:
+        raise BrokenError(f"{case.benchmark}: there is no such file in the suite's folder") from error
+    except NoBenchmarkError as error:
+        raise BrokenError(str(error)) from error
+    if "split" in task.parameters:
         args.setdefault("split", "test")
-    unknown = [] if open_ended else sorted(set(args) - set(known))
+    unknown = task.unknown(args)
     if unknown:
-        takes = ", ".join(sorted(set(known) - {"prompts"})) or "none"
+        takes = ", ".join(sorted(set(task.parameters) - {"prompts"})) or "none"
         raise BrokenError(f"{case.benchmark}: it does not take {', '.join(unknown)}; its arguments: {takes}")
-    lacking = [name for name, one in known.items() if one.default is one.empty and name not in args]
-    if lacking and not open_ended:
+    lacking = task.lacking(args)
+    if lacking:
         raise BrokenError(f"{case.benchmark}: it needs the arguments {', '.join(lacking)}")
-    return load_task_spec(spec, args)[0]
+    return task.make(args)
 
 
 def _facts(sample: Sample) -> dict[str, str | None]:

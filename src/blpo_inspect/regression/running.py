@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 
-from blpo_inspect.cache.logs import METADATA, LogError, reading
+from blpo_inspect.answers import METADATA, answer_of
+from blpo_inspect.cache.logs import LogError, reading
+from blpo_inspect.cache.note import note
 from blpo_inspect.regression.benchmarks import Prepared, known_of, reason_of, shown_of
 from blpo_inspect.regression.identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
@@ -56,6 +58,9 @@ def take(prepared: Prepared, file: Path) -> Recorded | str:
     for name in ("judge_prompt", "i2t_prompt"):
         if (spec.metadata or {}).get(name) != (prepared.task.metadata or {}).get(name):
             return f"its {name.replace('_', ' ')} is another one"
+    asked = (spec.metadata or {}).get(METADATA, "text")
+    if asked != answer_of(prepared.task.metadata):
+        return f"its judge was asked with answer={asked}"
     if (spec.config.epochs or 1) != 1:
         return f"it has {spec.config.epochs} epochs"
     ids = {str(sample.id) for sample in log.samples or []}
@@ -89,7 +94,7 @@ def answers(prepared: Prepared, log: "EvalLog") -> Recorded:
         verdict = prepared.scale.read(sample.output.completion)
         facts = cast(dict[str, Any], prepared.facts[name])
         found.append(Answer(id=name, label=verdict.label, unread=verdict.reason, **facts))
-        hits += _hit(sample)
+        hits += note(sample.output.metadata).hit
     described = prepared.task.metadata or {}
     ordered = [samples[name] for name in sorted(prepared.facts)]
     return Recorded(
@@ -131,7 +136,8 @@ def probe(prepared: Prepared, probes: Sequence[Probe], *, alpha: float, log_dir:
         return Probed({})
     prompt = str((prepared.task.metadata or {})["judge_prompt"])
     try:
-        log = _eval(prepared.case, probe_task(prepared.task.dataset, prompt, probes), log_dir, display)
+        task = probe_task(prepared.task.dataset, prompt, probes, answer=answer_of(prepared.task.metadata))
+        log = _eval(prepared.case, task, log_dir, display)
         if log.status != "success":
             raise BrokenError(f"probes: {_failure(log)}")
         results = probe_results(log, probes, alpha=alpha)
@@ -142,7 +148,7 @@ def probe(prepared: Prepared, probes: Sequence[Probe], *, alpha: float, log_dir:
     absent = [one.name for one in probes if one.name not in results]
     if absent:
         raise BrokenError(f"the probe {absent[0]} does not apply to this scale and prompt; leave it out")
-    hits = sum(_hit(sample) for sample in log.samples or [])
+    hits = sum(note(sample.output.metadata).hit for sample in log.samples or [])
     return Probed(results, len(log.samples or []) - hits, hits)
 
 
@@ -163,10 +169,6 @@ def _eval(case: Case, task: Task, log_dir: Path, display: str) -> "EvalLog":
     except Exception as error:  # providers raise what they like when they are made
         raise BrokenError(f"{case.model}: {reason_of(error)}") from error
     return log
-
-
-def _hit(sample: "EvalSample") -> bool:
-    return bool(((sample.output.metadata or {}).get(METADATA) or {}).get("hit"))
 
 
 def _of_log(sample: "EvalSample") -> dict[str, str | None]:

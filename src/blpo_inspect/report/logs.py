@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from blpo_inspect.cache.logs import METADATA, LogError
+from blpo_inspect.cache.logs import LogError
+from blpo_inspect.cache.note import note
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.likelihood import label_probabilities
 from blpo_inspect.optimize.solving import RESULT
@@ -18,7 +19,6 @@ from blpo_inspect.report.gathered import Answer, Gathered, JudgeRun, LeftOut, Op
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
-    from inspect_ai.model import ModelOutput
 
 BEGINS = "format: blpo-inspect/prompt-pair/"
 """How the output of an optimization begins."""
@@ -175,18 +175,12 @@ def _judged(samples: "Iterable[EvalSample]", log: Usage) -> Usage:
     """The judge's calls, whose notes tell replayed ones apart; time and cost are the log's."""
     made = replayed = read = written = 0
     for output in (one.output for one in samples if one.output.choices):
-        note = _note(output)
-        hit = bool(note.get("hit"))
-        usage = note.get("usage") or (output.usage.model_dump() if output.usage else {})
-        made, replayed = made + (not hit), replayed + hit
+        noted = note(output.metadata)
+        usage = noted.usage or (output.usage.model_dump() if output.usage else {})
+        made, replayed = made + (not noted.hit), replayed + noted.hit
         read += int(usage.get("input_tokens") or 0)
         written += int(usage.get("output_tokens") or 0)
     return Usage(made, replayed, read, written, log.cost if made else 0.0, log.seconds)
-
-
-def _note(output: "ModelOutput") -> Mapping[str, Any]:
-    note = (output.metadata or {}).get(METADATA)
-    return note if isinstance(note, Mapping) else {}
 
 
 def _taken(log: "EvalLog") -> Usage:

@@ -14,6 +14,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from blpo_inspect.answers import Answer, answer_config, checked, settled
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
@@ -24,30 +25,30 @@ GREEDY = GenerateConfig(temperature=0.0)
 
 
 @solver
-def judge(prompt: str, caption_only: bool = False) -> Solver:
+def judge(prompt: str, caption_only: bool = False, answer: Answer = "text") -> Solver:
     """Ask the main model for its verdict on the sample's image.
 
     Args:
         prompt: The judge prompt; ``{text}`` in it stands for the sample's text, which otherwise precedes it.
         caption_only: Show the caption that `describe` left instead of the image (an ablation of BLPO).
+        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`blpo_inspect.answers`).
     """
     pair = PromptPair(prompt)  # refuses unknown placeholders before the run starts
+    checked(answer)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         caption = state.metadata.get("caption")
         if caption_only and caption is None:
             raise ValueError("caption_only needs a caption: put blpo_inspect/describe before blpo_inspect/judge")
+        scale = scale_of(state.metadata)
         message = judge_message(
             pair.judge,
-            scale_of(state.metadata),
+            scale,
             images=[] if caption_only else sample_images(state),
             text=state.metadata.get("text"),
             caption=caption if caption_only else None,
         )
-        # the active model takes the task's settings, as Inspect's own `generate` would
-        state.messages = [message]
-        state.output = await memoized(get_model(), role="judge").generate(state.messages)
-        state.messages.append(state.output.message)
+        await ask_judge(state, message, scale, answer)
         return state
 
     return solve
@@ -72,6 +73,26 @@ def describe(prompt: str = DEFAULT_I2T) -> Solver:
         return state
 
     return solve
+
+
+async def ask_judge(state: TaskState, message: ChatMessageUser, scale: LabelScale, answer: Answer = "text") -> None:
+    """Ask the main model: its verdict becomes the completion of the sample's output, what it wrote the last message.
+
+    Args:
+        state: The sample.
+        message: As `judge_message` makes it.
+        scale: The labels that it asks for.
+        answer: How they are asked for.
+
+    Raises:
+        PrerequisiteError: Labels are asked for on a numeric scale.
+    """
+    model = memoized(get_model(), role="judge")
+    # the active model takes the task's settings, as Inspect's own `generate` would
+    state.messages = [message]
+    output = await model.generate(state.messages, config=answer_config(answer, scale, model))
+    state.messages.append(output.message)
+    state.output = settled(answer, output, scale)
 
 
 def judge_message(

@@ -36,7 +36,7 @@ def item(name: str, human: str = "yes", text: str | None = None) -> Item:
     return Item(name, (picture(name),), human, text)
 
 
-def trials(max_calls: int | None = None, scale: LabelScale = YES_NO, loss: Loss = "scale", **options: bool) -> Trials:
+def trials(max_calls: int | None = None, scale: LabelScale = YES_NO, loss: Loss = "scale", **options: Any) -> Trials:
     """Trials of scripted models."""
     models = {role: get_model(f"scripted/{role}", memoize=False) for role in ("judge", "i2t")}
     return Trials(Calls(models, {}, max_calls), scale, loss, **options)

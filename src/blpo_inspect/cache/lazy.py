@@ -6,7 +6,9 @@ Recording and replaying are `memo`'s.
 
 import threading
 from collections.abc import Callable
+from functools import cached_property
 
+from inspect_ai._util.registry import registry_find, registry_info, registry_unqualified_name
 from inspect_ai.model import (
     ChatMessage,
     ContentAudio,
@@ -75,6 +77,20 @@ class LazyAPI(ModelAPI):
             if self._inner is None:
                 self._inner = self._create()
             return self._inner
+
+    @cached_property
+    def answers_labels(self) -> bool:
+        """Whether the inner provider knows requests for labels (`blpo_inspect.answers`).
+
+        Requests depend on it, so it is the same before and after that provider is made. It is made now, unless it is
+        one of Inspect's own, which do not; one that cannot be made here counts as one that does not either.
+        """
+        if self._inner is None and _is_inspects(self.target.provider):
+            return False
+        try:
+            return bool(getattr(self.inner(), "answers_labels", False))
+        except Exception:  # providers raise what they like; whoever needs it for an answer is told
+            return False
 
     # What Inspect wants to know before a call. Neutral answers leave messages as they are; `ask`
     # applies the inner provider's. Whatever follows a failed call has an inner provider to ask.
@@ -194,3 +210,8 @@ class LazyAPI(ModelAPI):
         """Close the inner provider, if it exists."""
         if self._inner is not None:
             self._inner.close()
+
+
+def _is_inspects(provider: str) -> bool:
+    found = registry_find(lambda info: info.type == "modelapi" and registry_unqualified_name(info) == provider)
+    return bool(found) and registry_info(found[0]).name.startswith("inspect_ai/")

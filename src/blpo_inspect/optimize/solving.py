@@ -9,6 +9,7 @@ from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState
 from inspect_ai.util import LimitExceededError, span
 
+from blpo_inspect.answers import WITH_PROBABILITIES, answer_config
 from blpo_inspect.optimize.calls import BudgetSpentError, Calls
 from blpo_inspect.optimize.measure import compare, figures, told
 from blpo_inspect.optimize.problem import Problem, load_problem
@@ -16,9 +17,6 @@ from blpo_inspect.optimize.progress import Progress
 from blpo_inspect.optimize.run import Method, Run
 from blpo_inspect.optimize.settings import S, settings_of
 from blpo_inspect.optimize.trial import Trials
-
-WITH_PROBABILITIES = GenerateConfig(logprobs=True, top_logprobs=20)
-"""What the likelihood loss asks the judge for; 20 is the most that common providers give."""
 
 RESULT = "optimization"
 """Where the sample's metadata say how the run went: ``stopped``, ``uses`` by role (`Use`) and ``naive_calls``."""
@@ -92,14 +90,15 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     judge = get_model()
     models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": _optimizer()}
     configs = {
+        "judge": answer_config(problem.answer, problem.scale, judge),
         "i2t": _at(0.0, models["i2t"]),
         "optimizer": _at(method.temperature, models["optimizer"]),
     }
-    if settings.loss == "likelihood":
-        configs["judge"] = WITH_PROBABILITIES
+    if settings.loss == "likelihood" and problem.answer != "likelihood":
+        configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
     try:
-        trials = Trials(calls, problem.scale, settings.loss, settings.caption_only)
+        trials = Trials(calls, problem.scale, settings.loss, settings.caption_only, problem.answer)
     except ValueError as error:
         raise PrerequisiteError(f"{problem.name}: {error}") from error
     return Run(

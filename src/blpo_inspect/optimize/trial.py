@@ -12,6 +12,7 @@ from functools import partial
 from inspect_ai._util._async import tg_collect
 from inspect_ai.model import ModelOutput
 
+from blpo_inspect.answers import Answer, settled
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.likelihood import label_probabilities, negative_log_likelihood
 from blpo_inspect.optimize.calls import Calls
@@ -50,6 +51,7 @@ class Trials:
         scale: The labels.
         loss: See `Settings.loss`.
         caption_only: Whether the judge reads a caption instead of seeing the image.
+        answer: How the judge is asked, by the settings of the calls (`answers.answer_config`).
 
     Attributes:
         requested: Judgements and captions that were asked for so far, those that were known included.
@@ -58,13 +60,21 @@ class Trials:
         ValueError: The likelihood loss on a numeric scale, which has no labels to be likely.
     """
 
-    def __init__(self, calls: Calls, scale: LabelScale, loss: Loss = "scale", caption_only: bool = False) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        scale: LabelScale,
+        loss: Loss = "scale",
+        caption_only: bool = False,
+        answer: Answer = "text",
+    ) -> None:
         if loss == "likelihood" and scale.kind == "numeric":
             raise ValueError("loss=likelihood is for labels; on a numeric scale use -S loss=scale")
         self.calls = calls
         self.scale = scale
         self.loss = loss
         self.caption_only = caption_only
+        self.answer = answer
         self.requested = 0
         self._judged: dict[tuple[str, str | None, Item], Judgement] = {}
         self._described: dict[tuple[str, Item], str] = {}
@@ -118,7 +128,8 @@ class Trials:
     async def _judge(self, prompt: str, item: Item, caption: str | None) -> Judgement:
         images = [] if caption is not None else await item.content()
         message = judge_message(prompt, self.scale, images=images, text=item.text, caption=caption)
-        return judgement(item, await self.calls.ask("judge", [message]), self.scale, self.loss)
+        output = settled(self.answer, await self.calls.ask("judge", [message]), self.scale)
+        return judgement(item, output, self.scale, self.loss)
 
     async def _describe(self, i2t: str, item: Item) -> str:
         message = describe_message(i2t, await item.content(), item.text)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from blpo_inspect.answers import METADATA
 from blpo_inspect.cache.identity import OPERATIONAL, VERSIONS, Target, identity, public
 
 if TYPE_CHECKING:
@@ -63,13 +64,14 @@ def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
 
 
 def settings(log: "EvalLog") -> dict[str, Any]:
-    """The generation settings of a log that change answers."""
+    """The generation settings of a log that change answers, and how its judge was asked if not for text."""
     given = {
         **log.plan.config.model_dump(mode="json", exclude_none=True),
         **log.eval.model_generate_config.model_dump(mode="json", exclude_none=True),
     }
     found: dict[str, Any] = _plain(public({name: value for name, value in given.items() if name not in _TRAVEL}))
-    return found
+    asked = (log.eval.metadata or {}).get(METADATA)
+    return found if asked is None else {**found, "answer": str(asked)}
 
 
 def versions(model: str) -> dict[str, str]:

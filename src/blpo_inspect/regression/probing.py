@@ -16,12 +16,12 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import ContentImage, Model, get_model
+from inspect_ai.model import ContentImage, Model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import materialize_media
 from PIL import Image
 
-from blpo_inspect.cache.memo import memoized
+from blpo_inspect.answers import Answer, checked
 from blpo_inspect.cache.request import draw
 from blpo_inspect.images import FORMATS, data_uri
 from blpo_inspect.prompts import PromptPair
@@ -30,7 +30,7 @@ from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
 from blpo_inspect.samples import scale_of
 from blpo_inspect.scorers import unread
-from blpo_inspect.solvers import GREEDY, judge_message, sample_images
+from blpo_inspect.solvers import GREEDY, ask_judge, judge_message, sample_images
 
 _OF, _BY = "probe_of", "perturbation"
 
@@ -55,12 +55,13 @@ def run_probes(
     probes: Sequence[Probe],
     *,
     alpha: float = 0.05,
+    answer: Answer = "text",
     **eval_args: Any,
 ) -> ProbeRun:
     """Probe a judge on labelled images.
 
     Asks once per image and probe, and once per image for the answer as it is, which the store knows already where the
-    judge was run on these samples before (same prompt, settings and model).
+    judge was run on these samples before (same prompt, settings, way of asking and model).
 
     Args:
         samples: As `blpo_inspect.samples.to_sample` makes them.
@@ -68,28 +69,33 @@ def run_probes(
         model: The judge.
         probes: Which; one that does not apply to the samples' scale or the prompt is left out.
         alpha: The level of each verdict; use `blpo_inspect.statistics.suite_wide` over several.
+        answer: How the judge is asked (`blpo_inspect.answers`).
         **eval_args: For Inspect's ``eval``, such as ``log_dir`` or ``display``.
 
     Raises:
         ProbeError: No probe applies, or the run did not succeed.
         ValueError: As `probe_task`.
     """
-    [log] = inspect_eval(probe_task(samples, prompt, probes), model=model, **eval_args)
+    [log] = inspect_eval(probe_task(samples, prompt, probes, answer=answer), model=model, **eval_args)
     return ProbeRun(probe_results(log, probes, alpha=alpha), log)
 
 
-def probe_task(samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], *, name: str = "probes") -> Task:
+def probe_task(
+    samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], *, name: str = "probes", answer: Answer = "text"
+) -> Task:
     """The task that asks about every sample as it is and under every probe that applies to its scale and prompt.
 
     Raises:
         ProbeError: No samples, or no probe applies.
         ValueError: Names occur twice, or samples that are not of this package.
         PromptError: The prompt cannot be used.
+        PrerequisiteError: The judge cannot be asked so.
     """
     given = list(samples)
     if not given:
         raise ProbeError("no samples to probe the judge on")
     scale = scale_of(given[0].metadata or {})
+    checked(answer, scale)
     pair = PromptPair(prompt)
     chosen = {probe.name: probe.perturbation for probe in probes if probe.perturbation.applies(scale, pair.judge)}
     if len({probe.name for probe in probes}) < len(probes) or AS_IS.name in chosen:
@@ -108,7 +114,7 @@ def probe_task(samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], 
     ]
     return Task(
         dataset=MemoryDataset(asked, name=name),
-        solver=perturbed(prompt, tuple(probes)),
+        solver=perturbed(prompt, tuple(probes), answer),
         scorer=unread(),
         config=GREEDY,
         name=name,
@@ -117,29 +123,29 @@ def probe_task(samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], 
 
 
 @solver
-def perturbed(prompt: str, probes: Sequence[Probe]) -> Solver:
+def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text") -> Solver:
     """Ask the main model for its verdict under the perturbation that the sample's metadata name.
 
     Args:
         prompt: The judge prompt.
         probes: Those that samples may name.
+        answer: How the judge is asked (`blpo_inspect.answers`).
     """
     pair = PromptPair(prompt)
     known = {AS_IS.name: AS_IS, **{probe.name: probe.perturbation for probe in probes}}
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         by = known[state.metadata[_BY]]
-        scale = scale_of(state.metadata)
+        own = scale_of(state.metadata)
+        scale = (by.scale(own) if by.scale else None) or own
         message = judge_message(
             by.prompt(pair.judge) if by.prompt else pair.judge,
-            (by.scale(scale) if by.scale else None) or scale,
+            scale,
             images=[await _shown(image, by) for image in sample_images(state)],
             text=state.metadata.get("text"),
         )
-        state.messages = [message]
         with draw(by.draw):
-            state.output = await memoized(get_model(), role="judge").generate(state.messages)
-        state.messages.append(state.output.message)
+            await ask_judge(state, message, scale, answer)
         return state
 
     return solve

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from blpo_inspect.answers import METADATA
 from blpo_inspect.report import redacting
 from blpo_inspect.report.gathered import Record
 
@@ -57,7 +58,7 @@ def record(name: str, log: "EvalLog", outputs: "Iterable[ModelOutput]") -> Recor
         "limit": spec.config.limit,
         "server": spec.model_base_url,
     }
-    data = {k: v for k, v in (spec.metadata or {}).items() if k not in ("judge_prompt", "i2t_prompt")}
+    data = {k: v for k, v in (spec.metadata or {}).items() if k not in ("judge_prompt", "i2t_prompt", METADATA)}
     data["dataset"] = spec.dataset.name
     versions = dict(spec.packages)
     if spec.revision is not None:

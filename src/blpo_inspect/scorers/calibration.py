@@ -1,7 +1,8 @@
-"""The scorer `calibration`: whether the probabilities of the judge's answer tokens can be believed.
+"""The scorer `calibration`: whether the probabilities of the judge's labels can be believed.
 
-Needs an eval with ``--logprobs --top-logprobs 20`` of a model that gives them. Run it on a new eval, or on an old log:
-``inspect score LOG --scorer blpo_inspect/calibration`` (or this file's path).
+Needs an eval with ``-T answer=likelihood``, or with ``--logprobs --top-logprobs 20``, of a model that gives
+probabilities. Run it on a new eval, or on an old log: ``inspect score LOG --scorer blpo_inspect/calibration`` (or this
+file's path).
 """
 
 from collections.abc import Mapping
@@ -103,5 +104,5 @@ def _why_not(state: TaskState, scale: LabelScale) -> str:
     if not scale.labels:
         return "a numeric scale lists no labels that could have probabilities"
     if not state.output.choices or state.output.choices[0].logprobs is None:
-        return "the answer has no log-probabilities: run the eval with --logprobs --top-logprobs 20"
+        return "no log-probabilities: run the eval with -T answer=likelihood, or with --logprobs --top-logprobs 20"
     return "the answer does not begin with a label, so the log-probabilities of its beginning say nothing of labels"

@@ -21,6 +21,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
 from blpo_inspect.hub import Unusable
 from blpo_inspect.labels import LabelScale
@@ -45,6 +46,7 @@ def agin(
     full: bool = False,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """Judge how natural images look.
 
@@ -56,6 +58,7 @@ def agin(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else a default one in the paper's words.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
     if data is None:
         raise PrerequisiteError(f"agin: no data given. {WHERE_TO_GET_IT}")
@@ -84,6 +87,7 @@ def agin(
         name="agin",
         default_prompt=PROMPT,
         prompts=prompts,
+        answer=answer,
         metadata={
             "data": path.name,
             "licence": "none stated",

@@ -9,6 +9,7 @@ from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import HeadlineMetric
 from inspect_ai.scorer import Scorer
 
+from blpo_inspect.answers import METADATA, Answer, checked
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.prompts import DEFAULT_I2T, PromptError, PromptPair
 from blpo_inspect.samples import Record, to_dataset
@@ -23,6 +24,7 @@ def judging_task(
     name: str,
     default_prompt: str,
     prompts: str | None = None,
+    answer: Answer = "text",
     default_i2t: str = DEFAULT_I2T,
     scorers: Sequence[Scorer] = (),
     metadata: Mapping[str, Any] | None = None,
@@ -35,21 +37,25 @@ def judging_task(
         name: The task's and dataset's name.
         default_prompt: The judge prompt where no pair is given.
         prompts: A prompt pair's YAML file.
+        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`blpo_inspect.answers`).
         default_i2t: The I2T prompt where no pair is given.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
         metadata: What else the log should say about the data.
 
     Raises:
-        PrerequisiteError: The prompt pair cannot be used; Inspect shows it without a traceback.
+        PrerequisiteError: The prompt pair cannot be used, or labels are asked for on a numeric scale; Inspect shows it
+            without a traceback.
     """
+    # old logs, and logs of judges asked for text, say nothing of it
+    asked = {} if checked(answer, scale) == "text" else {METADATA: answer}
     pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt, default_i2t)
     return Task(
         dataset=to_dataset(records, scale, name=name),
-        solver=judge(pair.judge),
+        solver=judge(pair.judge, answer=answer),
         scorer=[agreement(), unread(), *(() if scale.kind == "unordered" else (correlation(), error())), *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric="accuracy"),
-        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t},
+        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked},
     )
 
 

@@ -16,6 +16,7 @@ from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.util import display_type
 from rich import get_console
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.prompts import DEFAULT_I2T
 from blpo_inspect.samples import Record
 from blpo_inspect.splits import SPLITS, Split, balanced, label_stratum, short, split_records
@@ -42,6 +43,7 @@ def folder(
     config: str | None = None,
     hub_split: str | None = None,
     allow_remote: bool = False,
+    answer: Answer = "text",
 ) -> Task:
     """Judge a user's labelled images.
 
@@ -57,6 +59,7 @@ def folder(
         config: Of a Hugging Face dataset with several configurations.
         hub_split: Of a Hugging Face dataset with several splits of its own; `split` divides what this names.
         allow_remote: Fetch images that the table names by http or https addresses, once; else they are refused.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
 
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
@@ -81,7 +84,7 @@ def folder(
     except ValueError as error:
         raise PrerequisiteError(f"{data}: {error}") from error
     _print_once("\n".join([report(benchmark, parts), *notes]))
-    return _task(benchmark, parts[split], prompts, prompt, {"split": split, "seed": seed})
+    return _task(benchmark, parts[split], prompts, prompt, answer, {"split": split, "seed": seed})
 
 
 def divide(
@@ -115,6 +118,7 @@ def _task(
     records: Sequence[Record],
     prompts: str | None,
     prompt: str | None,
+    answer: Answer,
     drawn: Mapping[str, Any],
 ) -> Task:
     settings = benchmark.settings
@@ -127,6 +131,7 @@ def _task(
         default_prompt=prompt or settings.judge or (DEFAULT_TEXT_PROMPT if texts else DEFAULT_PROMPT),
         default_i2t=settings.i2t or DEFAULT_I2T,
         prompts=prompts,
+        answer=answer,
         metadata={
             **{name: value for name, value in about.items() if value is not None},
             **drawn,

@@ -22,6 +22,7 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.candidates import Candidate, Pool, Skipped, draw, quotas
 from blpo_inspect.hub import Repository, Unusable, fetch_members, read_columns
 from blpo_inspect.labels import LabelScale
@@ -46,6 +47,7 @@ def image_reward(
     full: bool = False,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """Judge how well generated images follow their prompts.
 
@@ -55,6 +57,7 @@ def image_reward(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
     drawn = draw(_pool, _fetch, split=split, per_stratum=quotas(SCALE.labels, limit_per_class, full), seed=seed)
     drawn.report(f"image_reward, {split}")
@@ -64,6 +67,7 @@ def image_reward(
         name="image_reward",
         default_prompt=PROMPT,
         prompts=prompts,
+        answer=answer,
         scorers=[preference()],
         metadata={
             "repository": SOURCE.id,

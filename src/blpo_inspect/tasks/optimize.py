@@ -37,7 +37,8 @@ def optimize(
 
     Args:
         benchmark: A task with the splits train, validation and test: its name or ``FILE.py@task``.
-        benchmark_args: The task's arguments, e.g. ``{"policy": 3}``.
+        benchmark_args: The task's arguments, e.g. ``{"policy": 3}``; with ``{"answer": "likelihood"}`` the judge of the
+            optimization is asked so too.
         seeds: Runs; each draws its own batches.
         seed: The first seed.
         prompts: Prompt pair (YAML file) to start from; else the benchmark's default prompts.

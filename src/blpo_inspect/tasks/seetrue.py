@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
 from blpo_inspect.hub import Repository, Unusable, fetch_members
 from blpo_inspect.labels import LabelScale
@@ -39,6 +40,7 @@ def seetrue(
     full: bool = False,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """Judge whether images match their texts.
 
@@ -48,6 +50,7 @@ def seetrue(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
     pool, faults = _rows()
     dealt = deal(pool)
@@ -67,6 +70,7 @@ def seetrue(
         name="seetrue",
         default_prompt=PROMPT,
         prompts=prompts,
+        answer=answer,
         metadata={
             "repository": SOURCE.id,
             "revision": SOURCE.commit,

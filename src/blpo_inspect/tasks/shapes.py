@@ -9,6 +9,7 @@ simulated raters who go by a rule drawn from ``policy``. Nothing is downloaded.
 
 from inspect_ai import Task, task
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.shapes.benchmarks import BENCHMARKS, Name, records
 from blpo_inspect.splits import Split
 from blpo_inspect.tasks.common import judging_task
@@ -21,6 +22,7 @@ def shapes_safety(
     limit_per_class: int = BENCHMARKS["safety"].per_class,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """Is a drawing safe or unsafe under a hidden policy such as "no red triangles, no blue stars"?
 
@@ -30,8 +32,9 @@ def shapes_safety(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt, which states no policy.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
-    return _shapes("safety", policy, split, limit_per_class, seed, prompts)
+    return _shapes("safety", policy, split, limit_per_class, seed, prompts, answer)
 
 
 @task
@@ -41,6 +44,7 @@ def shapes_alignment(
     limit_per_class: int = BENCHMARKS["alignment"].per_class,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """Does a drawing match a text such as "two large red circles", as people who disregard some aspects see it?
 
@@ -50,8 +54,9 @@ def shapes_alignment(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings and texts.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
-    return _shapes("alignment", policy, split, limit_per_class, seed, prompts)
+    return _shapes("alignment", policy, split, limit_per_class, seed, prompts, answer)
 
 
 @task
@@ -61,6 +66,7 @@ def shapes_rating(
     limit_per_class: int = BENCHMARKS["rating"].per_class,
     seed: int = 0,
     prompts: str | None = None,
+    answer: Answer = "text",
 ) -> Task:
     """How good is a drawing, from 1 to 5, under a hidden rubric of four faults?
 
@@ -70,11 +76,14 @@ def shapes_rating(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
-    return _shapes("rating", policy, split, limit_per_class, seed, prompts)
+    return _shapes("rating", policy, split, limit_per_class, seed, prompts, answer)
 
 
-def _shapes(name: Name, policy: int, split: Split, limit_per_class: int, seed: int, prompts: str | None) -> Task:
+def _shapes(
+    name: Name, policy: int, split: Split, limit_per_class: int, seed: int, prompts: str | None, answer: Answer
+) -> Task:
     benchmark = BENCHMARKS[name]
     found = records(name, policy=policy, split=split, per_class=limit_per_class, seed=seed)
     return judging_task(
@@ -83,5 +92,6 @@ def _shapes(name: Name, policy: int, split: Split, limit_per_class: int, seed: i
         name=f"shapes_{name}",
         default_prompt=benchmark.prompt,
         prompts=prompts,
+        answer=answer,
         metadata={"simulation": True, "policy": policy, "split": split},
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect.answers import Answer
 from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
 from blpo_inspect.hub import Repository, Unusable, fetch_cells, read_columns
 from blpo_inspect.labels import LabelScale
@@ -51,6 +52,7 @@ def unsafebench(
     seed: int = 0,
     prompts: str | None = None,
     revision: str = "main",
+    answer: Answer = "text",
 ) -> Task:
     """Judge whether images are safe.
 
@@ -61,6 +63,7 @@ def unsafebench(
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
         revision: Commit, tag or branch of the dataset.
+        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
     source = Repository(REPOSITORY, str(revision))
 
@@ -86,6 +89,7 @@ def unsafebench(
         name="unsafebench",
         default_prompt=PROMPT,
         prompts=prompts,
+        answer=answer,
         metadata={
             "repository": source.id,
             "revision": source.commit,

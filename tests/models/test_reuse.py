@@ -295,3 +295,39 @@ def test_half_precision_stays_within_its_tolerance(api: Api, llava: Path) -> Non
     parts = logprobs(answer_all(model, requests(), max_tokens=1))
     assert loaded(model).reuse.refused is None
     assert float((parts - whole).abs().max()) < 0.15
+
+
+TEXT = " ".join(f"w{number}" for number in range(30))
+"""Of a sample: the same under every prompt."""
+
+
+@pytest.mark.parametrize("family", CONTINUING)
+def test_what_requests_on_an_image_have_in_common_is_kept_too(api: Api, family: str) -> None:
+    model = api(family)
+    ends = ("good or bad ? c d e", "is it safe ?", "w40 w41 yes or no")
+    asked = [[ask(f"{TEXT} {end}", picture(number, PICTURES[number])) for number in range(3)] for end in ends]
+    found = [told(answer_all(model, each, max_tokens=1)) for each in asked[:2]]
+    widths: list[int] = []
+    embedding = loaded(model).weights.model.get_input_embeddings()
+    handle = embedding.register_forward_hook(lambda module, inputs, output: widths.append(inputs[0].shape[1]))
+    found.append(told(answer_all(model, asked[2], max_tokens=1)))
+    handle.remove()
+    if family != "gemma3":  # beyond its window nothing but images is kept
+        assert len(widths) == 1
+        assert widths[0] < 10
+    forget_engines()
+    whole = api(family, prefix_cache_gb=0)
+    assert found == [told(answer_all(whole, each, max_tokens=1)) for each in asked]
+
+
+def test_prompts_that_alternate(api: Api) -> None:
+    """Kept beginnings of one prompt are cut to what the next one shares."""
+    one, other = " ".join(f"w{n}" for n in range(40)), " ".join(f"w{n}" for n in (*range(8), *range(50, 20, -1)))
+    prompts = [one, f"{one} a", other, f"{other} b", one, f"{other} c d", f"{one} e", one, one]
+    model, whole = api("qwen2.5-vl"), api("qwen2.5-vl", prefix_cache_gb=0)
+    for prompt in prompts:
+        asked = [ask(prompt, picture(number, PICTURES[number])) for number in range(3)]
+        parts = answer_all(model, asked, max_tokens=3)
+        forced = answer_all(whole, asked, max_tokens=3)
+        assert told(parts) == told(forced)
+        torch.testing.assert_close(logprobs(parts), logprobs(forced), rtol=0, atol=5e-6)

@@ -5,6 +5,7 @@ column, whatever their lengths; masked padding between them changes nothing, as 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -36,51 +37,69 @@ def compute(weights: Weights, requests: Sequence[Prepared]) -> list[Prefix]:
     ]
     # not the model's own kind of cache: that one may drop tokens outside of an attention window
     cache = DynamicCache()
-    weights.model.generate(
-        **on_device(join(heads, pad_token=weights.pad_token), weights),
-        past_key_values=cache,
-        generation_config=hf.GenerationConfig(max_new_tokens=1, do_sample=False, pad_token_id=weights.pad_token),
-    )
+    _run(weights, join(heads, pad_token=weights.pad_token), cache)
     longest = max(one.prefix_length for one in requests)
-    states = [state for layer in cache.layers for state in _states_of(layer, longest)]
-    groups = grouped(states)
-    deltas = getattr(weights.model.base_model, "rope_deltas", None)
-    return [
-        Prefix(
-            states=tuple(
-                torch.stack([states[number][row, :, longest - one.prefix_length :] for number in group])
-                for group in groups
-            ),
-            groups=groups,
-            length=one.prefix_length,
-            rope_delta=None if deltas is None else deltas[row : row + 1].clone(),
-        )
-        for row, one in enumerate(requests)
+    columns = [torch.arange(longest - one.prefix_length, longest) for one in requests]
+    return _prefixes(weights, cache, columns, [_tokens(one, one.prefix_length) for one in requests])
+
+
+def extend(
+    weights: Weights, requests: Sequence[Prepared], prefixes: Sequence[Prefix], lengths: Sequence[int]
+) -> list[Prefix]:
+    """Run some more tokens of requests, as one batch.
+
+    Args:
+        weights: The model.
+        requests: One per row.
+        prefixes: What was computed of each row before.
+        lengths: How many tokens of each row will then be computed; more than its prefix has.
+    """
+    heads = [
+        replace(one, inputs={key: value[:, :end] for key, value in one.inputs.items() if key in SEQUENCE_INPUTS})
+        for one, end in zip(requests, lengths, strict=True)
     ]
+    more = [end - prefix.length for end, prefix in zip(lengths, prefixes, strict=True)]
+    cache = cache_of(weights, prefixes, max(more))
+    _run(weights, inputs_after(weights, heads, prefixes), cache)
+    start = max(prefix.length for prefix in prefixes)
+    end = start + max(more)
+    columns = [
+        torch.cat([torch.arange(start - prefix.length, start), torch.arange(end - new, end)])
+        for prefix, new in zip(prefixes, more, strict=True)
+    ]
+    return _prefixes(weights, cache, columns, [_tokens(one, one.length) for one in heads])
 
 
-def inputs_after(weights: Weights, requests: Sequence[Prepared], margin: int = 0) -> dict[str, Tensor]:
+def inputs_after(
+    weights: Weights, requests: Sequence[Prepared], prefixes: Sequence[Prefix], margin: int = 0
+) -> dict[str, Tensor]:
     """The sequence inputs of a batch in the layout above, on the CPU: each rows × (prefixes + rests).
 
     Args:
         weights: The model.
         requests: One per row.
+        prefixes: What was computed of each row before.
         margin: Columns of padding that no row needs, before the prefixes and before the rests.
     """
-    prefix = margin + max(one.prefix_length for one in requests)
-    rest = margin + max(one.length - one.prefix_length for one in requests)
+    before = margin + max(prefix.length for prefix in prefixes)
+    after = margin + longest_rest(requests, prefixes)
     laid: dict[str, list[Tensor]] = {}
-    for one in requests:
+    for one, prefix in zip(requests, prefixes, strict=True):
         for key, value in one.inputs.items():
             if key in SEQUENCE_INPUTS:
                 fill = weights.pad_token if key == "input_ids" else 0
-                head, tail = value[:, : one.prefix_length], value[:, one.prefix_length :]
+                head, tail = value[:, : prefix.length], value[:, prefix.length :]
                 row = [
-                    pad(head, (prefix - head.shape[1], 0), value=fill),
-                    pad(tail, (rest - tail.shape[1], 0), value=fill),
+                    pad(head, (before - head.shape[1], 0), value=fill),
+                    pad(tail, (after - tail.shape[1], 0), value=fill),
                 ]
                 laid.setdefault(key, []).append(torch.cat(row, dim=1))
     return {key: torch.cat(rows) for key, rows in laid.items()}
+
+
+def longest_rest(requests: Sequence[Prepared], prefixes: Sequence[Prefix]) -> int:
+    """Tokens that are left of the row that has most left."""
+    return max(one.length - prefix.length for one, prefix in zip(requests, prefixes, strict=True))
 
 
 def laid_out(
@@ -96,9 +115,8 @@ def laid_out(
     """
     if prefixes is None:
         return on_device(join([one.inputs for one in requests], pad_token=weights.pad_token), weights), {}
-    rest = max(one.length - one.prefix_length for one in requests)
-    cache = cache_of(weights, prefixes, rest + min(room, GROWTH))
-    return on_device(inputs_after(weights, requests), weights), {"past_key_values": cache}
+    cache = cache_of(weights, prefixes, longest_rest(requests, prefixes) + min(room, GROWTH))
+    return on_device(inputs_after(weights, requests, prefixes), weights), {"past_key_values": cache}
 
 
 def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: int = 0) -> DynamicCache:
@@ -115,11 +133,10 @@ def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: in
     layers: dict[int, Tensor] = {}
     for place, group in enumerate(groups):
         first = prefixes[0].states[place]
-        device = weights.device if first.device.type == "cpu" else first.device
         buffer = torch.empty(
             (len(group), len(prefixes), first.shape[1], longest + room, first.shape[3]),
             dtype=first.dtype,
-            device=device,
+            device=prefixes[0].homes[place],
         )
         for row, one in enumerate(prefixes):
             # masked keys still must be numbers
@@ -165,8 +182,42 @@ class RoomyLayer(DynamicLayer):
         return self.keys, self.values
 
 
-def _states_of(layer: Any, length: int) -> tuple[Tensor, Tensor]:
-    kept: Any = layer
-    if type(layer) is not DynamicLayer or kept.get_seq_length() != length:
+def _run(weights: Weights, inputs: dict[str, Tensor], cache: DynamicCache) -> None:
+    """Fill a cache. The token that is chosen at the end is thrown away."""
+    weights.model.generate(
+        **on_device(inputs, weights),
+        past_key_values=cache,
+        generation_config=hf.GenerationConfig(max_new_tokens=1, do_sample=False, pad_token_id=weights.pad_token),
+    )
+
+
+def _prefixes(
+    weights: Weights, cache: DynamicCache, columns: Sequence[Tensor], tokens: Sequence[tuple[int, ...]]
+) -> list[Prefix]:
+    """Each row's columns of a filled cache, without what is padding."""
+    states = [state for layer in cache.layers for state in _states_of(layer)]
+    groups = grouped(states)
+    deltas = getattr(weights.model.base_model, "rope_deltas", None)
+    return [
+        Prefix(
+            states=tuple(
+                torch.stack([states[number][row].index_select(1, at.to(states[number].device)) for number in group])
+                for group in groups
+            ),
+            groups=groups,
+            homes=tuple(states[group[0]].device for group in groups),
+            tokens=tokens[row],
+            rope_delta=None if deltas is None else deltas[row : row + 1].clone(),
+        )
+        for row, at in enumerate(columns)
+    ]
+
+
+def _states_of(layer: Any) -> tuple[Tensor, Tensor]:
+    if type(layer) not in (DynamicLayer, RoomyLayer) or not layer.is_initialized:
         raise TypeError(f"a layer keeps its past as {type(layer).__name__}")
-    return kept.keys, kept.values
+    return layer.keys, layer.values
+
+
+def _tokens(request: Prepared, length: int) -> tuple[int, ...]:
+    return tuple(request.inputs["input_ids"][0, :length].tolist())

@@ -80,7 +80,10 @@ class Engine:
             if not any(ticket.is_wanted() for ticket in tickets):
                 raise RequestError("nobody waits for this request any more")
             prepared, prefix, kept = self._prepare(conversation, settings)
-            rows = [replace(row, prefix=prefix, kept=kept) for row in self._rows(prepared, request)]
+            rows = [
+                replace(row, prefix=prefix, kept=kept, grows=not settings.deterministic and self._near(row))
+                for row in self._rows(prepared, request)
+            ]
         except Exception as error:
             for ticket in tickets:
                 ticket.fail(error)
@@ -112,7 +115,7 @@ class Engine:
         like: Hashable = group_of(prepared.inputs)
         if row.prefix is not None:
             like = tuple(sorted(key for key in prepared.inputs if key in SEQUENCE_INPUTS))
-            if not self.weights.in_window(prepared.length + row.max_new_tokens):
+            if not self._near(row):
                 # padding between prefix and rest would push tokens out of the window
                 like = (like, prepared.length - prepared.prefix_length)
         return Load(
@@ -132,6 +135,9 @@ class Engine:
             prefix=row.prefix,
             prefix_length=prepared.prefix_length if row.prefix is not None else 0,
         )
+
+    def _near(self, row: Row) -> bool:
+        return self.weights.in_window(row.prepared.length + row.max_new_tokens)
 
     def _rows(self, prepared: Prepared, request: GenerationSettings) -> list[Row]:
         room = request.max_tokens

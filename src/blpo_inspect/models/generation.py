@@ -51,6 +51,9 @@ class Row:
     kept: Prefix | None = None
     """The beginning, if it was there when the request was prepared; its vision inputs may then be missing."""
 
+    grows: bool = True
+    """Whether more of its beginning may be kept than its images."""
+
     draw: Draw | None = None
     """`None` takes the likeliest tokens."""
 

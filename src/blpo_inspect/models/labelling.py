@@ -95,9 +95,9 @@ def in_one_pass(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix
         Rows × (1 + nodes) × vocabulary, float32, on the model's device.
     """
     requests = [row.prepared for row in rows]
-    inputs = on_device(inputs_after(weights, requests), weights)
+    inputs = on_device(inputs_after(weights, requests, prefixes), weights)
     device = inputs["input_ids"].device
-    start = max(one.prefix_length for one in requests)
+    start = max(prefix.length for prefix in prefixes)
     length, nodes = inputs["input_ids"].shape[1], len(tree.tokens)
     rest = length - start
     tokens = torch.tensor([tree.tokens] * len(rows), dtype=torch.long, device=device).reshape(len(rows), nodes)

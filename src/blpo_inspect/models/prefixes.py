@@ -5,7 +5,7 @@ Does not compute them (`continuation`) and does not decide whether a model allow
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import torch
@@ -24,21 +24,35 @@ class Prefix:
     """Per group: states × heads × length × head size."""
 
     groups: Groups
-    length: int
-    """Tokens."""
+    homes: tuple[torch.device, ...]
+    """Per group, where the model wants it."""
+
+    tokens: tuple[int, ...]
+    """Token ids; for those of images all the same one."""
 
     rope_delta: Tensor | None = None
     """1×1: by how much positions after the images run ahead of token counts, in models with multi-axis positions."""
 
     @property
+    def length(self) -> int:
+        """Tokens."""
+        return len(self.tokens)
+
+    @property
     def nbytes(self) -> int:
         return sum(state.nbytes for state in self.states)
+
+    def cut(self, length: int) -> "Prefix":
+        """Its first tokens only; shares memory with it."""
+        if length == self.length:
+            return self
+        return replace(self, states=tuple(state[:, :, :length] for state in self.states), tokens=self.tokens[:length])
 
     def on_host(self) -> "Prefix":
         """The same in host memory, page-locked where there is a GPU to be fed from it."""
         pin = torch.cuda.is_available()
         states = tuple(state.cpu().pin_memory() if pin else state.cpu() for state in self.states)
-        return Prefix(states, self.groups, self.length, self.rope_delta)
+        return replace(self, states=states)
 
 
 class PrefixStore:

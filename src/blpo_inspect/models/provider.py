@@ -32,6 +32,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import materialize_media
 from pydantic import JsonValue
 
+from blpo_inspect.likelihood import LABEL_LOGPROBS
 from blpo_inspect.models import checkpoint as checkpoints
 from blpo_inspect.models.checkpoint import Checkpoint
 from blpo_inspect.models.conversation import take_apart
@@ -73,7 +74,7 @@ class HfVlmAPI(ModelAPI):
     """
 
     answers_labels = True
-    """Whether requests may ask for labels, as `requests.ANSWER` in ``extra_body``."""
+    """Whether requests may ask for labels, as `answers.REQUEST` in ``extra_body``."""
 
     def __init__(
         self,
@@ -297,4 +298,4 @@ def _label_logprobs(answers: "list[Generated]") -> dict[str, Any]:
     if found is None:
         return {}
     # JSON has no infinity
-    return {"label_logprobs": {label: value if value > -math.inf else None for label, value in found.items()}}
+    return {LABEL_LOGPROBS: {label: value if value > -math.inf else None for label, value in found.items()}}

@@ -7,11 +7,12 @@ know is a warning.
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from inspect_ai.model import GenerateConfig
 from pydantic import JsonValue
 
+from blpo_inspect.answers import REQUEST, Answer
 from blpo_inspect.models.errors import RequestError
 
 Names = tuple[tuple[str, str], ...]
@@ -30,9 +31,6 @@ REFUSED = (
 
 IGNORED = ("reasoning_effort", "reasoning_tokens", "reasoning_summary", "effort", "verbosity")
 """Settings that local models do not have; warned about once."""
-
-ANSWER = "blpo_answer"
-"""Key of `GenerateConfig.extra_body` under which a request says what labels it wants."""
 
 logger = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -69,7 +67,7 @@ class GenerationSettings:
     choices: int = 1
     """How many answers are wanted."""
 
-    answer: Literal["text", "label", "likelihood"] = "text"
+    answer: Answer = "text"
     """``label`` ends the answer once it is sure to begin with a label; ``likelihood`` decodes nothing and gives the
     probabilities of all labels."""
 
@@ -143,13 +141,13 @@ class GenerationSettings:
         }
 
 
-def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Literal["text", "label", "likelihood"], Names]:
-    strays = sorted(set(body) - {ANSWER})
+def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Answer, Names]:
+    strays = sorted(set(body) - {REQUEST})
     if strays:
         raise RequestError(f"{model}: hf-vlm does not support extra_body={dict.fromkeys(strays, '…')!r}; remove it")
     if not body:
         return "text", ()
-    wanted = body[ANSWER]
+    wanted = body[REQUEST]
     given = wanted if isinstance(wanted, dict) else {}
     kind, names = given.get("kind"), given.get("names")
     if (
@@ -159,7 +157,7 @@ def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Literal["text",
         or not all(isinstance(one, str) and one.strip() for one in (*names, *names.values()))
     ):
         raise RequestError(
-            f"{model}: extra_body[{ANSWER!r}] must be {{'kind': 'label' or 'likelihood', 'names': {{name: label}}}},"
+            f"{model}: extra_body[{REQUEST!r}] must be {{'kind': 'label' or 'likelihood', 'names': {{name: label}}}},"
             f" not {wanted!r}"
         )
     return kind, tuple(names.items())

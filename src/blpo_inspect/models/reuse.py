@@ -1,9 +1,10 @@
 """The prefixes of one loaded model: kept, looked up, computed when missing, and given up where the model forbids it."""
 
 import logging
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
-from blpo_inspect.models.continuation import compute
+from blpo_inspect.models.continuation import compute, extend
 from blpo_inspect.models.generation import Row
 from blpo_inspect.models.joining import group_of
 from blpo_inspect.models.memory import SHARE_FOR_PREFIXES, free_bytes
@@ -12,6 +13,12 @@ from blpo_inspect.models.processing import Processing
 from blpo_inspect.models.settings import ModelSettings
 from blpo_inspect.models.trial_run import why_not
 from blpo_inspect.models.weights import Weights
+
+WORTHWHILE = 16
+"""Fewest tokens that are worth a pass of their own to be kept."""
+
+LATEST = 8192
+"""Most images of which the tokens of the latest request are remembered."""
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +30,7 @@ class PrefixReuse:
         self._weights = weights
         self._processing = processing
         self._tried = False
+        self._latest: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self.store = PrefixStore()
         self.refused: str | None = None
         """Why this model cannot do it; known after the first request."""
@@ -57,7 +65,41 @@ class PrefixReuse:
                 known[key] = prefix
                 if self.store.put(key, prefix) and row.prepared.prefix is not None:
                     self._processing.forget_pixels(row.prepared.prefix)
-        return [known[row.prefix] for row in rows if row.prefix is not None]
+        self._extend(rows, known)
+        return [
+            known[row.prefix].cut(_usable(known[row.prefix], _tokens(row))) for row in rows if row.prefix is not None
+        ]
+
+    def _extend(self, rows: Sequence[Row], known: dict[str, Prefix]) -> None:
+        """Take into the prefixes what each row has in common with the latest one on the same image.
+
+        That is the text of the sample, which stands before the prompt, or how the prompts of a series begin. It costs
+        nothing: these tokens have to be run for this row anyway.
+        """
+        growing: dict[str, tuple[Row, int]] = {}
+        for row in rows:
+            assert row.prefix is not None
+            tokens = _tokens(row)
+            latest = self._latest.get(row.prefix)
+            if latest is not None and row.grows and row.prefix not in growing:
+                common = min(_common(latest, tokens), len(tokens) - 1)
+                if common - _usable(known[row.prefix], tokens) >= WORTHWHILE:
+                    growing[row.prefix] = (row, common)
+            self._latest[row.prefix] = tokens
+            self._latest.move_to_end(row.prefix)
+        while len(self._latest) > LATEST:
+            self._latest.popitem(last=False)
+        if growing:
+            before = [known[key].cut(_usable(known[key], _tokens(row))) for key, (row, _) in growing.items()]
+            grown = extend(
+                self._weights,
+                [row.prepared for row, _ in growing.values()],
+                before,
+                [end for _, end in growing.values()],
+            )
+            for key, prefix in zip(growing, grown, strict=True):
+                known[key] = prefix
+                self.store.put(key, prefix)
 
     def _refuses(self, row: Row) -> bool:
         if not self._tried:
@@ -68,3 +110,20 @@ class PrefixReuse:
                     "hf-vlm: %s computes every image anew for every prompt: %s", self._weights.name, self.refused
                 )
         return self.refused is not None
+
+
+def _tokens(row: Row) -> tuple[int, ...]:
+    return tuple(row.prepared.inputs["input_ids"][0].tolist())
+
+
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first tokens are equal."""
+    return next(
+        (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right),
+        min(len(one), len(other)),
+    )
+
+
+def _usable(prefix: Prefix, tokens: Sequence[int]) -> int:
+    """How much of a prefix holds for a request; its last token is always left to be run."""
+    return min(_common(prefix.tokens, tokens), len(tokens) - 1)

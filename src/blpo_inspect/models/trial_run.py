@@ -41,7 +41,7 @@ def why_not(weights: Weights, request: Prepared) -> str | None:
     try:
         (prefix,) = compute(weights, [request])
         margin = 2 if weights.in_window(request.length + 2) else 0
-        inputs = on_device(inputs_after(weights, [request], margin), weights)
+        inputs = on_device(inputs_after(weights, [request], [prefix], margin), weights)
         parts = _last_logits(weights, inputs, cache_of(weights, [prefix], request.length, margin))
     except Exception as error:  # families differ in what they do with a cache that they did not make
         if is_out_of_memory(error):

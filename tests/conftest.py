@@ -1,5 +1,6 @@
 """What tests of several rooms share: a scripted model, pictures, and a clean environment."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from PIL import Image
 
+# Inspect has one display in a process, as loud as the first test wants it
+os.environ["INSPECT_DISPLAY"] = "none"
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
 

@@ -175,13 +175,17 @@ def test_a_model_whose_past_cannot_be_continued_falls_back(
     assert told(answers) == told(answer_all(api("llava", prefix_cache_gb=0), requests()))
 
 
-def test_the_least_recently_used_goes_when_the_budget_is_full(api: Api) -> None:
+def test_the_least_recently_used_goes_when_the_budget_is_full(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     model = api("llava")
     answer_all(model, requests(PROMPTS[:1], count=1))
     one = loaded(model).reuse.store.nbytes
     forget_engines()
     model = api("llava", prefix_cache_gb=2.5 * one / 1e9)
     first = answer_all(model, requests(count=4), max_tokens=3)
+    assert "pushed out" not in caplog.text
+    answer_all(model, requests(PROMPTS[:1]), max_tokens=3)
+    answer_all(model, requests(PROMPTS[1:2]), max_tokens=3)
+    assert caplog.text.count("pushed out: 2 fit into") == 1
     store = loaded(model).reuse.store
     assert len(store) == 2
     assert store.nbytes <= 2.5 * one

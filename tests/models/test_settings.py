@@ -56,3 +56,63 @@ def test_a_chat_template_is_text_or_a_file(tmp_path: Path) -> None:
     path.write_text(text)
     assert ModelSettings.from_args({"chat_template": text}).chat_template == text
     assert ModelSettings.from_args({"chat_template": str(path)}).chat_template == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("prefix_cache_gb", 0, 0.0),
+        ("prefix_cache_gb", 0.25, 0.25),
+        ("prefix_cache_gb", 12, 12.0),
+        ("prefix_cache_gb", None, None),
+        ("prefix_offload", True, True),
+        ("prefix_offload", None, False),
+        ("deterministic", True, True),
+        ("deterministic", False, False),
+        ("max_batch_tokens", 1, 1),
+        ("max_batch_tokens", 100_000, 100_000),
+        ("max_batch_tokens", None, None),
+        ("max_batch_size", 1, 1),
+    ],
+)
+def test_a_good_value_is_taken(name: str, value: object, wanted: object) -> None:
+    found = getattr(ModelSettings.from_args({name: value}), name)
+    assert found == wanted
+    assert type(found) is type(wanted)
+    others = {field: getattr(ModelSettings(), field) for field in ModelSettings.__dataclass_fields__ if field != name}
+    made = ModelSettings.from_args({name: value})
+    assert {field: getattr(made, field) for field in others} == others
+
+
+GIGABYTES = "a number of gigabytes from 0 to 1,000,000"
+FLAG = "true or false"
+COUNT = "a whole number of at least 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wanted"),
+    [
+        ("prefix_cache_gb", -0.5, GIGABYTES),
+        ("prefix_cache_gb", float("nan"), GIGABYTES),
+        ("prefix_cache_gb", float("inf"), GIGABYTES),
+        ("prefix_cache_gb", 1_000_001, GIGABYTES),
+        ("prefix_cache_gb", 10**400, GIGABYTES),
+        ("prefix_cache_gb", True, GIGABYTES),
+        ("prefix_cache_gb", False, GIGABYTES),
+        ("prefix_cache_gb", "4", GIGABYTES),
+        ("prefix_cache_gb", "4GB", GIGABYTES),
+        ("prefix_cache_gb", [4], GIGABYTES),
+        ("prefix_offload", 1, FLAG),
+        ("prefix_offload", "yes", FLAG),
+        ("deterministic", 0, FLAG),
+        ("deterministic", "true", FLAG),
+        ("max_batch_tokens", 0, COUNT),
+        ("max_batch_tokens", 1.5, COUNT),
+        ("max_batch_tokens", True, COUNT),
+        ("max_batch_tokens", "1000", COUNT),
+    ],
+)
+def test_a_bad_value_says_what_is_wanted(name: str, value: object, wanted: str) -> None:
+    with pytest.raises(CheckpointError) as caught:
+        ModelSettings.from_args({name: value})
+    assert str(caught.value) == f"hf-vlm model argument {name}={value!r}: must be {wanted}"

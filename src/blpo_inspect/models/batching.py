@@ -237,8 +237,10 @@ class Batcher(Generic[P, R]):
 
 
 def padded_tokens(loads: Sequence[Load]) -> int:
-    """Tokens that a batch holds in memory at its end, padding included."""
-    return len(loads) * (max(load.length for load in loads) + max(load.room for load in loads))
+    """Tokens that a batch holds in memory at its end, padding included: prefixes end in one column, and so do texts."""
+    prefix = max(load.prefix_length for load in loads)
+    rest = max(load.length - load.prefix_length for load in loads)
+    return len(loads) * (prefix + rest + max(load.room for load in loads))
 
 
 def _load(ticket: Ticket[P, R]) -> Load:

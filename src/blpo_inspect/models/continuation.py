@@ -40,7 +40,7 @@ def compute(weights: Weights, requests: Sequence[Prepared]) -> list[Prefix]:
     _run(weights, join(heads, pad_token=weights.pad_token), cache)
     longest = max(one.prefix_length for one in requests)
     columns = [torch.arange(longest - one.prefix_length, longest) for one in requests]
-    return _prefixes(weights, cache, columns, [_tokens(one, one.prefix_length) for one in requests])
+    return _prefixes(weights, cache, longest, columns, [_tokens(one, one.prefix_length) for one in requests])
 
 
 def extend(
@@ -67,7 +67,7 @@ def extend(
         torch.cat([torch.arange(start - prefix.length, start), torch.arange(end - new, end)])
         for prefix, new in zip(prefixes, more, strict=True)
     ]
-    return _prefixes(weights, cache, columns, [_tokens(one, one.length) for one in heads])
+    return _prefixes(weights, cache, end, columns, [_tokens(one, one.length) for one in heads])
 
 
 def inputs_after(
@@ -192,10 +192,10 @@ def _run(weights: Weights, inputs: dict[str, Tensor], cache: DynamicCache) -> No
 
 
 def _prefixes(
-    weights: Weights, cache: DynamicCache, columns: Sequence[Tensor], tokens: Sequence[tuple[int, ...]]
+    weights: Weights, cache: DynamicCache, length: int, columns: Sequence[Tensor], tokens: Sequence[tuple[int, ...]]
 ) -> list[Prefix]:
-    """Each row's columns of a filled cache, without what is padding."""
-    states = [state for layer in cache.layers for state in _states_of(layer)]
+    """Each row's columns of a cache filled to a length, without what is padding."""
+    states = [state for layer in cache.layers for state in _states_of(layer, length)]
     groups = grouped(states)
     deltas = getattr(weights.model.base_model, "rope_deltas", None)
     return [
@@ -213,9 +213,11 @@ def _prefixes(
     ]
 
 
-def _states_of(layer: Any) -> tuple[Tensor, Tensor]:
+def _states_of(layer: Any, length: int) -> tuple[Tensor, Tensor]:
     if type(layer) not in (DynamicLayer, RoomyLayer) or not layer.is_initialized:
         raise TypeError(f"a layer keeps its past as {type(layer).__name__}")
+    if layer.keys.shape[-2] != length:
+        raise TypeError(f"a layer keeps {layer.keys.shape[-2]} states of {length} tokens")
     return layer.keys, layer.values
 
 

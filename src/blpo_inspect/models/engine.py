@@ -112,15 +112,15 @@ class Engine:
 
     def _load(self, row: Row, settings: ModelSettings) -> Load:
         prepared = row.prepared
-        like: Hashable = group_of(prepared.inputs)
-        if row.prefix is not None:
-            like = tuple(sorted(key for key in prepared.inputs if key in SEQUENCE_INPUTS))
-            if not self._near(row):
-                # padding between prefix and rest would push tokens out of the window
-                like = (like, prepared.length - prepared.prefix_length)
+        like: list[Hashable] = [tuple(sorted(key for key in prepared.inputs if key in SEQUENCE_INPUTS))]
+        if row.prefix is None or not self.reuse.continues:
+            like.append(group_of(prepared.inputs))
+        if row.prefix is not None and not self._near(row):
+            # padding between prefix and rest would push tokens out of the window
+            like.append(prepared.length - prepared.prefix_length)
         return Load(
             group=(
-                like,
+                tuple(like),
                 row.prefix is None,
                 row.max_new_tokens,
                 row.names,

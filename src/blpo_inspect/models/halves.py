@@ -90,9 +90,14 @@ class Halves:
         rest = {key: value[:, length:] for key, value in sequences.items()}
         pixels = {key: value for key, value in inputs.items() if key in STACKED_INPUTS}
         with self._lock:
+            if not self._usable:
+                return
             known_head, known_tail = self._heads.pop(head, None), self._tails.pop(tail, None)
             if not (_same(known_head.tokens if known_head else None, tokens) and _same(known_tail, rest)):
                 self._usable = False
+                self._heads.clear()
+                self._tails.clear()
+                self._held = 0
                 logger.warning("hf-vlm: texts and images cannot be processed apart with this checkpoint's tokenizer")
                 return
             self._held -= known_head.nbytes if known_head else 0

@@ -19,7 +19,9 @@ from blpo_inspect.models.continuation import cache_of, inputs_after, laid_out
 from blpo_inspect.models.generation import Generated, Row
 from blpo_inspect.models.joining import on_device
 from blpo_inspect.models.label_tree import LabelTree
+from blpo_inspect.models.memory import is_out_of_memory
 from blpo_inspect.models.prefixes import Prefix
+from blpo_inspect.models.processing import Prepared
 from blpo_inspect.models.requests import Names
 from blpo_inspect.models.trial_run import spread, tolerance
 from blpo_inspect.models.weights import Weights
@@ -74,15 +76,17 @@ class Labeller:
             return step_by_step(self._weights, rows, prefixes, tree)
         if self._one_pass is None:
             self._one_pass = self._try(rows[0], prefixes[0], tree)
-            return self._logits(rows, prefixes, tree)
-        return in_one_pass(self._weights, rows, prefixes, tree)
+        run = in_one_pass if self._one_pass else step_by_step
+        return run(self._weights, rows, prefixes, tree)
 
-    def _try(self, row: Row, prefix: Prefix, tree: LabelTree) -> bool:
+    def _try(self, row: Row, prefix: Prefix, tree: LabelTree) -> bool | None:
         steps = step_by_step(self._weights, [row], [prefix], tree)
         try:
             once = in_one_pass(self._weights, [row], [prefix], tree)
             difference = spread(once - steps) / spread(steps)
         except Exception as error:  # families differ in what they do with a mask that they did not make
+            if is_out_of_memory(error):
+                return None  # which says nothing of the model
             logger.info("hf-vlm: %s: no labels in one pass: %s", self._weights.name, error)
             return False
         return difference <= tolerance(self._weights)
@@ -134,29 +138,47 @@ def in_one_pass(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix
 def step_by_step(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix] | None, tree: LabelTree) -> Tensor:
     """The same as `in_one_pass`, by decoding every path of the tree; for any model, with or without prefixes."""
     paths = tree.paths
-    requests = [row.prepared for row in rows for _ in paths]
-    repeated = None if prefixes is None else [prefix for prefix in prefixes for _ in paths]
-    steps = 1 + max(len(path) for path in paths)
-    inputs, past = laid_out(weights, requests, repeated, steps)
-    length = inputs["input_ids"].shape[1]
-    made = weights.model.generate(
-        **inputs,
-        **past,
-        generation_config=hf.GenerationConfig(
-            max_new_tokens=steps,
-            do_sample=False,
-            pad_token_id=weights.pad_token,
-            output_logits=True,
-            return_dict_in_generate=True,
-        ),
-        logits_processor=LogitsProcessorList([_Forced([path for _ in rows for path in paths], length)]),
-    )
-    at = torch.stack(made.logits, dim=1).float().unflatten(0, (len(rows), len(paths)))
+    repeated = [
+        (row.prepared, None if prefixes is None else prefixes[at], path)
+        for at, row in enumerate(rows)
+        for path in paths
+    ]
+    made = []
+    # as many at once as the batch has rows: it may have been cut to what memory allows
+    for start in range(0, len(repeated), len(rows)):
+        requests, kept, forced = zip(*repeated[start : start + len(rows)], strict=True)
+        made.append(_forced(weights, requests, None if prefixes is None else kept, forced, 1 + max(map(len, paths))))
+    at = torch.cat(made).unflatten(0, (len(rows), len(paths)))
     nodes = [(0, 0)]  # the path and the step at which each node's successors are foretold
     for node in range(1, len(tree.tokens) + 1):
         way = tree.path(node)
         nodes.append(next((number, len(way)) for number, path in enumerate(paths) if path[: len(way)] == way))
     return torch.stack([at[:, path, step] for path, step in nodes], dim=1)
+
+
+def _forced(
+    weights: Weights,
+    requests: Sequence[Prepared],
+    prefixes: Sequence[Prefix] | None,
+    paths: Sequence[tuple[int, ...]],
+    steps: int,
+) -> Tensor:
+    """Logits of each step while requests are answered with given tokens: rows × steps × vocabulary, float32."""
+    inputs, past = laid_out(weights, requests, prefixes, steps)
+    made = weights.model.generate(
+        **inputs,
+        **past,
+        generation_config=hf.GenerationConfig(
+            max_new_tokens=steps,
+            min_new_tokens=steps,  # a path that is over may be followed by the end
+            do_sample=False,
+            pad_token_id=weights.pad_token,
+            output_logits=True,
+            return_dict_in_generate=True,
+        ),
+        logits_processor=LogitsProcessorList([_Forced(paths, inputs["input_ids"].shape[1])]),
+    )
+    return torch.stack(made.logits, dim=1).float()
 
 
 class _Forced(LogitsProcessor):

@@ -1,5 +1,6 @@
 """How much memory there is, and how much of it a token in a batch takes."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -44,32 +45,52 @@ def bytes_per_token(model: Any) -> int:
     Args:
         model: A transformers model with a text and a vision part.
     """
-    size = model.dtype.itemsize
     text = model.config.get_text_config(decoder=True)
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    head_size = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    past = 2 * text.num_hidden_layers * heads * head_size
-    live = [_live(text)]
+    heads = _largest(text, "num_key_value_heads") or _largest(text, "num_attention_heads")
+    head_size = _largest(text, "head_dim") or _largest(text, "hidden_size") // max(
+        1, _largest(text, "num_attention_heads")
+    )
+    past = 2 * _largest(text, "num_hidden_layers") * heads * head_size
+    live = [1, _live(text)]
     vision = getattr(model.config, "vision_config", None)
     if vision is not None:
         live.append(_PATCHES_PER_TOKEN * _live(vision))
-    return int(size * (2 * past + max(live)))
+    return int(model.dtype.itemsize) * (2 * past + max(live))
 
 
 def _live(config: Any) -> int:
-    width: int = getattr(config, "hidden_size", None) or getattr(config, "embed_dim", None) or 0
-    inner: int = getattr(config, "intermediate_size", None) or 4 * width
-    return _LIVE_WIDTHS * width + 3 * inner
+    width = _largest(config, "hidden_size") or _largest(config, "embed_dim")
+    return _LIVE_WIDTHS * width + 3 * (_largest(config, "intermediate_size") or 4 * width)
+
+
+def _largest(config: Any, name: str) -> int:
+    """A size that may differ from layer to layer; 0 where there is none."""
+    try:
+        value = getattr(config, name, None)
+    except Exception:  # transformers refuses to give one number for layers that differ
+        value = [getattr(layer, name, None) for layer in config.per_layer_config]
+    values = value if isinstance(value, list | tuple) else [value]
+    return max((one for one in values if isinstance(one, int)), default=0)
 
 
 def _left_in_container() -> int:
     root = Path("/sys/fs/cgroup")
-    for most, now in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    for folder, most, now, files in (
+        ("", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         try:
-            return max(0, int((root / most).read_text()) - int((root / now).read_text()))
+            limit, used = (int((root / folder / name).read_text()) for name in (most, now))
         except (OSError, ValueError):  # not there, or "max"
             continue
+        return max(0, limit - used + _given_back(root / folder / "memory.stat", files))
     return 1 << 62
+
+
+def _given_back(statistics: Path, name: str) -> int:
+    """Files that were read, such as the weights: they count as used until the memory is wanted."""
+    try:
+        found = re.search(rf"^{name} (\d+)$", statistics.read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0

@@ -105,13 +105,13 @@ class Processing:
         prefix = None
         if encoded and place:
             prefix = hashlib.sha256("\0".join([begin, *digests]).encode()).hexdigest()
+            rest = f"{self._adds_special_tokens(prompt)} {rest}"  # they may stand at the end too
             known = self._halves.find(prefix, rest)
             if known is not None and (known[0].pixels is not None or without_pixels(prefix)):
                 head, tail = known
-                tokens = {key: torch.cat([value, tail[key]], dim=1) for key, value in head.tokens.items()}
-                return Prepared(
-                    {**tokens, **(head.pixels or {})}, prompt, head.images, prefix, head.tokens["input_ids"].shape[1]
-                )
+                joined = {key: torch.cat([value, tail[key]], dim=1) for key, value in head.tokens.items()}
+                length = head.tokens["input_ids"].shape[1]
+                return Prepared({**joined, **(head.pixels or {})}, prompt, head.images, prefix, length)
         pictures = [
             decode(data, name=f"{name}: {image.name}") for data, image in zip(encoded, conversation.images, strict=True)
         ]
@@ -121,8 +121,10 @@ class Processing:
         )
         with self._lock:
             inputs = self._process(prompt, pictures)
-        length = self._prefix_length(inputs["input_ids"]) if prefix else 0
-        if prefix is None or length == 0:
+        tokens = inputs["input_ids"]
+        length = self._prefix_length(tokens) if prefix else 0
+        # with nothing behind the image there is nothing that could be run after it
+        if prefix is None or not 0 < length < tokens.shape[1]:
             return Prepared(inputs, prompt, images)
         self._halves.learn(prefix, rest, inputs, length, images)
         return Prepared(inputs, prompt, images, prefix, length)
@@ -190,16 +192,18 @@ class Processing:
         place = self._image_token or ""
         return {**turn, "content": "\n".join(part.get("text", place) for part in parts)}
 
-    def _process(self, prompt: str, pictures: list[Any]) -> dict[str, torch.Tensor]:
-        bos = self._weights.tokenizer.bos_token
+    def _adds_special_tokens(self, prompt: str) -> bool:
         # the template may have written the token that the tokenizer would add
-        options = {"add_special_tokens": False} if bos and prompt.startswith(bos) else {}
+        bos = self._weights.tokenizer.bos_token
+        return not (bos and prompt.startswith(bos))
+
+    def _process(self, prompt: str, pictures: list[Any]) -> dict[str, torch.Tensor]:
         try:
             made = self._weights.processor(
                 text=[prompt],
                 images=[pictures] if pictures else None,
                 return_tensors="pt",
-                **options,
+                **({} if self._adds_special_tokens(prompt) else {"add_special_tokens": False}),
             )
         except Exception as error:  # each family complains in its own way
             raise RequestError(

@@ -29,20 +29,30 @@ class PrefixReuse:
     def __init__(self, weights: Weights, processing: Processing) -> None:
         self._weights = weights
         self._processing = processing
-        self._tried = False
+        self.tried = False
+        """Whether it is known what the model allows."""
+        self._asked = 0
+        self._warned = False
         self._latest: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self.store = PrefixStore()
         self.refused: str | None = None
         """Why this model cannot do it; known after the first request."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the model was tried and may continue from a prefix."""
+        return self.tried and self.refused is None
 
     def wanted(self, settings: ModelSettings) -> bool:
         """Whether a provider with these settings shares prefixes; makes room for them."""
         if settings.prefix_cache_gb == 0 or self.refused is not None:
             return False
         if settings.prefix_cache_gb is not None:
-            self.store.budget = max(self.store.budget, int(settings.prefix_cache_gb * 1e9))
-        elif not self.store.budget:
-            self.store.budget = int(SHARE_FOR_PREFIXES * free_bytes(self._weights.device))
+            asked = int(settings.prefix_cache_gb * 1e9)
+        else:
+            asked = self._asked or int(SHARE_FOR_PREFIXES * free_bytes(self._weights.device))
+        if asked > self._asked:  # else it may have shrunk since, for lack of memory
+            self._asked = self.store.budget = asked
         self.store.offload = settings.prefix_offload
         return True
 
@@ -59,6 +69,7 @@ class PrefixReuse:
                 known[row.prefix] = found
             else:
                 missing.setdefault(group_of(row.prepared.inputs), {})[row.prefix] = row
+                self._warn_if_pushed_out(row.prefix)
         for group in missing.values():
             made = compute(self._weights, [row.prepared for row in group.values()])
             for (key, row), prefix in zip(group.items(), made, strict=True):
@@ -66,9 +77,7 @@ class PrefixReuse:
                 if self.store.put(key, prefix) and row.prepared.prefix is not None:
                     self._processing.forget_pixels(row.prepared.prefix)
         self._extend(rows, known)
-        return [
-            known[row.prefix].cut(_usable(known[row.prefix], _tokens(row))) for row in rows if row.prefix is not None
-        ]
+        return [_cut(known[row.prefix], row) for row in rows if row.prefix is not None]
 
     def _extend(self, rows: Sequence[Row], known: dict[str, Prefix]) -> None:
         """Take into the prefixes what each row has in common with the latest one on the same image.
@@ -101,10 +110,21 @@ class PrefixReuse:
                 known[key] = prefix
                 self.store.put(key, prefix)
 
+    def _warn_if_pushed_out(self, prefix: str) -> None:
+        if prefix in self._latest and not self._warned:
+            self._warned = True
+            logger.warning(
+                "hf-vlm: %s computes images again, as what it kept of them was pushed out: %d fit into %.3g GB;"
+                " raise -M prefix_cache_gb",
+                self._weights.name,
+                len(self.store),
+                self.store.budget / 1e9,
+            )
+
     def _refuses(self, row: Row) -> bool:
-        if not self._tried:
+        if not self.tried:
             self.refused = why_not(self._weights, row.prepared)
-            self._tried = True
+            self.tried = True
             if self.refused is not None:
                 logger.warning(
                     "hf-vlm: %s computes every image anew for every prompt: %s", self._weights.name, self.refused
@@ -122,6 +142,12 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
         (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right),
         min(len(one), len(other)),
     )
+
+
+def _cut(prefix: Prefix, row: Row) -> Prefix:
+    # those that may not grow are batched by what stands behind their images, so they begin right there
+    usable = _usable(prefix, _tokens(row))
+    return prefix.cut(usable if row.grows else min(usable, row.prepared.prefix_length))
 
 
 def _usable(prefix: Prefix, tokens: Sequence[int]) -> int:

@@ -1,6 +1,5 @@
 """The ``-M`` arguments of ``hf-vlm``, checked when they are given."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,8 @@ Quantization = Literal["none", "4bit", "8bit"]
 
 DTYPES = ("auto", "float32", "float16", "bfloat16")
 DEVICES = ("auto", "cpu", "cuda", "cuda:N", "mps")
+
+MOST_GIGABYTES = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,9 +144,9 @@ def _positive(name: str, value: object) -> int:
 def _gigabytes(name: str, value: object) -> float | None:
     if value is None:
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MOST_GIGABYTES:
         return float(value)
-    raise _bad(name, value, "a number of gigabytes, 0 or more")
+    raise _bad(name, value, f"a number of gigabytes from 0 to {MOST_GIGABYTES:,}")
 
 
 def _flag(name: str, value: object) -> bool:

@@ -202,8 +202,11 @@ def _context_length(model: Any, tokenizer: Any) -> int | None:
 
 def _window(model: Any) -> int | None:
     config = model.config.get_text_config(decoder=True)
-    window = getattr(config, "sliding_window", None)
     types = getattr(config, "layer_types", None)
+    if types and any("chunked" in kind for kind in types):
+        chunk: int | None = getattr(config, "attention_chunk_size", None)
+        return chunk
+    window: int | None = getattr(config, "sliding_window", None)
     slides = any("sliding" in kind for kind in types) if types else getattr(config, "use_sliding_window", True)
     return window if slides else None
 

@@ -214,6 +214,25 @@ def test_equal_calls_of_several_event_loops_are_one() -> None:
     assert sum(output.usage is not None for output in outputs) == 1
 
 
+def test_who_looked_too_early_looks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    get = Store.get
+
+    def early(store: Store, key: str) -> Any:
+        looks.append(key)
+        if len(looks) > 1:
+            return get(store, key)
+        memo._flights.landed += 1  # in another thread, with the answer
+        return None
+
+    first = ask(memoized(model()))
+    monkeypatch.setattr(Store, "get", early)
+    assert ask(memoized(model())).completion == first.completion
+    assert len(CountingAPI.asked) == 1 and len(looks) == 2
+    ask(memoized(model()), "another")
+    assert len(looks) == 3, "a miss takes one look where nothing else lands"
+
+
 def test_who_waits_takes_over_when_the_leader_is_cancelled(cache_folder: Path) -> None:
     async def leader_cancelled() -> list[ModelOutput]:
         one = memoized(model())

@@ -8,9 +8,14 @@ T = TypeVar("T")
 
 
 class Flights(Generic[T]):
-    """Who is making which call at the moment, in this process."""
+    """Who is making which call at the moment, in this process.
+
+    Attributes:
+        landed: How many flights have ended.
+    """
 
     def __init__(self) -> None:
+        self.landed = 0
         self._lock = Lock()
         self._flights: dict[object, Future[T | None]] = {}
 
@@ -27,6 +32,7 @@ class Flights(Generic[T]):
         """End a flight. Without a result (the leader failed or was cancelled), those who wait try themselves."""
         with self._lock:
             flight = self._flights.pop(key)
+            self.landed += 1
         flight.set_result(result)
 
     def forget(self) -> None:

@@ -164,6 +164,7 @@ class CachedAPI(LazyAPI):
         request = canonical_request(known, input, tools, tool_choice, config)
         key = key_of(request)
         while True:
+            landed = _flights.landed
             # a read of 0.1 ms on the loop: a thread's hand-over would cost more
             if (entry := _recorded(store, key, mode)) is not None:
                 return self._replay(entry, store)
@@ -173,7 +174,9 @@ class CachedAPI(LazyAPI):
                 raise problem  # the identity is only borrowed: no new answer may be recorded under it
             flight, leading = _flights.join((folder, key))
             if leading:
-                return await self._lead((folder, key), store, mode, request, ask)
+                # a flight that ended since the look may have been this one; on one event loop there is none
+                recheck = _flights.landed != landed
+                return await self._lead((folder, key), store, mode, request, ask, recheck=recheck)
             if (entry := await wait_for(flight)) is not None:
                 return self._replay(entry, store)
 
@@ -184,12 +187,13 @@ class CachedAPI(LazyAPI):
         mode: CacheMode,
         request: dict[str, Any],
         ask: Callable[[], Awaitable[Answer]],
+        *,
+        recheck: bool,
     ) -> Answer:
         folder, key = flight
         entry: Entry | None = None
         try:
-            # whoever led before may have landed since the first look
-            if (entry := _recorded(store, key, mode)) is not None:
+            if recheck and (entry := _recorded(store, key, mode)) is not None:
                 return self._replay(entry, store)
             answer = await ask()
             output, call = answer if isinstance(answer, tuple) else (answer, None)

@@ -301,6 +301,7 @@ class Store:
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
         self._lock = threading.RLock()
+        self._writing = threading.Lock()
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._cache: diskcache.Cache | None = None
@@ -405,7 +406,8 @@ class Store:
         if self.read_only:
             raise StoreError(f"the cache in {self.folder} was opened read-only: nothing can be recorded in it")
         self._mind_fork()
-        with self._explained("write"):
+        # one at a time: threads that find the database locked would sleep in SQLite, each for longer than a write takes
+        with self._explained("write"), self._writing:
             return action(self._writer())
 
     def _writer(self) -> diskcache.Cache:

@@ -85,7 +85,9 @@ class Calls:
     async def ask(self, role: str, messages: list[ChatMessage], *, seed: int | None = None) -> ModelOutput:
         """One call, which was reserved before; a seed tells samples of the same request apart."""
         model = self.models[role]
-        config = self.configs.get(role, GenerateConfig()).merge(GenerateConfig(seed=seed))
+        config = self.configs.get(role, GenerateConfig())
+        if seed is not None:
+            config = config.merge(GenerateConfig(seed=seed))
         output = await model.generate(messages, config=config)
         self._count(self.uses[role], model, output)
         self._answered_by.setdefault(role, set()).add(json.dumps(_identity(model, output), sort_keys=True))

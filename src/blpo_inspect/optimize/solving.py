@@ -11,6 +11,7 @@ from inspect_ai.util import LimitExceededError, span
 
 from blpo_inspect.answers import WITH_PROBABILITIES, answer_config
 from blpo_inspect.optimize.calls import BudgetSpentError, Calls
+from blpo_inspect.optimize.garbage import seldom_collected
 from blpo_inspect.optimize.measure import compare, figures, told
 from blpo_inspect.optimize.problem import Problem, load_problem
 from blpo_inspect.optimize.progress import Progress
@@ -40,7 +41,8 @@ def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: M
         raise PrerequisiteError(f"blpo_inspect/{method.name}: {error}") from error
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        return await optimize(state, method, settings)
+        with seldom_collected():
+            return await optimize(state, method, settings)
 
     return solve
 

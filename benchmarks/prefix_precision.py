@@ -22,12 +22,12 @@ from typing import Any
 
 import torch
 import transformers
-from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, GenerateConfig
-from throughput.checkpoints import make_checkpoint
-from throughput.material import make_material
+from inspect_ai.model import ChatMessage, ChatMessageUser, ContentImage, ContentText, GenerateConfig
 
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.provider import HfVlmAPI
+from throughput.checkpoints import make_checkpoint
+from throughput.material import make_material
 
 hf: Any = transformers  # partly typed
 
@@ -89,7 +89,9 @@ async def ask(api: HfVlmAPI, images: Sequence[str], texts: Sequence[str]) -> Ans
     told: list[str] = []
     logprobs: list[float] = []
     for text in texts:
-        asked = [[ChatMessageUser(content=[ContentImage(image=image), ContentText(text=text)])] for image in images]
+        asked: list[list[ChatMessage]] = [
+            [ChatMessageUser(content=[ContentImage(image=image), ContentText(text=text)])] for image in images
+        ]
         for wish in (GenerateConfig(max_tokens=8, logprobs=True), GenerateConfig(extra_body=LABELS)):
             answers = await asyncio.gather(*(api.generate(one, [], "none", wish) for one in asked))
             if wish.extra_body is None:

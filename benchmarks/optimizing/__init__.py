@@ -1,0 +1,1 @@
+"""What `optimize_cost.py` is made of."""

@@ -1,5 +1,6 @@
 """What tests of several rooms share: a scripted model, pictures, and a clean environment."""
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,13 @@ from PIL import Image
 os.environ["INSPECT_DISPLAY"] = "none"
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
+
+
+def pytest_collection_finish() -> None:
+    """Take what was imported out of sight of the garbage collector, which each test of a model calls."""
+    gc.collect()
+    gc.freeze()
+
 
 Script = Callable[[list[ChatMessage]], str]
 

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from throughput.material import WORDS
-from throughput.sizes import LLAVA, QWEN, Shape
+from throughput.sizes import LLAVA, QWEN, QWEN_HIRES, Shape
 
 hf: Any = transformers  # partly typed
 
@@ -35,10 +35,10 @@ LLAVA_TEMPLATE = (
 
 def make_checkpoint(name: str, size: str, folder: Path) -> None:
     """A vision-language model, saved to a folder: that is what all ways load from."""
-    if name == "qwen":
-        _make_qwen(QWEN[size], folder)
-    else:
+    if name == "llava":
         _make_llava(LLAVA[size], folder)
+    else:
+        _make_qwen((QWEN if name == "qwen" else QWEN_HIRES)[size], folder)
 
 
 def make_text_checkpoint(name: str, size: str, folder: Path, vision: Path) -> None:
@@ -46,7 +46,7 @@ def make_text_checkpoint(name: str, size: str, folder: Path, vision: Path) -> No
     tokenizer = hf.AutoTokenizer.from_pretrained(vision)
     # Inspect's `hf` fills up with the end token; no answer ends there, as the model's own configuration names none
     tokenizer.eos_token = tokenizer.eos_token or "</s>"
-    if name == "qwen":
+    if name in ("qwen", "qwen-hires"):
         config, kind = hf.Qwen2Config(**_text_config(QWEN[size])), hf.Qwen2ForCausalLM
     elif name == "llava":
         config, kind = hf.LlamaConfig(**_text_config(LLAVA[size])), hf.LlamaForCausalLM

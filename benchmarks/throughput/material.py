@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE = 448
+SIDE = {"qwen": 448, "qwen-hires": 896, "llava": 448}
 """Pixels of the sides of drawn-up photographs; a processor resizes them where its model wants others."""
 
 COLOURS = ("red", "green", "blue", "yellow", "purple")
 FIGURES = ("circle", "square", "triangle", "star")
 SIZES = ("small", "large")
-LABELS = {"qwen": ("good", "bad"), "llava": ("good", "bad"), "shapes-judge": ("safe", "unsafe")}
+LABELS = {**dict.fromkeys(SIDE, ("good", "bad")), "shapes-judge": ("safe", "unsafe")}
 
 WORDS = (
     *(".", ",", ":", "?", "is", "this", "image", "or", "an", "a", "if", "it", "contains", "at", "the", "with", "one"),
@@ -65,19 +65,21 @@ class Material:
 def make_material(checkpoint: str, images: int, prompts: int) -> Material:
     """As many images for each workload, and one prompt more than is asked, for warming up."""
     labels = LABELS[checkpoint]
-    uris = _drawings(2 * images + 1) if checkpoint == "shapes-judge" else [photo(i) for i in range(2 * images + 1)]
+    count = 2 * images + 1
+    side = SIDE.get(checkpoint)
+    uris = _drawings(count) if side is None else [photo(number, side) for number in range(count)]
     pictures = [Picture(uri, caption(number)) for number, uri in enumerate(uris)]
     asked = [prompt(number, labels) for number in range(prompts + 1)]
     return Material(labels, asked, pictures[:images], pictures[images:-1], pictures[-1])
 
 
-def photo(number: int) -> str:
+def photo(number: int, side: int) -> str:
     """Coloured clouds with grain as a JPEG: as big and as slow to decode as a photograph of that size."""
     chance = np.random.default_rng(number)
     clouds = Image.fromarray(chance.integers(0, 256, (12, 12, 3), dtype=np.uint8)).resize(
-        (SIDE, SIDE), Image.Resampling.BICUBIC
+        (side, side), Image.Resampling.BICUBIC
     )
-    grain = chance.normal(0, 10, (SIDE, SIDE, 1))
+    grain = chance.normal(0, 10, (side, side, 1))
     pixels = np.clip(np.asarray(clouds, dtype=np.float64) + grain, 0, 255).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=90)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-CHECKPOINTS = ("qwen", "llava", "shapes-judge")
+CHECKPOINTS = ("qwen", "qwen-hires", "llava", "shapes-judge")
 
 WORKLOADS = {
     "pattern": "BLPO pattern: prompt after prompt, each over the same images",

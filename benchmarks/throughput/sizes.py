@@ -1,6 +1,6 @@
 """Shapes of the checkpoints: vision tower and language model, from tiny to those of 7B models."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 SIZES = ("tiny", "small", "7b")
@@ -56,6 +56,9 @@ QWEN = {
     "7b": Shape(448, 152_064, _text(3584, 18_944, 28, 28, 4), _qwen_vision(1280, 3420, 32, 16, [7, 15, 23, 31])),
 }
 """By size. 448 pixels are 1,024 patches and 256 image tokens."""
+
+QWEN_HIRES = {size: replace(shape, side=2 * shape.side) for size, shape in QWEN.items()}
+"""The same models on larger images: 896 pixels are 1,024 image tokens."""
 
 LLAVA = {
     "tiny": Shape(56, 600, _text(64, 128, 2, 4, 4), _clip(32, 64, 2, 2), 2.0),

@@ -36,7 +36,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("in_this_process")
-@pytest.mark.parametrize("checkpoint", ["qwen", "llava", "shapes-judge"])
+@pytest.mark.parametrize("checkpoint", ["qwen", "qwen-hires", "llava", "shapes-judge"])
 def test_all_ways_answer_alike(checkpoint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = tmp_path / "raw.json"
     ways = [way for way in WAYS if way != "hf-text" or checkpoint == "llava"]  # which waits seconds for more requests

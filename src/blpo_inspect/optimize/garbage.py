@@ -15,21 +15,25 @@ EVERY = 20_000
 _lock = Lock()
 _runs = 0
 _usual = (0, 0, 0)
+_frozen = False
 
 
 @contextmanager
 def seldom_collected() -> Iterator[None]:
     """Raise the collector's first threshold while at least one run is in this context.
 
-    A collector that is off, or has a higher threshold, stays as it is; afterwards all is as before.
+    A collector that is off, or has a higher threshold, stays as it is, and so do objects that were set aside before
+    (`gc.freeze`); afterwards all is as before.
     """
-    global _runs, _usual
+    global _runs, _usual, _frozen
     with _lock:
         _runs += 1
         if _runs == 1:
             _usual = gc.get_threshold()
             if 0 < _usual[0] < EVERY:
-                gc.freeze()
+                _frozen = gc.get_freeze_count() == 0  # what others froze could not be told from ours afterwards
+                if _frozen:
+                    gc.freeze()
                 gc.set_threshold(EVERY, *_usual[1:])
     try:
         yield
@@ -38,4 +42,5 @@ def seldom_collected() -> Iterator[None]:
             _runs -= 1
             if _runs == 0 and 0 < _usual[0] < EVERY:
                 gc.set_threshold(*_usual)
-                gc.unfreeze()
+                if _frozen:
+                    gc.unfreeze()

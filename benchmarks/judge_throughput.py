@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from arguments import positive
+from surroundings import machine
 from throughput import processes, tables
 from throughput.plan import CHECKPOINTS, WAYS, WORKLOADS, Facts, Limits, Result, job
 from throughput.sizes import SIZES
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         batch=options.batch,
         tokens=options.tokens,
     )
-    machine = tables.machine()
+    described = machine("torch", "transformers", "inspect-ai", "blpo-inspect", "vllm")
     facts: dict[str, Facts] = {}
     results: list[Result] = []
     total = len(options.checkpoints) * len(options.workloads) * options.repeats * len(options.ways)
@@ -66,8 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                         results.append(result)
                         _say(f"[{len(results)}/{total}] {checkpoint}, {workload}, {way}: {_told(result)}")
                         if options.json is not None:  # after each, as a run takes hours
-                            _write(options, machine, facts, results)
-    print(tables.report(facts, results, limits, options.workloads, options.ways, machine))
+                            _write(options, described, facts, results)
+    print(tables.report(facts, results, limits, options.workloads, options.ways, described))
     return 1 if any(one.failed for one in results) else 0
 
 
@@ -94,23 +96,16 @@ def _parser() -> argparse.ArgumentParser:
         ("repeats", 3, "of everything"),
     ):
         text = f"{what}; default: %(default)s"
-        parser.add_argument(f"--{name}", type=_positive, default=default, metavar="N", help=text)
+        parser.add_argument(f"--{name}", type=positive, default=default, metavar="N", help=text)
     parser.add_argument("--json", type=Path, metavar="FILE", help="where raw numbers and answers go")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return number
-
-
-def _write(options: argparse.Namespace, machine: str, facts: dict[str, Facts], results: Sequence[Result]) -> None:
+def _write(options: argparse.Namespace, described: str, facts: dict[str, Facts], results: Sequence[Result]) -> None:
     given = {name: value for name, value in vars(options).items() if name not in ("child", "json")}
     raw = {
-        "machine": machine,
+        "machine": described,
         "options": given,
         "checkpoints": {name: asdict(one) for name, one in facts.items()},
         "results": [asdict(one) for one in results],

@@ -22,8 +22,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from arguments import positive
 from optimizing.plan import MODES, Calls, Job, Mode, Result
-from optimizing.tables import machine, report
+from optimizing.tables import report
+from surroundings import machine
 
 PER_CLASS = {"shapes_safety": 50, "shapes_alignment": 50, "shapes_rating": 20}
 """Drawings for each label in each split, at size 1: the benchmarks' own default."""
@@ -35,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.child is not None:
         _answer(options.child[0], Path(options.child[1]))
         return 0
-    described = machine()
+    described = machine("torch", "inspect-ai", "blpo-inspect")
     results: list[Result] = []
     failed = 0
     total = len(options.sizes) * options.repeats * len(MODES)
@@ -63,21 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sizes", type=_sizes, default=[1.0], metavar="N,N", help="multiples of the benchmark's drawings; default: 1"
     )
-    parser.add_argument("--max-calls", type=_positive, metavar="N", help="end the optimization (-S max_calls) there")
+    parser.add_argument("--max-calls", type=positive, metavar="N", help="end the optimization (-S max_calls) there")
     parser.add_argument("--preset", choices=["default", "paper"], default="default", help="of BLPO")
     parser.add_argument("--seed", type=int, default=0, help="of the optimization; default: %(default)s")
-    parser.add_argument("--repeats", type=_positive, default=3, metavar="N", help="of everything; default: %(default)s")
+    parser.add_argument("--repeats", type=positive, default=3, metavar="N", help="of everything; default: %(default)s")
     parser.add_argument("--realtime", action="store_true", help="with logs that can be watched while they grow")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where raw numbers go")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: must be at least 1")
-    return number
 
 
 def _sizes(text: str) -> list[float]:

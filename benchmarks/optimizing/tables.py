@@ -1,27 +1,9 @@
 """The Markdown that is printed."""
 
-import importlib.metadata
-import os
-import platform
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from statistics import median
 
 from optimizing.plan import ROLES, Mode, Result
-
-
-def machine() -> str:
-    """Processor, cores, load and the versions that matter."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].strip() if models else name
-    versions = [f"{one} {importlib.metadata.version(one)}" for one in ("torch", "inspect-ai", "blpo-inspect")]
-    return (
-        f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start;"
-        f" Python {platform.python_version()}, {', '.join(versions)}"
-    )
 
 
 def report(results: Sequence[Result], machine: str) -> str:

@@ -1,10 +1,6 @@
 """The Markdown that is printed."""
 
-import importlib.metadata
-import os
-import platform
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 
 from throughput.plan import BASELINE, WAYS, WORKLOADS, Facts, Limits, Result, equal_answers, select
@@ -19,20 +15,6 @@ HEADER = (
     "peak memory",
     "answers equal to plain batches",
 )
-
-
-def machine() -> str:
-    """Processor, cores, load and the versions that matter."""
-    name = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        models = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        name = models[0].strip() if models else name
-    versions = [f"{one} {_version(one)}" for one in ("torch", "transformers", "inspect-ai", "blpo-inspect", "vllm")]
-    return (
-        f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start;"
-        f" Python {platform.python_version()}, {', '.join(versions)}"
-    )
 
 
 def report(
@@ -137,10 +119,3 @@ def _distinct(results: Sequence[Result], checkpoint: str) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return "not installed"

@@ -1,11 +1,12 @@
 """Tiny checkpoints, made once per session, and providers for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.provider import HfVlmAPI
 
 from .tiny import MAKERS, PALIGEMMA
@@ -40,3 +41,11 @@ def api(checkpoints: Callable[[str], Path]) -> Callable[..., HfVlmAPI]:
         return HfVlmAPI(str(folder), **model_args)
 
     return make
+
+
+@pytest.fixture
+def fresh() -> Iterator[None]:
+    """Engines with empty stores."""
+    forget_engines()
+    yield
+    forget_engines()

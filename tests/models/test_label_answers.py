@@ -12,14 +12,17 @@ from hypothesis import strategies as st
 from inspect_ai.model import GenerateConfig, ModelCall, ModelOutput
 
 from blpo_inspect.models import labelling
-from blpo_inspect.models.engine import Engine, forget_engines
+from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import RequestError
 from blpo_inspect.models.joining import join, on_device
 from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.label_tree import LabelTree
 from blpo_inspect.models.provider import HfVlmAPI
 
+from .test_reuse import loaded
 from .tiny import MAKERS, PALIGEMMA, ask, picture
+
+pytestmark = pytest.mark.usefixtures("fresh")
 
 Api = Callable[..., HfVlmAPI]
 
@@ -45,18 +48,6 @@ def answer_all(
         return await asyncio.gather(*(model.generate(messages, [], "none", settings) for messages in asked))
 
     return asyncio.run(run())
-
-
-def loaded(model: HfVlmAPI) -> Engine:
-    assert model._shared is not None
-    return model._shared.result()
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Any:
-    forget_engines()
-    yield
-    forget_engines()
 
 
 class Words:

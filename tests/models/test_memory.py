@@ -1,6 +1,7 @@
 """How much memory is there and how much a token takes; batches that fit into little."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,8 @@ from blpo_inspect.models import memory
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
 from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.reuse import PrefixReuse
+from blpo_inspect.models.settings import ModelSettings
 
 from .test_reuse import answer_all, loaded, requests, told
 from .tiny import hf
@@ -178,13 +181,6 @@ def test_lack_of_memory_is_recognised(error: Exception, short: bool) -> None:
     assert is_out_of_memory(error) is short
 
 
-@pytest.fixture
-def fresh() -> Any:
-    forget_engines()
-    yield
-    forget_engines()
-
-
 def sizes_of(answers: list[tuple[ModelOutput, ModelCall]]) -> set[int]:
     """Of the batches that requests were in."""
     return {cast(int, call.response["batch_size"]) for _, call in answers if call.response}
@@ -225,8 +221,15 @@ def test_no_memory_at_all_runs_one_by_one(api: Api, monkeypatch: pytest.MonkeyPa
     assert told(scarce) == answers
 
 
-def test_kept_images_take_a_quarter_of_what_is_free(api: Api, monkeypatch: pytest.MonkeyPatch, fresh: None) -> None:
-    monkeypatch.setattr("blpo_inspect.models.reuse.free_bytes", lambda device: 4000)
+@pytest.mark.parametrize("offload", [True, False])
+def test_kept_images_take_a_quarter_of_what_is_free_where_they_lie(
+    api: Api, monkeypatch: pytest.MonkeyPatch, offload: bool
+) -> None:
     model = api("llava")
     answer_all(model, requests(count=1))
-    assert loaded(model).reuse.store.budget == 1000
+    free = {torch.device("cpu"): 4000, torch.device("cuda"): 8000}
+    monkeypatch.setattr("blpo_inspect.models.reuse.free_bytes", free.__getitem__)
+    engine = loaded(model)
+    reuse = PrefixReuse(replace(engine.weights, device=torch.device("cuda")), engine.processing)
+    assert reuse.wanted(ModelSettings(prefix_offload=offload))
+    assert reuse.store.budget == (1000 if offload else 2000)

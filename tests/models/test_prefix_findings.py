@@ -32,6 +32,8 @@ from . import test_label_answers as labels
 from .test_reuse import PROMPTS, answer_all, loaded, logprobs, requests, told
 from .tiny import ask, hf, picture
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 Api = Callable[..., HfVlmAPI]
 
 IMAGE_LAST = (
@@ -40,13 +42,6 @@ IMAGE_LAST = (
     "{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>{% endif %}{% endfor %}{% endfor %}"
 )
 """Nothing stands behind the image."""
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Any:
-    forget_engines()
-    yield
-    forget_engines()
 
 
 def test_a_prompt_that_ends_with_its_image_is_answered(api: Api) -> None:

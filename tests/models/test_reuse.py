@@ -20,6 +20,8 @@ from blpo_inspect.models.provider import HfVlmAPI
 
 from .tiny import MAKERS, ask, picture
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 Api = Callable[..., HfVlmAPI]
 
 PROMPTS = ("is this image good or bad ?", "safe or unsafe ? w1 w2 w3 w4 w5 w6", "w7 w8 yes or no", "the image")
@@ -57,14 +59,6 @@ def logprobs(answers: list[tuple[ModelOutput, ModelCall]]) -> torch.Tensor:
 def loaded(model: HfVlmAPI) -> Engine:
     assert model._shared is not None
     return model._shared.result()
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Any:
-    """Engines with empty stores."""
-    forget_engines()
-    yield
-    forget_engines()
 
 
 @pytest.mark.parametrize("family", CONTINUING)

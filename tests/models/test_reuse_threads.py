@@ -19,16 +19,11 @@ from .test_label_answers import answer_all as label_all
 from .test_reuse import PICTURES, PROMPTS, answer_all, loaded, requests, told
 from .tiny import ask, picture
 
+pytestmark = pytest.mark.usefixtures("fresh")
+
 Api = Callable[..., HfVlmAPI]
 
 WAIT = 20.0
-
-
-@pytest.fixture(autouse=True)
-def fresh() -> Any:
-    forget_engines()
-    yield
-    forget_engines()
 
 
 def consistent(engine: Engine) -> None:

@@ -4,6 +4,8 @@ import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
+import torch
+
 from blpo_inspect.models.continuation import compute, extend
 from blpo_inspect.models.generation import Row
 from blpo_inspect.models.joining import group_of
@@ -50,7 +52,8 @@ class PrefixReuse:
         if settings.prefix_cache_gb is not None:
             asked = int(settings.prefix_cache_gb * 1e9)
         else:
-            asked = self._asked or int(SHARE_FOR_PREFIXES * free_bytes(self._weights.device))
+            place = torch.device("cpu") if settings.prefix_offload else self._weights.device
+            asked = self._asked or int(SHARE_FOR_PREFIXES * free_bytes(place))
         if asked > self._asked:  # else it may have shrunk since, for lack of memory
             self._asked = self.store.budget = asked
         self.store.offload = settings.prefix_offload

@@ -47,7 +47,7 @@ class ModelSettings:
 
     prefix_cache_gb: float | None = None
     """Gigabytes for what is kept of images, so that another prompt on the same image runs only its own tokens; 0 keeps
-    nothing. Default: a quarter of the memory that is free beside the weights."""
+    nothing. Default: a quarter of the memory that is free beside the weights; of the host's with `prefix_offload`."""
 
     prefix_offload: bool = False
     """Whether that is kept in host memory instead of on the GPU."""

@@ -1,76 +1,49 @@
 """Tiny checkpoints of further families, as `tiny` makes them: most continue from a kept past, some cannot."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from .tiny import LISTED, QWEN, _save, _text_config, hf, make_tokenizer
-
-
-def _qwen_tokenizer() -> tuple[Any, dict[str, int]]:
-    names = {
-        "image": "<|image_pad|>",
-        "video": "<|video_pad|>",
-        "vision_start": "<|vision_start|>",
-        "vision_end": "<|vision_end|>",
-    }
-    tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>", *names.values()])
-    tokenizer.chat_template = QWEN
-    return tokenizer, {f"{name}_token_id": tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
-
-
-def _save_qwen(model_class: Any, config: Any, tokenizer: Any, patch: int, processor: str, folder: Path) -> Path:
-    pixels = {"min_pixels": 4 * patch * patch, "max_pixels": 36 * patch * patch}
-    image_processor = hf.Qwen2VLImageProcessorPil(patch_size=patch, **pixels)
-    _save(model_class, config, [tokenizer, image_processor], folder)
-    path = folder / "preprocessor_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "processor_class": processor}))
-    return folder
+from .tiny import (
+    LISTED,
+    QWEN_ROPE,
+    QWEN_VISION,
+    VISION,
+    hf,
+    make_tokenizer,
+    qwen_tokenizer,
+    save,
+    save_qwen,
+    text_config,
+)
 
 
 def make_qwen2(folder: Path) -> Path:
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0}
+    tokenizer, ids = qwen_tokenizer()
     config = hf.Qwen2VLConfig(
-        text_config=_text_config(tokenizer, rope_parameters=rope),
+        text_config=text_config(tokenizer, rope_parameters=QWEN_ROPE),
         vision_config={"depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 2, "mlp_ratio": 1},
         **ids,
     )
-    return _save_qwen(hf.Qwen2VLForConditionalGeneration, config, tokenizer, 14, "Qwen2VLProcessor", folder)
+    return save_qwen(hf.Qwen2VLForConditionalGeneration, config, tokenizer, 14, "Qwen2VLProcessor", folder)
 
 
 def make_qwen3(folder: Path) -> Path:
     """Adds what it sees to the states of its second layer too."""
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0, "mrope_interleaved": True}
-    vision = {
-        "depth": 2,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_heads": 2,
-        "out_hidden_size": 32,
-        "num_position_embeddings": 64,
-        "deepstack_visual_indexes": [0],
-    }
+    tokenizer, ids = qwen_tokenizer()
+    rope = {**QWEN_ROPE, "mrope_interleaved": True}
+    vision = {**QWEN_VISION, "num_position_embeddings": 64, "deepstack_visual_indexes": [0]}
     config = hf.Qwen3VLConfig(
-        text_config=_text_config(tokenizer, rope_parameters=rope, head_dim=8), vision_config=vision, **ids
+        text_config=text_config(tokenizer, rope_parameters=rope, head_dim=8), vision_config=vision, **ids
     )
-    return _save_qwen(hf.Qwen3VLForConditionalGeneration, config, tokenizer, 16, "Qwen3VLProcessor", folder)
+    return save_qwen(hf.Qwen3VLForConditionalGeneration, config, tokenizer, 16, "Qwen3VLProcessor", folder)
 
 
 def make_qwen35(folder: Path) -> Path:
     """Every other layer keeps a running state instead of keys and values."""
-    tokenizer, ids = _qwen_tokenizer()
-    rope = {
-        "rope_type": "default",
-        "mrope_section": [1, 1, 2],
-        "rope_theta": 10_000.0,
-        "mrope_interleaved": True,
-        "partial_rotary_factor": 1.0,
-    }
+    tokenizer, ids = qwen_tokenizer()
+    rope = {**QWEN_ROPE, "mrope_interleaved": True, "partial_rotary_factor": 1.0}
     linear = {
         "linear_key_head_dim": 8,
         "linear_value_head_dim": 8,
@@ -78,18 +51,11 @@ def make_qwen35(folder: Path) -> Path:
         "linear_num_value_heads": 4,
         "layer_types": ["linear_attention", "full_attention"],
     }
-    vision = {
-        "depth": 2,
-        "hidden_size": 32,
-        "intermediate_size": 32,
-        "num_heads": 2,
-        "out_hidden_size": 32,
-        "num_position_embeddings": 64,
-    }
+    vision = {**QWEN_VISION, "num_position_embeddings": 64}
     config = hf.Qwen3_5Config(
-        text_config=_text_config(tokenizer, rope_parameters=rope, head_dim=8, **linear), vision_config=vision, **ids
+        text_config=text_config(tokenizer, rope_parameters=rope, head_dim=8, **linear), vision_config=vision, **ids
     )
-    return _save_qwen(hf.Qwen3_5ForConditionalGeneration, config, tokenizer, 16, "Qwen3VLProcessor", folder)
+    return save_qwen(hf.Qwen3_5ForConditionalGeneration, config, tokenizer, 16, "Qwen3VLProcessor", folder)
 
 
 def make_llava_next(folder: Path) -> Path:
@@ -108,12 +74,9 @@ def make_llava_next(folder: Path) -> Path:
         chat_template=LISTED,
     )
     config = hf.LlavaNextConfig(
-        text_config=hf.MistralConfig(**_text_config(tokenizer, sliding_window=None)),
+        text_config=hf.MistralConfig(**text_config(tokenizer, sliding_window=None)),
         vision_config=hf.CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
+            **VISION,
             image_size=28,
             patch_size=14,
         ),
@@ -121,7 +84,7 @@ def make_llava_next(folder: Path) -> Path:
         image_grid_pinpoints=pinpoints,
         vision_feature_layer=-1,
     )
-    return _save(hf.LlavaNextForConditionalGeneration, config, [processor], folder)
+    return save(hf.LlavaNextForConditionalGeneration, config, [processor], folder)
 
 
 def make_mllama(folder: Path) -> Path:
@@ -134,7 +97,7 @@ def make_mllama(folder: Path) -> Path:
     )
     config = hf.MllamaConfig(
         text_config={
-            **_text_config(tokenizer, num_hidden_layers=3),
+            **text_config(tokenizer, num_hidden_layers=3),
             "cross_attention_layers": [1],
             "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
         },
@@ -151,7 +114,7 @@ def make_mllama(folder: Path) -> Path:
         },
         image_token_index=tokenizer.convert_tokens_to_ids("<|image|>"),
     )
-    _save(hf.MllamaForConditionalGeneration, config, [processor], folder)
+    save(hf.MllamaForConditionalGeneration, config, [processor], folder)
     # untrained, its gates are shut and it sees nothing
     model = hf.MllamaForConditionalGeneration.from_pretrained(folder)
     with torch.no_grad():

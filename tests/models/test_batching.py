@@ -227,14 +227,6 @@ def test_what_fails_alone_fails_alone() -> None:
     assert put(batcher, 9).future.result(WAIT) == 9
 
 
-def test_out_of_memory_is_recognised() -> None:
-    assert is_out_of_memory(torch.OutOfMemoryError("x"))
-    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory: 8 bytes"))
-    assert is_out_of_memory(RuntimeError("MPS backend out of memory"))
-    assert not is_out_of_memory(RuntimeError("shape mismatch"))
-    assert not is_out_of_memory(ValueError("out of memory"))
-
-
 def kept(prefix: object) -> bool:
     """Which prefixes count as done in the tests below: those with a capital letter."""
     return isinstance(prefix, str) and prefix.isupper()

@@ -23,8 +23,8 @@ from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.processing import neutralise
 from blpo_inspect.models.provider import HfVlmAPI
 
-from .test_provider import REQUESTS, answer, answer_all, answer_one, loaded, texts
-from .tiny import ask, hf, image_bytes, make_llava, make_paligemma, make_tokenizer, picture
+from .test_provider import REQUESTS, answer, answer_all, answer_one, texts
+from .tiny import ask, hf, image_bytes, loaded, make_llava, make_paligemma, make_tokenizer, picture
 
 Api = Callable[..., HfVlmAPI]
 

@@ -21,8 +21,8 @@ from blpo_inspect.models.processing import Prepared, Processing
 from blpo_inspect.models.provider import HfVlmAPI
 from blpo_inspect.models.weights import Weights
 
-from .test_provider import answer_one, loaded
-from .tiny import WORDS, ask, hf, picture
+from .test_provider import answer_one
+from .tiny import WORDS, ask, hf, loaded, picture
 
 Api = Callable[..., HfVlmAPI]
 

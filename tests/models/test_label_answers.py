@@ -19,8 +19,7 @@ from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.label_tree import LabelTree
 from blpo_inspect.models.provider import HfVlmAPI
 
-from .test_reuse import loaded
-from .tiny import MAKERS, PALIGEMMA, ask, picture
+from .tiny import MAKERS, PALIGEMMA, ask, loaded, picture
 
 pytestmark = pytest.mark.usefixtures("fresh")
 

@@ -18,8 +18,8 @@ from blpo_inspect.models.provider import HfVlmAPI
 from blpo_inspect.models.reuse import PrefixReuse
 from blpo_inspect.models.settings import ModelSettings
 
-from .test_reuse import answer_all, loaded, requests, told
-from .tiny import hf
+from .test_reuse import answer_all, requests, told
+from .tiny import hf, loaded
 
 Api = Callable[..., HfVlmAPI]
 
@@ -171,6 +171,7 @@ def test_bytes_of_a_token_of_a_real_configuration() -> None:
         (torch.OutOfMemoryError("anything"), True),
         (MemoryError(), True),
         (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("MPS backend out of memory"), True),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried …"), True),
         (RuntimeError("shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),

@@ -15,7 +15,8 @@ from blpo_inspect.models.provider import HfVlmAPI
 from .more_families import CONTINUING, FALLING_BACK
 from .test_label_answers import ASKED, NAMES, reference
 from .test_label_answers import answer_all as label_all
-from .test_reuse import answer_all, loaded, logprobs, requests, told
+from .test_reuse import answer_all, logprobs, requests, told
+from .tiny import loaded
 
 Folder = Callable[[str], Path]
 

@@ -29,8 +29,8 @@ from blpo_inspect.models.settings import ModelSettings
 from blpo_inspect.models.weights import _window
 
 from . import test_label_answers as labels
-from .test_reuse import PROMPTS, answer_all, loaded, logprobs, requests, told
-from .tiny import ask, hf, picture
+from .test_reuse import PROMPTS, answer_all, logprobs, requests, told
+from .tiny import ask, hf, loaded, picture
 
 pytestmark = pytest.mark.usefixtures("fresh")
 

@@ -30,7 +30,7 @@ from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.joining import group_of, join
 from blpo_inspect.models.provider import HfVlmAPI
 
-from .tiny import MAKERS, ask, hf, image_bytes, picture
+from .tiny import MAKERS, ask, hf, image_bytes, loaded, picture
 
 Api = Callable[..., HfVlmAPI]
 Answer = tuple[ModelOutput, ModelCall]
@@ -59,11 +59,6 @@ def answer_all(api: HfVlmAPI, requests: list[list[Any]], **config: Any) -> list[
 
 def answer_one(api: HfVlmAPI, messages: list[Any], **config: Any) -> Answer:
     return asyncio.run(answer(api, messages, **config))
-
-
-def loaded(api: HfVlmAPI) -> Any:
-    assert api._shared is not None
-    return api._shared.result()
 
 
 def tokens_of(call: ModelCall) -> list[list[int]]:

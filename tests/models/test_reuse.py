@@ -13,12 +13,12 @@ from inspect_ai.model import GenerateConfig, ModelCall, ModelOutput
 from blpo_inspect.models import continuation, reuse
 from blpo_inspect.models import engine as engines
 from blpo_inspect.models.conversation import take_apart
-from blpo_inspect.models.engine import Engine, forget_engines
+from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.generation import generate
 from blpo_inspect.models.processing import Processing
 from blpo_inspect.models.provider import HfVlmAPI
 
-from .tiny import MAKERS, ask, picture
+from .tiny import MAKERS, ask, loaded, picture
 
 pytestmark = pytest.mark.usefixtures("fresh")
 
@@ -54,11 +54,6 @@ def logprobs(answers: list[tuple[ModelOutput, ModelCall]]) -> torch.Tensor:
         ],
         dtype=torch.float64,
     )
-
-
-def loaded(model: HfVlmAPI) -> Engine:
-    assert model._shared is not None
-    return model._shared.result()
 
 
 @pytest.mark.parametrize("family", CONTINUING)

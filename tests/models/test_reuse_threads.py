@@ -16,8 +16,8 @@ from blpo_inspect.models.provider import HfVlmAPI
 
 from .test_label_answers import NAMES
 from .test_label_answers import answer_all as label_all
-from .test_reuse import PICTURES, PROMPTS, answer_all, loaded, requests, told
-from .tiny import ask, picture
+from .test_reuse import PICTURES, PROMPTS, answer_all, requests, told
+from .tiny import ask, loaded, picture
 
 pytestmark = pytest.mark.usefixtures("fresh")
 

@@ -13,6 +13,9 @@ from inspect_ai.model import ChatMessageUser, ContentImage, ContentText
 from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from blpo_inspect.models.engine import Engine
+from blpo_inspect.models.provider import HfVlmAPI
+
 hf: Any = transformers  # partly typed
 
 WORDS = [f"w{number}" for number in range(60)] + [
@@ -90,6 +93,11 @@ PALIGEMMA = (
 )
 
 
+VISION = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+QWEN_VISION = {"depth": 2, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32}
+QWEN_ROPE = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0}
+
+
 def make_tokenizer(special: list[str]) -> Any:
     words = ["<unk>", "<pad>", "<s>", "</s>", *special, *WORDS]
     vocabulary = {word: number for number, word in enumerate(dict.fromkeys(words))}
@@ -105,7 +113,7 @@ def make_tokenizer(special: list[str]) -> Any:
     )
 
 
-def _text_config(tokenizer: Any, **more: Any) -> dict[str, Any]:
+def text_config(tokenizer: Any, **more: Any) -> dict[str, Any]:
     return {
         "vocab_size": len(tokenizer),
         "hidden_size": 32,
@@ -121,7 +129,7 @@ def _text_config(tokenizer: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def _save(model_class: Any, config: Any, processor_parts: list[Any], folder: Path) -> Path:
+def save(model_class: Any, config: Any, processor_parts: list[Any], folder: Path) -> Path:
     torch.manual_seed(0)
     model = model_class(config)
     # larger weights: random models otherwise say one word for ever
@@ -157,19 +165,16 @@ def make_llava(folder: Path, *, chat_template: str | None = LISTED) -> Path:
         chat_template=chat_template,
     )
     config = hf.LlavaConfig(
-        text_config=hf.LlamaConfig(**_text_config(tokenizer)),
+        text_config=hf.LlamaConfig(**text_config(tokenizer)),
         vision_config=hf.CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
+            **VISION,
             image_size=28,
             patch_size=14,
         ),
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         vision_feature_layer=-1,
     )
-    return _save(hf.LlavaForConditionalGeneration, config, [processor], folder)
+    return save(hf.LlavaForConditionalGeneration, config, [processor], folder)
 
 
 def make_idefics3(folder: Path) -> Path:
@@ -182,12 +187,9 @@ def make_idefics3(folder: Path) -> Path:
     processor = hf.Idefics3Processor(image_processor, tokenizer, image_seq_len=4, chat_template=LISTED)
     tokenizer = processor.tokenizer
     config = hf.Idefics3Config(
-        text_config=hf.LlamaConfig(**_text_config(tokenizer, max_position_embeddings=1024)),
+        text_config=hf.LlamaConfig(**text_config(tokenizer, max_position_embeddings=1024)),
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **VISION,
             "image_size": 32,
             "patch_size": 8,
         },
@@ -195,7 +197,7 @@ def make_idefics3(folder: Path) -> Path:
         scale_factor=2,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return _save(hf.Idefics3ForConditionalGeneration, config, [processor], folder)
+    return save(hf.Idefics3ForConditionalGeneration, config, [processor], folder)
 
 
 def make_paligemma(folder: Path) -> Path:
@@ -205,12 +207,9 @@ def make_paligemma(folder: Path) -> Path:
     processor = hf.PaliGemmaProcessor(image_processor, tokenizer)
     tokenizer = processor.tokenizer
     config = hf.PaliGemmaConfig(
-        text_config=hf.GemmaConfig(**_text_config(tokenizer, head_dim=8)).to_dict(),
+        text_config=hf.GemmaConfig(**text_config(tokenizer, head_dim=8)).to_dict(),
         vision_config=hf.SiglipVisionConfig(
-            hidden_size=32,
-            intermediate_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
+            **VISION,
             image_size=28,
             patch_size=14,
         ).to_dict(),
@@ -218,42 +217,40 @@ def make_paligemma(folder: Path) -> Path:
         projection_dim=32,
         hidden_size=32,
     )
-    return _save(hf.PaliGemmaForConditionalGeneration, config, [processor], folder)
+    return save(hf.PaliGemmaForConditionalGeneration, config, [processor], folder)
+
+
+def qwen_tokenizer() -> tuple[Any, dict[str, int]]:
+    """And the ids of its special tokens, as a configuration names them."""
+    names = {
+        "image": "<|image_pad|>",
+        "video": "<|video_pad|>",
+        "vision_start": "<|vision_start|>",
+        "vision_end": "<|vision_end|>",
+    }
+    tokenizer = make_tokenizer(["<|im_start|>", "<|im_end|>", *names.values()])
+    tokenizer.chat_template = QWEN
+    return tokenizer, {f"{name}_token_id": tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
+
+
+def save_qwen(model_class: Any, config: Any, tokenizer: Any, patch: int, processor: str, folder: Path) -> Path:
+    """With the processor's parts alone: the whole cannot be made without torchvision."""
+    pixels = {"min_pixels": 4 * patch * patch, "max_pixels": 36 * patch * patch}
+    image_processor = hf.Qwen2VLImageProcessorPil(patch_size=patch, **pixels)
+    save(model_class, config, [tokenizer, image_processor], folder)
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "processor_class": processor}))
+    return folder
 
 
 def make_qwen(folder: Path) -> Path:
-    special = ["<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
-    tokenizer = make_tokenizer([*special, "<|image_pad|>", "<|video_pad|>"])
-    tokenizer.chat_template = QWEN
-    image_processor = hf.Qwen2VLImageProcessorPil(min_pixels=28 * 28, max_pixels=84 * 84)
-    ids = {
-        f"{name}_token_id": tokenizer.convert_tokens_to_ids(token)
-        for name, token in (
-            ("image", "<|image_pad|>"),
-            ("video", "<|video_pad|>"),
-            ("vision_start", "<|vision_start|>"),
-            ("vision_end", "<|vision_end|>"),
-        )
-    }
-    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10_000.0}
+    tokenizer, ids = qwen_tokenizer()
     config = hf.Qwen2_5_VLConfig(
-        text_config=_text_config(tokenizer, rope_parameters=rope),
-        vision_config={
-            "depth": 2,
-            "hidden_size": 32,
-            "intermediate_size": 32,
-            "num_heads": 2,
-            "out_hidden_size": 32,
-            "fullatt_block_indexes": [1],
-        },
+        text_config=text_config(tokenizer, rope_parameters=QWEN_ROPE),
+        vision_config={**QWEN_VISION, "fullatt_block_indexes": [1]},
         **ids,
     )
-    _save(hf.Qwen2_5_VLForConditionalGeneration, config, [tokenizer, image_processor], folder)
-    path = folder / "preprocessor_config.json"
-    settings = json.loads(path.read_text())
-    settings["processor_class"] = "Qwen2_5_VLProcessor"
-    path.write_text(json.dumps(settings))
-    return folder
+    return save_qwen(hf.Qwen2_5_VLForConditionalGeneration, config, tokenizer, 14, "Qwen2_5_VLProcessor", folder)
 
 
 def make_gemma3(folder: Path) -> Path:
@@ -271,21 +268,18 @@ def make_gemma3(folder: Path) -> Path:
         image_seq_length=4,
         chat_template=LISTED.replace("<image>", "<start_of_image>"),
     )
-    text = _text_config(tokenizer, head_dim=8, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=2)
+    text = text_config(tokenizer, head_dim=8, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=2)
     config = hf.Gemma3Config(
         text_config=text,
         vision_config={
-            "hidden_size": 32,
-            "intermediate_size": 32,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **VISION,
             "image_size": 28,
             "patch_size": 7,
         },
         mm_tokens_per_image=4,
         **{f"{name}_index": number for name, number in ids.items()},
     )
-    return _save(hf.Gemma3ForConditionalGeneration, config, [processor], folder)
+    return save(hf.Gemma3ForConditionalGeneration, config, [processor], folder)
 
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
@@ -315,3 +309,9 @@ def ask(text: str, *images: str) -> list[Any]:
     """One user message: the images first, then the text."""
     parts = [ContentImage(image=image) for image in images]
     return [ChatMessageUser(content=[*parts, ContentText(text=text)])]
+
+
+def loaded(model: HfVlmAPI) -> Engine:
+    """The engine of a provider that has answered."""
+    assert model._shared is not None
+    return model._shared.result()

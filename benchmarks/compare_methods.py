@@ -15,10 +15,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from inspect_ai._util.error import PrerequisiteError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.files import written_whole
 from blpo_inspect.optimize.problem import load_problem
 from comparison.carrying_out import carry_out

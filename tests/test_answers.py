@@ -10,7 +10,6 @@ import pytest
 from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
 from inspect_ai import score as inspect_score
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import (
     ChatMessage,
@@ -25,6 +24,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import WITH_PROBABILITIES, Answer, answer_config, answer_of, checked, settled
 from blpo_inspect.cache.lazy import LazyAPI
 from blpo_inspect.cache.memo import memoized

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from inspect_ai import Task, task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import MemoryDataset, Sample
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.benchmark_tasks import NoBenchmarkError, NoFileError, find, full_name
 
 FILE = """

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.candidates import ORDER, Candidate, Drawn, Pool, Skipped, deal, draw, quotas
 from blpo_inspect.hub import Unusable
 from blpo_inspect.splits import SPLITS, Split, image_digest

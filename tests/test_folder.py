@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import ChatMessage, ContentImage, ContentText
 from inspect_ai.util._display import init_display_type
 from PIL import Image
 from rich import get_console
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cli import main
 from blpo_inspect.images import decode
 from blpo_inspect.prompts import PromptPair

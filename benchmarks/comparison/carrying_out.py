@@ -12,8 +12,8 @@ from typing import Any
 
 from inspect_ai import eval as inspect_eval
 from inspect_ai._cli.util import parse_model_role_cli_args
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.benchmark_tasks import full_name
 from blpo_inspect.tasks.optimize import optimize
 from comparison.plan import Run

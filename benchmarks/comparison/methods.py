@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.solver import Solver
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 
 NONE = "none"
 """No optimization: the first prompts."""

@@ -8,9 +8,9 @@ provider that can do more than text says so by a true attribute ``answers_labels
 from collections.abc import Mapping
 from typing import Any, Literal, cast, get_args
 
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError, resolved_config
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.likelihood import label_probabilities
 
@@ -68,7 +68,7 @@ def answer_config(answer: Answer, scale: LabelScale, model: Model) -> GenerateCo
     """
     if checked(answer, scale) == "text":
         return GenerateConfig()
-    given = model._resolve_config(None)
+    given = resolved_config(model)
     if getattr(model.api, "answers_labels", False):
         wanted = {"kind": answer, "names": {**{label: label for label in scale.labels}, **scale.aliases}}
         return GenerateConfig(extra_body={**(given.extra_body or {}), REQUEST: wanted})

@@ -8,12 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._eval.loader import load_file_tasks, load_task_spec
-from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.registry import registry_info, registry_lookup
+from inspect_ai.util import registry_info
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError, make_task, register_file_tasks, registered_task
 
 
 class NoBenchmarkError(PrerequisiteError):
@@ -47,7 +47,7 @@ class BenchmarkTask:
 
     def make(self, args: Mapping[str, Any]) -> Task:
         """The task itself; may raise whatever a user's task raises."""
-        return load_task_spec(self.spec, dict(args))[0]
+        return make_task(self.spec, args)
 
     @property
     def _takes_any(self) -> bool:
@@ -72,8 +72,8 @@ def find(benchmark: str) -> BenchmarkTask:
     path = Path(file).absolute()
     if not path.is_file():
         raise NoFileError(f"{benchmark}: no such file {file}")
-    load_file_tasks(path)
-    factory = registry_lookup("task", name)
+    register_file_tasks(path)
+    factory = registered_task(name)
     if factory is None:
         raise NoBenchmarkError(f"{benchmark}: the file has no such task")
     return _task(f"{path}@{name}", factory)
@@ -85,9 +85,9 @@ def full_name(benchmark: str) -> str:
     return benchmark if factory is None else registry_info(factory).name
 
 
-def _registered(name: str) -> object | None:
-    return registry_lookup("task", name) or registry_lookup("task", f"blpo_inspect/{name}")
+def _registered(name: str) -> Callable[..., Task] | None:
+    return registered_task(name) or registered_task(f"blpo_inspect/{name}")
 
 
-def _task(spec: str, factory: object) -> BenchmarkTask:
-    return BenchmarkTask(spec, inspect.signature(cast(Callable[..., Task], factory)).parameters)
+def _task(spec: str, factory: Callable[..., Task]) -> BenchmarkTask:
+    return BenchmarkTask(spec, inspect.signature(factory).parameters)

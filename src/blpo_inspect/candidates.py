@@ -20,8 +20,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args
 
-from inspect_ai._util.error import PrerequisiteError
-
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub.pieces import Unusable
 from blpo_inspect.images import ImageError, as_seen, data_uri
 from blpo_inspect.samples import Record

@@ -12,8 +12,8 @@ import pytest
 from huggingface_hub import constants, scan_cache_dir
 from hypothesis import given
 from hypothesis import strategies as st
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub import Repository, Unusable, archives, fetch_members
 from blpo_inspect.hub.archives import Entry, unpack
 from tests.hub.server import Hub

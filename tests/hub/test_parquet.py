@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from huggingface_hub import constants
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub import Repository, Unusable, fetch_cells, read_columns
 from tests.hub.server import Hub
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub import Repository, fetch_members
 from tests.hub.server import TOKEN, Hub
 

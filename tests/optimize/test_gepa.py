@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize.gepa import gepa
 from blpo_inspect.prompts import DEFAULT_I2T as Q0
 from tests.optimize.toy import START, World, described, ids, in_order, judged, pair_of, run, solve

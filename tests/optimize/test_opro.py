@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, get_model
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize.opro import opro
 from blpo_inspect.prompts import DEFAULT_I2T as Q0
 from tests.conftest import ScriptedAPI

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from inspect_ai import Task, task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import MemoryDataset, Sample
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.optimize.problem import Problem, load_problem
 from blpo_inspect.prompts import DEFAULT_I2T, PromptPair

@@ -8,9 +8,9 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.solver import Solver
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize import blpo_settings
 from blpo_inspect.optimize import gepa as gepa_module
 from blpo_inspect.optimize import opro as opro_module

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from inspect_ai import eval as inspect_eval
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.splits import SPLITS
 from blpo_inspect.tasks.agin import agin
 from tests.conftest import ScriptedAPI

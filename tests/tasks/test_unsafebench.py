@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 from inspect_ai import eval as inspect_eval
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import ChatMessage, ContentImage
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize.blpo import blpo
 from blpo_inspect.samples import images_of
 from blpo_inspect.splits import SPLITS

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 
-from inspect_ai._util.registry import registry_find, registry_info, registry_unqualified_name
 from inspect_ai.model import (
     ChatMessage,
     ContentAudio,
@@ -16,17 +15,17 @@ from inspect_ai.model import (
     ContentImage,
     ContentVideo,
     GenerateConfig,
-    Model,
     ModelAPI,
     ModelCall,
     ModelOutput,
     ModelUsage,
+    RetryDecision,
+    ServedModelUsage,
 )
-from inspect_ai.model._model import RetryDecision
-from inspect_ai.model._model_output import ServedModelUsage
 from inspect_ai.tool import ToolChoice, ToolInfo
 from tenacity.wait import WaitBaseT
 
+from blpo_inspect._util.inspect_internals import prepared_input, provider_package
 from blpo_inspect.cache.identity import Target
 
 Answer = ModelOutput | tuple[ModelOutput | Exception, ModelCall]
@@ -68,8 +67,7 @@ class LazyAPI(ModelAPI):
         if config.max_tokens is None:
             limit = inner.max_tokens_for_config(config)
             config = config.model_copy(update={"max_tokens": inner.max_tokens() if limit is None else limit})
-        prepared = await Model(inner, GenerateConfig())._prepare_input(input, tools, tool_choice, config)
-        return await inner.generate(prepared.input, prepared.tools, prepared.tool_choice, config)
+        return await inner.generate(*await prepared_input(inner, input, tools, tool_choice, config), config)
 
     def inner(self) -> ModelAPI:
         """The inner provider; made now if there is none yet."""
@@ -85,7 +83,7 @@ class LazyAPI(ModelAPI):
         Requests depend on it, so it is the same before and after that provider is made. It is made now, unless it is
         one of Inspect's own, which do not; one that cannot be made here counts as one that does not either.
         """
-        if self._inner is None and _is_inspects(self.target.provider):
+        if self._inner is None and provider_package(self.target.provider) == "inspect_ai":
             return False
         try:
             return bool(getattr(self.inner(), "answers_labels", False))
@@ -210,8 +208,3 @@ class LazyAPI(ModelAPI):
         """Close the inner provider, if it exists."""
         if self._inner is not None:
             self._inner.close()
-
-
-def _is_inspects(provider: str) -> bool:
-    found = registry_find(lambda info: info.type == "modelapi" and registry_unqualified_name(info) == provider)
-    return bool(found) and registry_info(found[0]).name.startswith("inspect_ai/")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 import anyio.to_thread
-from inspect_ai._util.registry import registry_info, set_registry_info
 from inspect_ai.model import (
     ChatMessage,
     GenerateConfig,
@@ -23,11 +22,12 @@ from inspect_ai.model import (
     ModelAPI,
     ModelOutput,
     ModelUsage,
+    RetryDecision,
 )
-from inspect_ai.model._model import RetryDecision
 from inspect_ai.tool import ToolChoice, ToolInfo
-from inspect_ai.util._concurrency import _request_was_cache_hit
+from inspect_ai.util import registry_info
 
+from blpo_inspect._util.inspect_internals import copy_identity, mark_cache_hit, provider_package
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.flight import Flights
 from blpo_inspect.cache.identity import Target, fits, identity
@@ -232,7 +232,7 @@ class CachedAPI(LazyAPI):
     def _replay(self, entry: Entry, store: Store | None) -> ModelOutput:
         if store is not None:
             store.count_hit(str(self.target), self.role)
-        _request_was_cache_hit.set(True)  # so that Inspect learns nothing from it about the provider's rate limit
+        mark_cache_hit()  # so that Inspect learns nothing from it about the provider's rate limit
         output = ModelOutput.model_validate(entry.output)
         note = _note(entry, hit=True, usage=output.usage)
         output.usage = None
@@ -275,7 +275,7 @@ class CachedAPI(LazyAPI):
 
     def _witness(self) -> ModelAPI | None:
         """The inner provider, if it exists or is this package's: those load nothing until they are asked."""
-        if self._inner is None and _is_own(self.target.provider):
+        if self._inner is None and provider_package(self.target.provider) == "blpo_inspect":
             return self.inner()
         return self._inner
 
@@ -292,12 +292,10 @@ class _MemoizedModel(Model):
             args=original.model_args,
         )
         api = CachedAPI(target, lambda: original.api, inner=original.api, role=role, model_name=original.api.model_name)
-        set_registry_info(cast(Any, api), info)
         api.qualified_model_name = original.api.qualified_model_name
         super().__init__(api, original.config, original.model_args)
         self.original = original
-        self._role = original.role
-        self._explicit_base_url = original.explicit_base_url
+        copy_identity(original, self)
 
     def __eq__(self, other: object) -> bool:
         return other is self or other is self.original
@@ -393,13 +391,6 @@ def _which(target: Target, recorded: list[dict[str, Any]], store: Store, error: 
         + "\n  ".join(lines)
         + "\nName one by its model arguments (-M), or remove the others with `blpo cache prune`."
     )
-
-
-def _is_own(provider: str) -> bool:
-    from inspect_ai._util.registry import registry_find, registry_unqualified_name
-
-    found = registry_find(lambda info: info.type == "modelapi" and registry_unqualified_name(info) == provider)
-    return bool(found) and registry_info(found[0]).name.startswith("blpo_inspect/")
 
 
 def _warn_once(message: str) -> None:

@@ -29,10 +29,10 @@ from inspect_ai.model import (
     ContentVideo,
     GenerateConfig,
 )
-from inspect_ai.model._cache import epoch as _epoch
 from inspect_ai.tool import ToolChoice, ToolInfo
 from pydantic import BaseModel
 
+from blpo_inspect._util.inspect_internals import current_epoch
 from blpo_inspect.cache.entry import SCHEMA
 from blpo_inspect.cache.identity import is_secret, public
 
@@ -94,7 +94,7 @@ def canonical_request(
         "model": identity,
         "messages": _messages(messages),
         "config": _config(config or GenerateConfig()),
-        "draw": {"epoch": _epoch.get(1), "nth": _draw.get()},
+        "draw": {"epoch": current_epoch(), "nth": _draw.get()},
     }
     if tools:
         request["tools"] = [_dump(tool) for tool in tools]

@@ -17,8 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import IO, cast
 
-from inspect_ai._util.error import PrerequisiteError
-
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub.errors import explained
 from blpo_inspect.hub.pieces import Unusable
 from blpo_inspect.hub.progress import progress

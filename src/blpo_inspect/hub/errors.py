@@ -14,7 +14,8 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
-from inspect_ai._util.error import PrerequisiteError
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 
 HTTP_ERROR: type[Exception] = HfHubHTTPError.__bases__[0]
 """The base of every error of the HTTP library in use: httpx or httpx2, by the version of huggingface_hub."""

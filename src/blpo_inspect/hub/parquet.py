@@ -10,8 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from inspect_ai._util.error import PrerequisiteError
-
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub.errors import explained
 from blpo_inspect.hub.pieces import Unusable
 from blpo_inspect.hub.progress import progress

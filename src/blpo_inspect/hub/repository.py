@@ -7,8 +7,8 @@ from pathlib import Path
 
 from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.hub.errors import explained
 from blpo_inspect.hub.pieces import Pieces
 from blpo_inspect.hub.ranges import RangeFile

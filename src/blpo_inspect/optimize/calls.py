@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelOutput, ModelUsage
-from inspect_ai.model._model import model_usage_cost
 
+from blpo_inspect._util.inspect_internals import usage_cost
 from blpo_inspect.cache.memo import CachedAPI, memoized
 from blpo_inspect.cache.note import note
 
@@ -119,7 +119,7 @@ class Calls:
     def _count(self, use: Use, model: Model, output: ModelOutput) -> None:
         noted = note(output.metadata)
         usage = ModelUsage(**noted.usage) if noted.usage else output.usage
-        cost = model_usage_cost(model, usage) if usage else None
+        cost = usage_cost(model, usage) if usage else None
         if noted.hit:
             use.replayed += 1
             use.cost_replayed = _sum(use.cost_replayed, cost)

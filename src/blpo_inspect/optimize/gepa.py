@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from anyio import from_thread, to_thread
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.solver import Solver, solver
 from inspect_ai.util import span
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize import moves
 from blpo_inspect.optimize.gepa_steps import I2T, JUDGE, Steps
 from blpo_inspect.optimize.problem import Item

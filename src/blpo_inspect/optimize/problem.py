@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import Sample
 from inspect_ai.model import ContentImage
 from inspect_ai.util import materialize_media
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import Answer, answer_of
 from blpo_inspect.benchmark_tasks import find
 from blpo_inspect.labels import LabelScale

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from inspect_ai._display.core.active import display
 from inspect_ai.log import transcript
 from inspect_ai.util import display_counter, display_type
 
+from blpo_inspect._util.inspect_internals import say
 from blpo_inspect.optimize.calls import Calls
 
 
@@ -25,7 +25,7 @@ class Progress:
     def say(self, text: str, data: dict[str, Any] | None = None) -> None:
         """One line for people; with ``data`` for the transcript, too."""
         made, replayed = self.calls.made, self.calls.replayed
-        display().print(f"{self.title}: {text} ({made + replayed:,} calls: {made:,} made, {replayed:,} replayed)")
+        say(f"{self.title}: {text} ({made + replayed:,} calls: {made:,} made, {replayed:,} replayed)")
         transcript().info({"message": text, **(data or {})}, source=self.title)
 
     def _count(self) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 
-from inspect_ai._util._async import tg_collect
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
+from blpo_inspect._util.inspect_internals import collect
 from blpo_inspect.optimize.calls import Calls
 from blpo_inspect.optimize.questions import again
 
@@ -90,7 +90,7 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
         still = [one for one in asking if one.accepted is None]
         # reserved together: which of them gets the last call may not depend on which answers first
         calls.reserve(len(still))
-        await tg_collect([partial(_ask, calls, one) for one in still])
+        await collect([partial(_ask, calls, one) for one in still])
     return [Proposal(one.accepted, tuple(one.rejected)) for one in asking]
 
 

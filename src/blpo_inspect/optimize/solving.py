@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState
 from inspect_ai.util import LimitExceededError, span
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import WITH_PROBABILITIES, answer_config
 from blpo_inspect.optimize.calls import BudgetSpentError, Calls
 from blpo_inspect.optimize.garbage import seldom_collected

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from inspect_ai._util._async import tg_collect
 from inspect_ai.model import ModelOutput
 
+from blpo_inspect._util.inspect_internals import collect
 from blpo_inspect.answers import Answer, settled
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.likelihood import label_probabilities, negative_log_likelihood
@@ -99,7 +99,7 @@ class Trials:
         missing = {key: pair for key, pair in keys.items() if key not in self._judged}
         self.calls.reserve(len(missing))
         self.requested += len(items)
-        found = await tg_collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
+        found = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
         self._judged.update(zip(missing, found, strict=True))
         return [self._judged[prompt, request, item] for item in items]
 
@@ -112,7 +112,7 @@ class Trials:
         missing = {(i2t, item): item for item in items if (i2t, item) not in self._described}
         self.calls.reserve(len(missing))
         self.requested += len(items)
-        found = await tg_collect([partial(self._describe, i2t, item) for item in missing.values()])
+        found = await collect([partial(self._describe, i2t, item) for item in missing.values()])
         self._described.update(zip(missing, found, strict=True))
         return [self._described[i2t, item] for item in items]
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._eval.task.util import task_run_dir
-from inspect_ai._util.error import PrerequisiteError
-from inspect_ai._util.registry import registry_info
 from inspect_ai.dataset import Sample
+from inspect_ai.util import registry_info
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError, task_folder
 from blpo_inspect.benchmark_tasks import NoBenchmarkError, NoFileError, find
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.regression.recorded import BrokenError
@@ -59,7 +58,7 @@ def prepare(case: Case, folder: Path) -> Prepared:
     try:
         with chdir(folder):
             task = _task(case)
-        with chdir(task_run_dir(task)):
+        with chdir(task_folder(task)):
             facts = {str(sample.id): _facts(sample) for sample in task.dataset}
             scales = [scale_of(sample.metadata or {}) for sample in task.dataset]
     except BrokenError:

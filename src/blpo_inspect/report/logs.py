@@ -158,8 +158,7 @@ def _answer(sample: "EvalSample", scale: LabelScale) -> Answer:
 
 
 def _image(sample: "EvalSample") -> str | None:
-    from inspect_ai._util.hash import mm3_hash
-
+    from blpo_inspect._util.inspect_internals import attachment_name
     from blpo_inspect.samples import images_of
 
     found = []
@@ -167,7 +166,7 @@ def _image(sample: "EvalSample") -> str | None:
         if image.image.startswith("attachment://"):
             found.append(image.image.removeprefix("attachment://"))
         elif image.image.startswith("data:"):
-            found.append(mm3_hash(image.image))
+            found.append(attachment_name(image.image))
     return " ".join(found) or None
 
 

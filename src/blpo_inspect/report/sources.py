@@ -43,7 +43,7 @@ def is_remote(source: str) -> bool:
 def _files(name: str) -> Iterable[str]:
     if not is_remote(name):
         return _local(Path(name.removeprefix("file://")))
-    from inspect_ai._util.file import filesystem
+    from blpo_inspect._util.inspect_internals import filesystem
 
     remote = filesystem(name)
     protocol = name.partition("://")[0]

@@ -11,8 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inspect_ai._util.error import PrerequisiteError
-
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.tables.rows import HUB_EXTRA, Row, TableError
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inspect_ai import Task, task
-from inspect_ai._util.error import PrerequisiteError
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import Answer
 from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
 from blpo_inspect.hub import Unusable

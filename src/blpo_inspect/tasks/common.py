@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.log import HeadlineMetric
 from inspect_ai.scorer import Scorer
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import METADATA, Answer, checked
 from blpo_inspect.labels import LabelScale
 from blpo_inspect.prompts import DEFAULT_I2T, PromptError, PromptPair

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from inspect_ai import Task, task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.util import display_type
 from rich import get_console
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.answers import Answer
 from blpo_inspect.prompts import DEFAULT_I2T
 from blpo_inspect.samples import Record

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task, task
-from inspect_ai._util.error import PrerequisiteError
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.optimize.blpo import blpo
 from blpo_inspect.optimize.problem import load_problem
 from blpo_inspect.scorers.improvement import improvement

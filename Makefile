@@ -18,8 +18,8 @@ lint: $(READY)
 
 # Train the embedded judge anew (about an hour on two cores) and measure it.
 judge: $(READY)
-	$(BIN)/python -m blpo_inspect.shapes.train --out build/judge
-	$(BIN)/python -m blpo_inspect.shapes.evaluate --judge build/judge
+	$(BIN)/python -m training.train --out build/judge
+	$(BIN)/python -m training.evaluate --judge build/judge
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'

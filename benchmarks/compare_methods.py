@@ -18,16 +18,16 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from blpo_inspect._util.files import written_whole
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.files import written_whole
-from blpo_inspect.optimize.problem import load_problem
-from comparison.carrying_out import carry_out
+from blpo_inspect.optimizers.problem import load_problem
 from comparison.command_line import INTERRUPTED, check_folder, methods_of, parser, reference_of, setting_of
 from comparison.cost import cost_csv, cost_table
 from comparison.figure import draw
 from comparison.methods import NONE, Method, parse
 from comparison.outcome import Outcome, finished, read, with_first_prompts
 from comparison.plan import Key, Run, Setting, plan
+from comparison.runner import carry_out
 from comparison.summary import summarize
 from comparison.tables import runs_csv, table_csv, table_md
 

@@ -19,7 +19,7 @@ from itertools import product
 
 import numpy as np
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.statistics import Decision, figures_of, non_inferiority, suite_wide
 

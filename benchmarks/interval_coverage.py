@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from blpo_inspect import statistics
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.statistics import fast
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.statistics import vectorized
 from blpo_inspect.statistics.paired import Kind, Test
 
 Floats = NDArray[np.float64]
@@ -69,7 +69,7 @@ class Population:
         named = statistics.figures_of(self.scale)[name]
         pairs = list(product(self.scale.labels, repeat=2))
         human, judge = (named.columns([pair[k] for pair in pairs], self.scale) for k in (0, 1))
-        return float(fast.figures(named.figure, human, judge, self.shares.ravel()[None, :])[0])
+        return float(vectorized.figures(named.figure, human, judge, self.shares.ravel()[None, :])[0])
 
 
 def ratings(correlation: float) -> Floats:

@@ -25,7 +25,7 @@ import transformers
 from inspect_ai.model import ChatMessage, ChatMessageUser, ContentImage, ContentText, GenerateConfig
 
 from blpo_inspect.models.engine import forget_engines
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from throughput.checkpoints import make_checkpoint
 from throughput.material import make_material
 

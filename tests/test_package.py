@@ -84,7 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_what_a_user_needs_and_no_more(built: Path) -> None:
     [wheel] = built.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    for needed in ("py.typed", "_registry.py", "shapes/judge/model.safetensors", "shapes/judge/chat_template.jinja"):
+    for needed in ("py.typed", "_registry.py", "world/judge/model.safetensors", "world/judge/chat_template.jinja"):
         assert f"blpo_inspect/{needed}" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"blpo_inspect"}

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from blpo_inspect.files import written_whole
+from blpo_inspect._util.files import written_whole
 from comparison.methods import DEFAULTS, NONE, STATED, Method, parse
 from comparison.plan import SEED, SHAPES, Role, Setting, plain
 

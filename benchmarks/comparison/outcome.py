@@ -10,7 +10,7 @@ from typing import Any
 from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample
 from inspect_ai.scorer import Score
 
-from blpo_inspect.optimize.solving import RESULT
+from blpo_inspect.judging.prompts import RESULT
 from comparison.methods import NONE, Method
 from comparison.plan import Key, Run
 
@@ -29,7 +29,7 @@ class Figures:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Figures":
-        """From what `blpo_inspect.optimize.measure.figures` gives."""
+        """From what `blpo_inspect.optimizers.measure.figures` gives."""
         accuracy, macro_f1, kappa = (math.nan if given[name] is None else given[name] for name in _FIGURES)
         return cls(accuracy, macro_f1, kappa, given["n"], given["unread"])
 
@@ -44,7 +44,7 @@ class Outcome:
         after: With the final ones.
         calls: Model calls that the optimization took, made or replayed, without the final test.
         curve: Calls, and test accuracy from there on, ascending.
-        uses: What each role was asked, as `blpo_inspect.optimize.calls.Use`, with the final test.
+        uses: What each role was asked, as `blpo_inspect.optimizers.calls.Use`, with the final test.
         seconds: How long it took.
         log: Where it was read from.
     """

@@ -11,9 +11,9 @@ from inspect_ai.log import EvalSpec
 from inspect_ai.model import GenerateConfig, ModelConfig
 from pydantic import ValidationError
 
-from blpo_inspect.optimize.problem import load_problem
-from blpo_inspect.prompts import PromptPair
-from blpo_inspect.shapes.benchmarks import Name, statement
+from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.optimizers.problem import load_problem
+from blpo_inspect.world.benchmarks import Name, statement
 from comparison.methods import NONE, STATED, Method
 
 SHAPES = ("shapes_safety", "shapes_alignment", "shapes_rating")

@@ -36,12 +36,12 @@ def measure(job: Job) -> Result:
     from inspect_ai._eval.task import run as runner
 
     import blpo_inspect._registry  # noqa: F401 - registers what the run names
-    from blpo_inspect.models.induction import provider as optimizer
-    from blpo_inspect.optimize import solving
-    from blpo_inspect.optimize.blpo import blpo
-    from blpo_inspect.optimize.trial import Trials
-    from blpo_inspect.prompts import PromptPair
+    from blpo_inspect.judging.prompts import PromptPair
+    from blpo_inspect.optimizers import solver
+    from blpo_inspect.optimizers.evaluator import Trials
+    from blpo_inspect.optimizers.methods.blpo import blpo
     from blpo_inspect.tasks.optimize import optimize
+    from blpo_inspect.world.optimizer import induction as optimizer
 
     settings: dict[str, Any] = dict(job.settings)
     pair = Path(job.log_dir) / "pair.yaml"
@@ -68,8 +68,8 @@ def measure(job: Job) -> Result:
         began = time.perf_counter()
         task = optimize(job.benchmark, {"limit_per_class": job.per_class}, seed=job.seed, save=str(pair))
         drawing = time.perf_counter() - began
-        stack.callback(setattr, solving, "Trials", Trials)
-        vars(solving)["Trials"] = NotedTrials
+        stack.callback(setattr, solver, "Trials", Trials)
+        vars(solver)["Trials"] = NotedTrials
         before, began = _processor(), time.perf_counter()
         [log] = inspect_ai.eval(
             task,
@@ -125,7 +125,7 @@ def measure(job: Job) -> Result:
 def _load_weights() -> float:
     """Have this process's one engine made, as the first request would; how long it took."""
     from blpo_inspect.models import checkpoint, engine
-    from blpo_inspect.models.settings import ModelSettings
+    from blpo_inspect.models.model_args import ModelSettings
 
     began = time.perf_counter()
     engine.engine_for(checkpoint.resolve(JUDGE, None), ModelSettings()).result()

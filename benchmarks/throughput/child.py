@@ -42,7 +42,7 @@ def make(name: str, size: str, folder: Path, images: int, prompts: int, *, text:
         raise NotMeasuredError("7B shapes need a CUDA GPU")
     vision = folder / "vision"
     if name == EMBEDDED:
-        with importlib.resources.as_file(importlib.resources.files("blpo_inspect.shapes") / "judge") as own:
+        with importlib.resources.as_file(importlib.resources.files("blpo_inspect.world") / "judge") as own:
             shutil.copytree(own, vision)
     else:
         make_checkpoint(name, size, vision)

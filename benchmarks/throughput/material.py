@@ -107,7 +107,7 @@ def caption(number: int) -> str:
 
 def _drawings(count: int) -> list[str]:
     """Images that the embedded judge was made for."""
-    from blpo_inspect.shapes.benchmarks import records  # with all of statistics, for this alone
+    from blpo_inspect.world.benchmarks import records  # with all of statistics, for this alone
 
     return [one.image for one in records("safety", policy=0, split="test", per_class=(count + 1) // 2)[:count]]
 

@@ -16,16 +16,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from blpo_inspect.files import written_whole
-from blpo_inspect.optimize.solving import RESULT
-from blpo_inspect.prompt_files import word_diff
-from blpo_inspect.prompts import PromptPair
+from blpo_inspect._util.files import written_whole
+from blpo_inspect.judging.prompt_files import word_diff
+from blpo_inspect.judging.prompts import RESULT, PromptPair
 from blpo_inspect.regression import suite as suites
 from blpo_inspect.regression.check import How, check, update
 from blpo_inspect.regression.outputs import terminal
-from blpo_inspect.report.content import Options, report
-from blpo_inspect.report.logs import gather
-from blpo_inspect.report.page import html
+from blpo_inspect.reporting.content import Options, report
+from blpo_inspect.reporting.logs import gather
+from blpo_inspect.reporting.page import html
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.shapes import shapes_safety
 

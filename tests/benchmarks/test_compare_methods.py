@@ -14,9 +14,9 @@ from inspect_ai.model import GenerateConfig, ModelConfig
 from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
-from blpo_inspect.prompts import PromptPair
+from blpo_inspect.judging.prompts import PromptPair
 from compare_methods import main
-from comparison import carrying_out, paper
+from comparison import paper, runner
 from comparison.figure import accuracy_at, mean_curve
 from comparison.methods import ENDLESS, NONE, parse
 from comparison.outcome import Figures, Outcome, with_first_prompts
@@ -24,8 +24,8 @@ from comparison.plan import SEED, Key, Role, Run, Setting, arguments
 from comparison.summary import CONSTANT, EQUAL, paired, summarize
 from comparison.tables import table_md
 from tests.conftest import ScriptedAPI
-from tests.optimize.test_run import improving
-from tests.optimize.toy import START, World
+from tests.optimizers.test_run import improving
+from tests.optimizers.toy import START, World
 
 FILES = ("runs.csv", "table.csv", "table.md", "figure.svg", "figure.png")
 SETTING = Setting("scripted/judge", {}, {"optimizer": Role("scripted/optimizer")}, 100)
@@ -181,7 +181,7 @@ def test_an_interruption_says_how_to_go_on(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying_out, "inspect_eval", interrupt)
+    monkeypatch.setattr(runner, "inspect_eval", interrupt)
     assert compare(tmp_path) == 130
     assert "the same command goes on" in capsys.readouterr().err
 
@@ -198,9 +198,9 @@ def test_without_an_optimization_the_benchmark_itself_is_judged(world: World, tm
 BENCHMARK = """
 import multiprocessing, os
 from inspect_ai import Task, task
-from blpo_inspect.samples import Record
+from blpo_inspect.judging.samples import Record
 from blpo_inspect.tasks.common import judging_task
-from tests.optimize.toy import SCALE, human, ids, picture  # with it the scripted models, which answer nothing here
+from tests.optimizers.toy import SCALE, human, ids, picture  # with it the scripted models, which answer nothing here
 
 @task
 def small_squares(split: str = "test", prompts: str | None = None, number: int = 0) -> Task:

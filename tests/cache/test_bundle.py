@@ -20,7 +20,7 @@ from blpo_inspect.cache.bundle import BundleError, Limits, export, import_
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.cache.store import Store, StoreError, default_folder
-from blpo_inspect.solvers import judge
+from blpo_inspect.judging.solvers import judge
 from tests.cache.recorded import filled, recorded, request
 from tests.cache.test_store import change
 from tests.conftest import ScriptedAPI
@@ -299,8 +299,8 @@ def test_a_failed_export_leaves_the_old_file_and_no_other(
 @pytest.fixture
 def logs(scripted: type[ScriptedAPI], tmp_path: Path, red: Path) -> Callable[[str], Path]:
     """Run a judge on one sample with a prompt; the log's path."""
-    from blpo_inspect.labels import LabelScale
-    from blpo_inspect.samples import Record, to_dataset
+    from blpo_inspect.judging.labels import LabelScale
+    from blpo_inspect.judging.samples import Record, to_dataset
 
     scripted.script = staticmethod(lambda messages: "yes")
 

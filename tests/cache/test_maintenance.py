@@ -12,12 +12,12 @@ from inspect_ai import Task, eval
 from inspect_ai.model import ChatMessage
 
 from blpo_inspect.cache import maintenance
-from blpo_inspect.cache.identity import Target
 from blpo_inspect.cache.maintenance import MaintenanceError, Usage
+from blpo_inspect.cache.model_identity import Target
 from blpo_inspect.cache.store import Store, default_folder
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.samples import Record, to_dataset
-from blpo_inspect.solvers import GREEDY, describe, judge
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.samples import Record, to_dataset
+from blpo_inspect.judging.solvers import GREEDY, describe, judge
 from tests.cache.recorded import filled, recorded, request
 from tests.cache.test_store import change
 from tests.conftest import ScriptedAPI

@@ -36,7 +36,7 @@ from blpo_inspect.cache import memo
 from blpo_inspect.cache.memo import CachedAPI, CacheMissError, UnknownIdentityError, cache_mode, memoized
 from blpo_inspect.cache.request import draw
 from blpo_inspect.cache.store import Store, StoreError
-from blpo_inspect.solvers import judge
+from blpo_inspect.judging.solvers import judge
 
 USAGE = ModelUsage(input_tokens=3, output_tokens=2, total_tokens=5)
 
@@ -481,9 +481,9 @@ def test_any_task_through_cached_replays_with_nothing_spent(tmp_path: Path, cach
 
 
 def test_judging_passes_the_store_under_its_role(red: Path, tmp_path: Path, cache_folder: Path) -> None:
-    from blpo_inspect.images import data_uri
-    from blpo_inspect.labels import LabelScale
-    from blpo_inspect.samples import Record, to_dataset
+    from blpo_inspect._util.images import data_uri
+    from blpo_inspect.judging.labels import LabelScale
+    from blpo_inspect.judging.samples import Record, to_dataset
 
     scale = LabelScale("unordered", ("safe", "unsafe"))
     records = [Record("a", data_uri(red.read_bytes(), "image/png"), "safe")]

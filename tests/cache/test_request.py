@@ -25,7 +25,7 @@ from inspect_ai.tool import ToolCall, ToolFunction, ToolInfo
 
 from blpo_inspect.cache import request as module
 from blpo_inspect.cache.entry import canonical, key_of
-from blpo_inspect.cache.identity import Target, fits, identity, is_secret, public, without_credentials
+from blpo_inspect.cache.model_identity import Target, fits, identity, is_secret, public, without_credentials
 from blpo_inspect.cache.request import TRAVEL, canonical_request, draw, image_digest
 
 MODEL = {"provider": "p", "name": "n"}
@@ -314,8 +314,8 @@ def test_a_provider_that_knows_itself_is_asked() -> None:
 
 
 def test_an_upgrade_of_a_library_changes_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    from blpo_inspect.cache.identity import Target, identity
-    from blpo_inspect.models.provider import HfVlmAPI
+    from blpo_inspect.cache.model_identity import Target, identity
+    from blpo_inspect.models.hf_vlm import HfVlmAPI
 
     def known(version: str) -> dict[str, object]:
         monkeypatch.setattr("importlib.metadata.version", lambda name: version)

@@ -20,9 +20,9 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect.cli import main
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.prompt_files import Piece, diff_lines, word_diff
-from blpo_inspect.prompts import PromptPair
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompt_files import Piece, diff_lines, word_diff
+from blpo_inspect.judging.prompts import PromptPair
 from tests.conftest import ScriptedAPI
 
 SCALE = LabelScale("unordered", ("safe", "unsafe"))

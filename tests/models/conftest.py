@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from blpo_inspect.models.engine import forget_engines
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 
 from .tiny import MAKERS, PALIGEMMA
 

@@ -12,8 +12,8 @@ import pytest
 
 from blpo_inspect.models.checkpoint import folder_digest, identity, resolve
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.provider import HfVlmAPI
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.hf_vlm import HfVlmAPI
+from blpo_inspect.models.model_args import ModelSettings
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -141,7 +141,7 @@ def test_the_hub_offline(llava: Path, tmp_path: Path) -> None:
     code = f"""
 import anyio, sys
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from inspect_ai.model import ChatMessageUser, GenerateConfig
 
 api = HfVlmAPI("org/tiny")

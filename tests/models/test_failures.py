@@ -15,13 +15,13 @@ import torch
 from inspect_ai.model import ChatMessageTool, ChatMessageUser, ContentAudio, ContentImage, GenerateConfig
 from inspect_ai.tool import ToolInfo
 
-from blpo_inspect.images import ImageError, decode
+from blpo_inspect._util.images import ImageError, decode
 from blpo_inspect.models import engine as engines
-from blpo_inspect.models import generation, processing, requests, weights
+from blpo_inspect.models import generation, generation_request, processing, weights
 from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.errors import CheckpointError, RequestError
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.processing import neutralise
-from blpo_inspect.models.provider import HfVlmAPI
 
 from .test_provider import REQUESTS, answer, answer_all, answer_one, texts
 from .tiny import ask, hf, image_bytes, loaded, make_llava, make_paligemma, make_tokenizer, picture
@@ -115,7 +115,7 @@ def test_a_setting_that_would_be_ignored_is_refused(api: Api, config: dict[str, 
 
 
 def test_a_setting_of_services_is_warned_about(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    requests._warned.clear()
+    generation_request._warned.clear()
     for _ in range(2):
         answer_one(api("llava"), REQUESTS[0], reasoning_effort="low", top_p=0.5)
     said = [record.message for record in caplog.records if "hf-vlm ignores" in record.message]

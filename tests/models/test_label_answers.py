@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from inspect_ai.model import GenerateConfig, ModelCall, ModelOutput
 
 from blpo_inspect.models import labelling
+from blpo_inspect.models.collate import join, on_device
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import RequestError
-from blpo_inspect.models.joining import join, on_device
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.label_tree import LabelTree
-from blpo_inspect.models.provider import HfVlmAPI
 
 from .tiny import MAKERS, PALIGEMMA, ask, loaded, picture
 

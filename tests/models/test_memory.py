@@ -13,10 +13,10 @@ from inspect_ai.model import ModelCall, ModelOutput
 from blpo_inspect.models import engine as engines
 from blpo_inspect.models import memory
 from blpo_inspect.models.engine import forget_engines
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.reuse import PrefixReuse
-from blpo_inspect.models.settings import ModelSettings
 
 from .test_reuse import answer_all, requests, told
 from .tiny import hf, loaded

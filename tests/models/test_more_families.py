@@ -10,7 +10,7 @@ import torch
 from inspect_ai.model import ModelOutput
 
 from blpo_inspect.models.engine import forget_engines
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 
 from .more_families import CONTINUING, FALLING_BACK
 from .test_label_answers import ASKED, NAMES, reference

@@ -21,11 +21,11 @@ from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import CheckpointError
 from blpo_inspect.models.generation import Row
-from blpo_inspect.models.halves import Halves
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.memory import bytes_per_token, free_bytes
+from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.processing import Prepared
-from blpo_inspect.models.provider import HfVlmAPI
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.processor_cache import Halves
 from blpo_inspect.models.weights import _window
 
 from . import test_label_answers as labels

@@ -23,12 +23,12 @@ from inspect_ai.model import (
     get_model,
 )
 
-from blpo_inspect.images import decode
+from blpo_inspect._util.images import decode
 from blpo_inspect.models import engine as engines
 from blpo_inspect.models import weights
+from blpo_inspect.models.collate import group_of, join
 from blpo_inspect.models.conversation import take_apart
-from blpo_inspect.models.joining import group_of, join
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 
 from .tiny import MAKERS, ask, hf, image_bytes, loaded, picture
 

@@ -15,8 +15,8 @@ from blpo_inspect.models import engine as engines
 from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.generation import generate
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.processing import Processing
-from blpo_inspect.models.provider import HfVlmAPI
 
 from .tiny import MAKERS, ask, loaded, picture
 
@@ -156,7 +156,7 @@ def test_a_model_whose_past_cannot_be_continued_falls_back(
     def fails(*args: Any, **kwargs: Any) -> Any:
         raise TypeError("a layer keeps its past as Novelty")
 
-    monkeypatch.setattr("blpo_inspect.models.trial_run.compute", fails)
+    monkeypatch.setattr("blpo_inspect.models.continuation_check.compute", fails)
     with caplog.at_level(logging.WARNING):
         answers = answer_all(api("llava"), requests())
     assert "a layer keeps its past as Novelty" in caplog.text

@@ -12,7 +12,7 @@ from inspect_ai.model import GenerateConfig
 from blpo_inspect.models.continuation import compute
 from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.engine import Engine, forget_engines
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 
 from .test_label_answers import NAMES
 from .test_label_answers import answer_all as label_all

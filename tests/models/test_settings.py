@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.model_args import ModelSettings
 
 
 def test_no_arguments_are_the_defaults() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from blpo_inspect.models.engine import Engine
-from blpo_inspect.models.provider import HfVlmAPI
+from blpo_inspect.models.hf_vlm import HfVlmAPI
 
 hf: Any = transformers  # partly typed
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from blpo_inspect.cli import main
 from blpo_inspect.models.checkpoint import EMBEDDED, identity, resolve
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.regression.baseline import load
 from blpo_inspect.regression.suite import load as load_suite
 from tests.scaling.machines import Machine

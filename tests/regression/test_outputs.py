@@ -14,8 +14,8 @@ from rich.console import Console
 from blpo_inspect.regression import outputs
 from blpo_inspect.regression.compare import Flip
 from blpo_inspect.regression.decide import CaseResult, Criterion, Outcome, SuiteResult
+from blpo_inspect.regression.escaping import markdown, visible
 from blpo_inspect.regression.outputs import terminal
-from blpo_inspect.regression.shown import markdown, visible
 from tests.conftest import ScriptedAPI
 from tests.regression.toy import Suite, flip
 

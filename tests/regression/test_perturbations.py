@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.prompts import PromptPair, fill, placeholders
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompts import PromptPair, fill, placeholders
+from blpo_inspect.judging.solvers import judge_message
 from blpo_inspect.regression import perturbations
 from blpo_inspect.regression.perturbations import PERTURBATIONS
-from blpo_inspect.solvers import judge_message
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"), aliases={"fine": "safe"})
 RATING = LabelScale("ordinal", ("1", "2", "3"))

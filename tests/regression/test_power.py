@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, discordance, evidence, labels_needed
 from blpo_inspect.statistics import non_inferiority
 

@@ -15,14 +15,14 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ContentImage
 from PIL import Image
 
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.prompts import PromptError
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompts import PromptError
+from blpo_inspect.judging.samples import Record, to_sample
+from blpo_inspect.judging.solvers import GREEDY, judge
 from blpo_inspect.regression.perturbations import PERTURBATIONS
 from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import PROBES, Change, Probe, ProbeError, ProbeResult
 from blpo_inspect.regression.probing import ProbeRun, probe_results, probe_task, run_probes
-from blpo_inspect.samples import Record, to_sample
-from blpo_inspect.solvers import GREEDY, judge
 from blpo_inspect.statistics import proportion, suite_wide, tango
 from tests.conftest import ScriptedAPI
 

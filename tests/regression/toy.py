@@ -13,9 +13,9 @@ from inspect_ai.model import ChatMessage, ContentImage, ContentText
 from PIL import Image
 
 from blpo_inspect.cli import main
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.samples import Record
 from blpo_inspect.regression.recorded import Answer, Recorded
-from blpo_inspect.samples import Record
 from blpo_inspect.scorers import unread
 from blpo_inspect.tasks.common import judging_task
 from tests.conftest import ScriptedAPI

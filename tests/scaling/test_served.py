@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from inspect_ai.model import ModelOutput
 
-import blpo_inspect.shapes
 from blpo_inspect.cache.entry import canonical
 from blpo_inspect.cache.store import Store
-from blpo_inspect.prompts import PromptPair
+from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.world import JUDGE
 from tests.scaling.machines import Machine, Process, stopped
 
 ASKED = '"POST /v1/chat/completions HTTP/1.1" 200'
@@ -33,7 +33,7 @@ class Served:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}/v1"
-        folder = Path(blpo_inspect.shapes.__file__).parent
+        folder = JUDGE.parent
         options = ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
         self.process: Process = machine.start("transformers", "serve", "judge", *options, folder=folder)
 

@@ -11,10 +11,10 @@ from inspect_ai.log import EvalLog, read_eval_log
 from inspect_ai.model import ChatMessage, ContentText
 from inspect_ai.scorer import Scorer
 
-from blpo_inspect.images import data_uri
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.samples import Record, to_dataset
-from blpo_inspect.solvers import judge
+from blpo_inspect._util.images import data_uri
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.samples import Record, to_dataset
+from blpo_inspect.judging.solvers import judge
 from tests.conftest import ScriptedAPI
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))

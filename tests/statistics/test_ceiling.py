@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect import statistics
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
     Figure,
     accuracy,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from blpo_inspect import statistics
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
     Interval,
     accuracy,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
 from blpo_inspect import statistics
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
     Decision,
     Interval,
@@ -26,7 +26,7 @@ from blpo_inspect.statistics import (
     tango,
     with_unread,
 )
-from blpo_inspect.statistics.unread import wrong_label
+from blpo_inspect.statistics.unread_as_wrong import wrong_label
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 THREE = LabelScale("unordered", ("a", "b", "c"))

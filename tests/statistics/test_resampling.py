@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
     Figure,
     accuracy,

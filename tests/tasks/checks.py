@@ -6,8 +6,8 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
 
-from blpo_inspect.samples import images_of
-from blpo_inspect.splits import image_digest
+from blpo_inspect.data.splits import image_digest
+from blpo_inspect.judging.samples import images_of
 
 
 def digests(task: Task) -> set[str]:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from blpo_inspect.hub import archives
+from blpo_inspect.data.hub import archives
 from blpo_inspect.tasks import image_reward, seetrue
-from tests.hub.conftest import hub as hub
-from tests.hub.server import Hub
+from tests.data.hub.conftest import hub as hub
+from tests.data.hub.server import Hub
 from tests.tasks import worlds
 
 UNSAFE_COMMIT = "c0ffee" + "0" * 34

@@ -6,7 +6,7 @@ import pytest
 from inspect_ai import eval as inspect_eval
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.splits import SPLITS
+from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.tasks.agin import agin
 from tests.conftest import ScriptedAPI
 from tests.tasks import worlds

@@ -6,11 +6,11 @@ import pytest
 from huggingface_hub import constants
 from inspect_ai import eval as inspect_eval
 
-from blpo_inspect.hub import Repository
-from blpo_inspect.splits import SPLITS
+from blpo_inspect.data.hub import Repository
+from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.tasks.image_reward import SOURCE, image_reward
 from tests.conftest import ScriptedAPI
-from tests.hub.server import Hub
+from tests.data.hub.server import Hub
 from tests.tasks.checks import assert_disjoint, counts, ids, metadata, skipped
 
 

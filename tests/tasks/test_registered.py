@@ -8,7 +8,7 @@ from inspect_ai._util.registry import registry_lookup
 
 import blpo_inspect._registry  # noqa: F401  # registers
 from blpo_inspect.tasks import agin, image_reward, seetrue, unsafebench
-from tests.hub.server import TOKEN, Hub
+from tests.data.hub.server import TOKEN, Hub
 from tests.tasks import worlds
 
 MODULES = {"agin": agin, "image_reward": image_reward, "seetrue": seetrue, "unsafebench": unsafebench}

@@ -10,10 +10,10 @@ from huggingface_hub import constants
 from inspect_ai import eval as inspect_eval
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.splits import SPLITS
+from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.tasks.seetrue import PROMPT, SOURCE, seetrue
 from tests.conftest import ScriptedAPI
-from tests.hub.server import Hub
+from tests.data.hub.server import Hub
 from tests.tasks import worlds
 from tests.tasks.checks import assert_disjoint, counts, digests, ids, metadata, skipped
 

@@ -9,13 +9,13 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.model import ChatMessage, ContentImage
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.optimize.blpo import blpo
-from blpo_inspect.samples import images_of
-from blpo_inspect.splits import SPLITS
+from blpo_inspect.data.splits import SPLITS
+from blpo_inspect.judging.samples import images_of
+from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.unsafebench import CATEGORIES, unsafebench
 from tests.conftest import ScriptedAPI
-from tests.hub.server import TOKEN, Hub
+from tests.data.hub.server import TOKEN, Hub
 from tests.tasks.checks import assert_disjoint, counts, ids, metadata, skipped
 from tests.tasks.conftest import UNSAFE_COMMIT
 

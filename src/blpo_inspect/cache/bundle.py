@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from blpo_inspect.cache.answers import answer
+from blpo_inspect._util.files import written_whole
+from blpo_inspect.cache.answer_content import answer
 from blpo_inspect.cache.entry import Entry, EntryError, canonical
 from blpo_inspect.cache.logs import used_keys
 from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError
-from blpo_inspect.files import written_whole
 
 FORMAT = "blpo-cache-bundle"
 SCHEMA = 1

@@ -26,7 +26,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from tenacity.wait import WaitBaseT
 
 from blpo_inspect._util.inspect_internals import prepared_input, provider_package
-from blpo_inspect.cache.identity import Target
+from blpo_inspect.cache.model_identity import Target
 
 Answer = ModelOutput | tuple[ModelOutput | Exception, ModelCall]
 
@@ -78,7 +78,7 @@ class LazyAPI(ModelAPI):
 
     @cached_property
     def answers_labels(self) -> bool:
-        """Whether the inner provider knows requests for labels (`blpo_inspect.answers`).
+        """Whether the inner provider knows requests for labels (`blpo_inspect.judging.answer_mode`).
 
         Requests depend on it, so it is the same before and after that provider is made. It is made now, unless it is
         one of Inspect's own, which do not; one that cannot be made here counts as one that does not either.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from blpo_inspect.cache.note import note
+from blpo_inspect.cache.cache_info import note
 
 if TYPE_CHECKING:
     from inspect_ai.event import ModelEvent

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.cache import logs
-from blpo_inspect.cache.answers import answer, text_of
+from blpo_inspect.cache.answer_content import answer, text_of
 from blpo_inspect.cache.entry import Entry
 from blpo_inspect.cache.explain import differences
 from blpo_inspect.cache.store import Store
@@ -20,7 +20,7 @@ from blpo_inspect.cache.store import Store
 if TYPE_CHECKING:
     from inspect_ai.model import ChatMessage, Model
 
-    from blpo_inspect.cache.identity import Target
+    from blpo_inspect.cache.model_identity import Target
 
 MAX_IMAGE = 64 * 2**20
 """Larger files in a folder of images are passed over."""
@@ -145,7 +145,7 @@ def image_finder(log: Path | None = None, folder: Path | None = None) -> Callabl
         if digest in found:
             return found[digest]
         if digest in files and (kind := _media_type(data := files[digest].read_bytes())):
-            from blpo_inspect.images import data_uri
+            from blpo_inspect._util.images import data_uri
 
             return data_uri(data, kind)
         return None
@@ -269,7 +269,7 @@ def _live(target: "Target") -> "tuple[Model, dict[str, Any]]":
     """The model, not memoized, and its identity."""
     from inspect_ai.model import get_model
 
-    from blpo_inspect.cache.identity import identity
+    from blpo_inspect.cache.model_identity import identity
 
     try:
         model = get_model(str(target), base_url=target.base_url, memoize=False, **target.args)

@@ -1,8 +1,8 @@
 """Model calls that are answered from the store when it knows them, and recorded when it does not.
 
-`memoized` wraps a model that exists; the ``cached/…`` provider (`provider`) wraps one that is only
+`memoized` wraps a model that exists; the ``cached/…`` provider (`cached_provider`) wraps one that is only
 named. Both make the same keys, so they share entries. A hit needs no provider, counts no usage, and
-gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from (`note`).
+gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from (`cache_info`).
 """
 
 import importlib
@@ -28,14 +28,14 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import registry_info
 
 from blpo_inspect._util.inspect_internals import copy_identity, mark_cache_hit, provider_package
+from blpo_inspect._util.waiting import wait_for
+from blpo_inspect.cache.cache_info import Note
 from blpo_inspect.cache.entry import Entry, canonical, key_of
-from blpo_inspect.cache.flight import Flights
-from blpo_inspect.cache.identity import Target, fits, identity
 from blpo_inspect.cache.lazy import Answer, LazyAPI
-from blpo_inspect.cache.note import Note
+from blpo_inspect.cache.model_identity import Target, fits, identity
 from blpo_inspect.cache.request import canonical_request
+from blpo_inspect.cache.single_flight import Flights
 from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError, default_folder
-from blpo_inspect.waiting import wait_for
 
 CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything

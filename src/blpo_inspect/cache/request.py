@@ -34,7 +34,7 @@ from pydantic import BaseModel
 
 from blpo_inspect._util.inspect_internals import current_epoch
 from blpo_inspect.cache.entry import SCHEMA
-from blpo_inspect.cache.identity import is_secret, public
+from blpo_inspect.cache.model_identity import is_secret, public
 
 TRAVEL = frozenset(
     {

@@ -343,7 +343,7 @@ def _changed(word: str, change: "Changed") -> str:
 
 
 def _target(model: str, arguments: tuple[str, ...], base_url: str | None) -> Any:
-    from blpo_inspect.cache.identity import Target
+    from blpo_inspect.cache.model_identity import Target
 
     model = model.removeprefix("cached/")
     provider, slash, name = model.partition("/")

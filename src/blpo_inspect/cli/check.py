@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from blpo_inspect.cli.shared import Fault, a_file
-from blpo_inspect.regression.shown import visible
+from blpo_inspect.regression.escaping import visible
 
 if TYPE_CHECKING:
     from blpo_inspect.regression.check import How
@@ -157,7 +157,7 @@ def _finish(result: "SuiteResult", junit: Path | None, as_json: Path | None, mar
 
 
 def _write(result: "SuiteResult", junit: Path | None, as_json: Path | None, markdown: Path | None) -> None:
-    from blpo_inspect.files import written_whole
+    from blpo_inspect._util.files import written_whole
     from blpo_inspect.regression import outputs
 
     writers: list[tuple[Path | None, Callable[[SuiteResult], bytes]]] = [

@@ -7,7 +7,7 @@ from blpo_inspect.cli.shared import EXIT_CODES, Commands, as_json, finish, print
 
 class _DataCommands(Commands):
     def expected(self) -> tuple[type[Exception], ...]:
-        from blpo_inspect.tables import TableError
+        from blpo_inspect.data.tables import TableError
 
         return (TableError,)
 
@@ -39,8 +39,8 @@ def show(
     DATA is what the task blpo_inspect/folder takes: a folder, a table (.csv, .jsonl, .parquet), a benchmark.yaml or
     hub:NAME@REVISION. Exit code 1 means that rows cannot be used.
     """
-    from blpo_inspect.splits import split_records
-    from blpo_inspect.tables import read_benchmark, report
+    from blpo_inspect.data.splits import split_records
+    from blpo_inspect.data.tables import read_benchmark, summarize
 
     named = [label.strip() for label in labels.split(",")] if labels else None
     benchmark = read_benchmark(
@@ -62,7 +62,7 @@ def show(
             }
         )
     else:
-        click.echo(report(benchmark, parts))
+        click.echo(summarize(benchmark, parts))
         if why_not:
             click.echo(f"no splits: {why_not}")
     finish(problem=bool(benchmark.rejected))

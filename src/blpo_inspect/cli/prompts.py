@@ -22,8 +22,8 @@ from blpo_inspect.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from blpo_inspect.prompt_files import Piece
-    from blpo_inspect.prompts import PromptPair
+    from blpo_inspect.judging.prompt_files import Piece
+    from blpo_inspect.judging.prompts import PromptPair
 
 EXIT_CODES = "Exit codes: 0 fine; 2 wrong usage, or it cannot run."
 _MARKS = {"removed": ("[-", "-]", "red"), "added": ("{+", "+}", "green")}
@@ -35,7 +35,7 @@ _LATER = frozenset({"start", "models", "calls", "trajectory", "validation", "val
 class _PromptCommands(Commands):
     def expected(self) -> tuple[type[Exception], ...]:
         from blpo_inspect.cache.logs import LogError
-        from blpo_inspect.prompts import PromptError
+        from blpo_inspect.judging.prompts import PromptError
 
         return LogError, PromptError
 
@@ -60,7 +60,7 @@ def of_sample(command: Callable[..., None]) -> Callable[..., None]:
 @as_json
 def show(pair: Path, sample: str | None, epoch: int | None, as_json: bool) -> None:
     """Print both prompts of PAIR, and where they come from."""
-    from blpo_inspect.prompt_files import json_ready
+    from blpo_inspect.judging.prompt_files import json_ready
 
     loaded = _load([pair], sample, epoch)[0]
     provenance = json_ready(loaded.provenance, str(pair))
@@ -119,7 +119,7 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
 @of_sample
 def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch: int | None) -> None:
     """Take the prompt pair that an optimize run left in LOG, as YAML: to FILE, else to the standard output."""
-    from blpo_inspect.prompt_files import is_log
+    from blpo_inspect.judging.prompt_files import is_log
 
     if not is_log(log):
         raise Fault(one_line(f"{log}: not an Inspect log (.eval or .json)"))
@@ -134,7 +134,7 @@ def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch:
 
 
 def _load(paths: list[Path], sample: str | None, epoch: int | None) -> "list[PromptPair]":
-    from blpo_inspect import prompt_files
+    from blpo_inspect.judging import prompt_files
 
     logs = [prompt_files.is_log(path) for path in paths]
     if (sample or epoch) and not any(logs):
@@ -289,7 +289,7 @@ def _figure(value: object) -> str:
 
 
 def _print_diff(title: str, old: str, new: str) -> None:
-    from blpo_inspect.prompt_files import diff_lines, word_diff
+    from blpo_inspect.judging.prompt_files import diff_lines, word_diff
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     head = f"@@ {title} @@"

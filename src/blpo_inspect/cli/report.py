@@ -11,7 +11,7 @@ import click
 from blpo_inspect.cli.shared import Fault, finish, one_line
 
 if TYPE_CHECKING:
-    from blpo_inspect.report.content import Report
+    from blpo_inspect.reporting.content import Report
 
 FORMATS = ("html", "md", "csv", "json")
 _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be used; 2 wrong usage, or it cannot run."
@@ -63,9 +63,9 @@ def command(
     or at any address that Inspect reads (s3://…). The report is one HTML file that needs nothing else; without -o it is
     report.html, and other formats go to the standard output. The order of LOGS makes no difference.
     """
-    from blpo_inspect.files import written_whole
-    from blpo_inspect.report.content import Options, report
-    from blpo_inspect.report.logs import gather
+    from blpo_inspect._util.files import written_whole
+    from blpo_inspect.reporting.content import Options, report
+    from blpo_inspect.reporting.logs import gather
 
     form = form or _format_of(file)
     if file is None and form == "html":
@@ -92,14 +92,14 @@ def command(
 
 
 def _html(found: "Report") -> str:
-    from blpo_inspect.report.page import html
+    from blpo_inspect.reporting.page import html
 
     return html(found)
 
 
 def _exported(name: str) -> "Callable[[Report], str]":
     def text(found: "Report") -> str:
-        from blpo_inspect.report import export
+        from blpo_inspect.reporting import export
 
         writer: Callable[[Report], str] = getattr(export, name)
         return writer(found)

@@ -16,7 +16,7 @@ from threading import Lock
 from pydantic import JsonValue
 
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.model_args import ModelSettings
 
 EMBEDDED = "shapes-judge"
 """Name of the checkpoint that lies inside this package."""
@@ -137,7 +137,7 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
         CheckpointError: No such folder or repository, or the Hub cannot be asked.
     """
     if name == EMBEDDED:
-        folder = Path(str(importlib.resources.files("blpo_inspect"))) / "shapes" / "judge"
+        folder = Path(str(importlib.resources.files("blpo_inspect"))) / "world" / "judge"
     else:
         folder = Path(name).expanduser()
     if folder.is_dir():

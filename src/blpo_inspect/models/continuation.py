@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-from blpo_inspect.models.joining import SEQUENCE_INPUTS, join, on_device
+from blpo_inspect.models.collate import SEQUENCE_INPUTS, join, on_device
 from blpo_inspect.models.prefixes import Prefix, grouped
 from blpo_inspect.models.processing import Prepared
 from blpo_inspect.models.weights import Weights

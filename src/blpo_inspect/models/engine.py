@@ -14,19 +14,19 @@ import torch
 
 from blpo_inspect.models.batching import Batcher, Load, Ticket
 from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
+from blpo_inspect.models.collate import SEQUENCE_INPUTS, group_of
 from blpo_inspect.models.conversation import Conversation
 from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.generation import Generated, Row, generate
-from blpo_inspect.models.joining import SEQUENCE_INPUTS, group_of
+from blpo_inspect.models.generation_request import GenerationSettings
 from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.labelling import Labeller
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
+from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared, Processing
-from blpo_inspect.models.requests import GenerationSettings
 from blpo_inspect.models.reuse import PrefixReuse
 from blpo_inspect.models.sampling import Draw, stream_key
-from blpo_inspect.models.settings import ModelSettings
 from blpo_inspect.models.weights import Weights, load_weights
 
 

@@ -21,10 +21,10 @@ from transformers import (
 )
 
 from blpo_inspect.models.continuation import laid_out
+from blpo_inspect.models.generation_request import Names
 from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
-from blpo_inspect.models.requests import Names
 from blpo_inspect.models.sampling import Draw, Recorded, TokenChooser
 from blpo_inspect.models.weights import Weights
 

@@ -2,7 +2,7 @@
 
 import re
 
-from blpo_inspect.models.requests import Names
+from blpo_inspect.models.generation_request import Names
 
 _BEFORE = re.compile(r"[\s\"'`“”‘’«»*_#~>]*")
 _GOES_ON = re.compile(r"\w|[.,]\d|-\w")

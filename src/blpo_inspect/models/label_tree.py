@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from blpo_inspect.models.errors import RequestError
-from blpo_inspect.models.requests import Names
+from blpo_inspect.models.generation_request import Names
 
 
 class LabelTree:

@@ -15,15 +15,15 @@ import transformers
 from torch import Tensor
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from blpo_inspect.models.collate import on_device
 from blpo_inspect.models.continuation import cache_of, inputs_after, laid_out
+from blpo_inspect.models.continuation_check import spread, tolerance
 from blpo_inspect.models.generation import Generated, Row
-from blpo_inspect.models.joining import on_device
+from blpo_inspect.models.generation_request import Names
 from blpo_inspect.models.label_tree import LabelTree
 from blpo_inspect.models.memory import is_out_of_memory
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
-from blpo_inspect.models.requests import Names
-from blpo_inspect.models.trial_run import spread, tolerance
 from blpo_inspect.models.weights import Weights
 
 hf: Any = transformers  # partly typed

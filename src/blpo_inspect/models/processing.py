@@ -1,6 +1,6 @@
 """From chat messages to one row of model inputs: texts, images, chat template, processor.
 
-Does not batch (`joining`). An image or a text that was processed before is not processed again (`halves`).
+Does not batch (`collate`). An image or a text that was processed before is not processed again (`processor_cache`).
 """
 
 import base64
@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from pydantic import JsonValue
 
-from blpo_inspect.images import decode
+from blpo_inspect._util.images import decode
 from blpo_inspect.models.conversation import Conversation, EncodedImage
 from blpo_inspect.models.errors import CheckpointError, RequestError
-from blpo_inspect.models.halves import Halves
+from blpo_inspect.models.processor_cache import Halves
 from blpo_inspect.models.weights import Weights
 
 DROPPED_INPUTS = ("labels",)

@@ -6,14 +6,14 @@ from collections.abc import Hashable, Sequence
 
 import torch
 
+from blpo_inspect.models.collate import group_of
 from blpo_inspect.models.continuation import compute, extend
+from blpo_inspect.models.continuation_check import why_not
 from blpo_inspect.models.generation import Row
-from blpo_inspect.models.joining import group_of
 from blpo_inspect.models.memory import SHARE_FOR_PREFIXES, free_bytes
+from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.prefixes import Prefix, PrefixStore
 from blpo_inspect.models.processing import Processing
-from blpo_inspect.models.settings import ModelSettings
-from blpo_inspect.models.trial_run import why_not
 from blpo_inspect.models.weights import Weights
 
 WORTHWHILE = 16

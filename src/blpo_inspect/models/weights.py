@@ -13,10 +13,10 @@ from typing import Any
 import torch
 import transformers
 
-from blpo_inspect.models.assembled import assemble_processor
 from blpo_inspect.models.checkpoint import Checkpoint
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.settings import ModelSettings
+from blpo_inspect.models.model_args import ModelSettings
+from blpo_inspect.models.qwen_processor import assemble_processor
 
 hf: Any = transformers  # partly typed
 

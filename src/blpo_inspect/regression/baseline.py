@@ -6,8 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from blpo_inspect.files import written_whole
-from blpo_inspect.labels import LabelScale
+from blpo_inspect._util.files import written_whole
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded
 
 FORMAT = "blpo-inspect/baseline/1"

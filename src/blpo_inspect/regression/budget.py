@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from blpo_inspect.regression import baseline
-from blpo_inspect.regression.benchmarks import prepare
+from blpo_inspect.regression.case_task import prepare
 from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.regression.recorded import BrokenError
 from blpo_inspect.regression.suite import Case, Suite

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from blpo_inspect.regression import baseline, running
-from blpo_inspect.regression.benchmarks import Prepared, prepare
+from blpo_inspect.regression.case_task import Prepared, prepare
 from blpo_inspect.regression.compare import Figure, Flip, figures, flips
 from blpo_inspect.regression.decide import (
     CaseResult,

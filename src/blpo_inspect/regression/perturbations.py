@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from blpo_inspect.images import decode
-from blpo_inspect.labels import LabelScale
+from blpo_inspect._util.images import decode
+from blpo_inspect.judging.labels import LabelScale
 
 SCALED = 0.9
 """Sides of `smaller` relative to the image's."""

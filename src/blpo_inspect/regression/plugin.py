@@ -60,11 +60,11 @@ class JudgeRegression:
         if inconclusive not in ("fail", "skip", "xfail"):
             raise ValueError(f"inconclusive must be 'fail', 'skip' or 'xfail', not {inconclusive!r}")
         from blpo_inspect.regression.check import How, check
+        from blpo_inspect.regression.escaping import visible
         from blpo_inspect.regression.fields import SuiteError
+        from blpo_inspect.regression.outputs.phrases import headline
         from blpo_inspect.regression.outputs.terminal import as_text
-        from blpo_inspect.regression.outputs.wording import headline
         from blpo_inspect.regression.recorded import BrokenError
-        from blpo_inspect.regression.shown import visible
         from blpo_inspect.regression.suite import load
 
         how = How(log_dir=self.log_dir, logs=tuple(self.folder / log for log in logs), strict=strict_identity)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blpo_inspect.statistics.matched import tango_score
+from blpo_inspect.statistics.paired_proportions import tango_score
 from blpo_inspect.statistics.search import FARTHEST, smallest
 
 if TYPE_CHECKING:

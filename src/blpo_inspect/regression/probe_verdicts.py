@@ -7,7 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.probes import Change, Probe, ProbeResult
 from blpo_inspect.statistics import Interval, Verdict, accuracy_difference, proportion, with_unread
 from blpo_inspect.statistics.search import smallest

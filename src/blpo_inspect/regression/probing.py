@@ -21,16 +21,16 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import materialize_media
 from PIL import Image
 
-from blpo_inspect.answers import Answer, checked
+from blpo_inspect._util.images import FORMATS, data_uri
 from blpo_inspect.cache.request import draw
-from blpo_inspect.images import FORMATS, data_uri
-from blpo_inspect.prompts import PromptPair
+from blpo_inspect.judging.answer_mode import Answer, checked
+from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.judging.samples import scale_of
+from blpo_inspect.judging.solvers import GREEDY, ask_judge, judge_message, sample_images
 from blpo_inspect.regression.perturbations import AS_IS, Perturbation
 from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
-from blpo_inspect.samples import scale_of
 from blpo_inspect.scorers import unread
-from blpo_inspect.solvers import GREEDY, ask_judge, judge_message, sample_images
 
 _OF, _BY = "probe_of", "perturbation"
 
@@ -64,12 +64,12 @@ def run_probes(
     judge was run on these samples before (same prompt, settings, way of asking and model).
 
     Args:
-        samples: As `blpo_inspect.samples.to_sample` makes them.
+        samples: As `blpo_inspect.judging.samples.to_sample` makes them.
         prompt: The judge prompt.
         model: The judge.
         probes: Which; one that does not apply to the samples' scale or the prompt is left out.
         alpha: The level of each verdict; use `blpo_inspect.statistics.suite_wide` over several.
-        answer: How the judge is asked (`blpo_inspect.answers`).
+        answer: How the judge is asked (`blpo_inspect.judging.answer_mode`).
         **eval_args: For Inspect's ``eval``, such as ``log_dir`` or ``display``.
 
     Raises:
@@ -129,7 +129,7 @@ def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text") -> 
     Args:
         prompt: The judge prompt.
         probes: Those that samples may name.
-        answer: How the judge is asked (`blpo_inspect.answers`).
+        answer: How the judge is asked (`blpo_inspect.judging.answer_mode`).
     """
     pair = PromptPair(prompt)
     known = {AS_IS.name: AS_IS, **{probe.name: probe.perturbation for probe in probes}}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 
 
 class BrokenError(ValueError):

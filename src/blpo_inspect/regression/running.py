@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 
-from blpo_inspect.answers import METADATA, answer_of
+from blpo_inspect.cache.cache_info import note
 from blpo_inspect.cache.logs import LogError, reading
-from blpo_inspect.cache.note import note
-from blpo_inspect.regression.benchmarks import Prepared, known_of, reason_of, shown_of
-from blpo_inspect.regression.identity import models, settings, versions
+from blpo_inspect.data.splits import image_digest
+from blpo_inspect.judging.answer_mode import METADATA, answer_of
+from blpo_inspect.judging.samples import images_of
+from blpo_inspect.regression.case_task import Prepared, known_of, reason_of, shown_of
+from blpo_inspect.regression.judge_identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
 from blpo_inspect.regression.probing import probe_results, probe_task
 from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded, some
 from blpo_inspect.regression.suite import Case
-from blpo_inspect.samples import images_of
-from blpo_inspect.splits import image_digest
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample

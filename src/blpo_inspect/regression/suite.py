@@ -10,7 +10,7 @@ from typing import Any
 
 from blpo_inspect.regression.fields import Field, SuiteError, parse
 from blpo_inspect.regression.perturbations import PERTURBATIONS
-from blpo_inspect.statistics.report import AGREEMENT, CORRELATION
+from blpo_inspect.statistics.named_statistics import AGREEMENT, CORRELATION
 
 FIGURES = tuple(dict.fromkeys([*(name for of in AGREEMENT.values() for name in of), *CORRELATION]))
 """Every figure of which higher is better, by name; which ones apply depends on the benchmark's scale."""

@@ -7,9 +7,9 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.samples import scale_of
-from blpo_inspect.scorers.common import facts, unreadable
+from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.figures import Figures, Judged, ceilings, keys, n, named, over
+from blpo_inspect.scorers.verdicts import facts, unreadable
 
 
 def _per_label(judged: Judged) -> Figures:

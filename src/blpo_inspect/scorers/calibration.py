@@ -12,11 +12,11 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.likelihood import label_probabilities
-from blpo_inspect.samples import scale_of
-from blpo_inspect.scorers.common import facts, unreadable
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.likelihood import label_probabilities
+from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.verdicts import facts, unreadable
 from blpo_inspect.statistics import probabilities
 
 

@@ -6,8 +6,8 @@ Run it on a new eval, or on an old log: ``inspect score LOG --scorer blpo_inspec
 from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
-from blpo_inspect.scorers.common import valued
 from blpo_inspect.scorers.figures import n, named
+from blpo_inspect.scorers.verdicts import valued
 
 
 @metric(scores="unreduced")

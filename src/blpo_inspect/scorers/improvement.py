@@ -5,7 +5,7 @@ from typing import Any
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState
 
-from blpo_inspect.prompts import PromptError, PromptPair
+from blpo_inspect.judging.prompts import PromptError, PromptPair
 
 
 @scorer(

@@ -11,8 +11,8 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.scorers.common import valued
 from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.verdicts import valued
 
 
 def _pairwise(judged: Judged) -> Figures:

@@ -7,9 +7,9 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.samples import scale_of
-from blpo_inspect.scorers.common import facts
+from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.verdicts import facts
 
 
 def _share(judged: Judged) -> Figures:

@@ -29,15 +29,15 @@ from blpo_inspect.statistics.ceiling import (
     share_of_ceiling,
 )
 from blpo_inspect.statistics.interval import Comparison, Figure, Interval, fisher_z, proportion
-from blpo_inspect.statistics.matched import accuracy_difference, no_worse, tango
+from blpo_inspect.statistics.named_statistics import Named, figures_of, label_intervals, measured, report
 from blpo_inspect.statistics.noninferiority import Bar, Decision, Tested, Verdict, bar, non_inferiority, suite_wide
 from blpo_inspect.statistics.numbers import bias, kendall_tau, mae, pearson, rmse, spearman
 from blpo_inspect.statistics.paired import correlation_difference, holm, mcnemar, steiger, williams
+from blpo_inspect.statistics.paired_proportions import accuracy_difference, no_worse, tango
 from blpo_inspect.statistics.preference import Pairs, count_pairs, preferences
 from blpo_inspect.statistics.probabilities import brier, calibration_error, expected_score
-from blpo_inspect.statistics.report import Named, figures_of, label_intervals, measured, report
 from blpo_inspect.statistics.resampling import paired_difference, resampled
-from blpo_inspect.statistics.unread import with_unread
+from blpo_inspect.statistics.unread_as_wrong import with_unread
 
 __all__ = [
     "Bar",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.agreement import accuracy, cohens_kappa
 from blpo_inspect.statistics.interval import Figure, Interval, no_interval
 from blpo_inspect.statistics.resampling import Units, bootstrap
@@ -260,11 +260,11 @@ def _of_kind(units: Units, weights: "Floats", figure: Figure, kind: str | int) -
     """The figure over the rows that begin with this kind; NaN where a resample has none."""
     import numpy as np
 
-    from blpo_inspect.statistics import fast
+    from blpo_inspect.statistics import vectorized
 
     places = [k for k, row in enumerate(units.rows) if row[0] == kind]
     held = weights[:, places]
-    found = fast.figures(figure, [units.rows[k][2] for k in places], [units.rows[k][1] for k in places], held)
+    found = vectorized.figures(figure, [units.rows[k][2] for k in places], [units.rows[k][1] for k in places], held)
     return np.where(held.sum(1) > 0, found, math.nan)
 
 

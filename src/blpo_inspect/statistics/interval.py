@@ -1,6 +1,6 @@
 """The result type of every figure, and the two intervals that need no resampling: Wilson's and Fisher's.
 
-Does not draw samples (`resampling`) and does not choose an interval for a figure (`report`).
+Does not draw samples (`resampling`) and does not choose an interval for a figure (`named_statistics`).
 """
 
 import math

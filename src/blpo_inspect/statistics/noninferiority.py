@@ -11,14 +11,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, Self, TypeVar
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.interval import Comparison, Interval, check_level
-from blpo_inspect.statistics.matched import accuracy_difference, no_worse, tango_score
+from blpo_inspect.statistics.named_statistics import AGREEMENT, CORRELATION, ERROR, Named
 from blpo_inspect.statistics.paired import holm
-from blpo_inspect.statistics.report import AGREEMENT, CORRELATION, ERROR, Named
+from blpo_inspect.statistics.paired_proportions import accuracy_difference, no_worse, tango_score
 from blpo_inspect.statistics.search import FARTHEST, smallest
-from blpo_inspect.statistics.smoothed import smoothed_difference
-from blpo_inspect.statistics.unread import with_unread
+from blpo_inspect.statistics.smoothed_bootstrap import smoothed_difference
+from blpo_inspect.statistics.unread_as_wrong import with_unread
 
 Verdict = Literal["pass", "fail", "inconclusive"]
 

@@ -6,7 +6,7 @@ Probabilities are those of `likelihood.label_probabilities`, or any mapping labe
 import math
 from collections.abc import Mapping, Sequence
 
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.judging.labels import LabelScale
 
 BINS = 10
 """Bins of equal width of the expected calibration error: (0, 0.1], (0.1, 0.2], … (0.9, 1]; 0 falls into the first."""

@@ -1,7 +1,7 @@
 """How far chance in the sample may have moved a figure: the seeded bootstrap over samples, or over clusters of them.
 
 Samples that belong together (texts of SeeTRUE, prompts of ImageReward, epochs of one sample) are drawn together, since
-they say less than as many independent ones. Does not know which interval suits which figure (`report`).
+they say less than as many independent ones. Does not know which interval suits which figure (`named_statistics`).
 """
 
 import math
@@ -172,9 +172,9 @@ class Units:
 
     def figure(self, figure: Figure, weights: "Floats", *, judge: int = 1) -> "Floats":
         """The figure of each resample (resamples × rows), between people and the column `judge`."""
-        from blpo_inspect.statistics import fast
+        from blpo_inspect.statistics import vectorized
 
-        return fast.figures(figure, [row[0] for row in self.rows], [row[judge] for row in self.rows], weights)
+        return vectorized.figures(figure, [row[0] for row in self.rows], [row[judge] for row in self.rows], weights)
 
     def weights(self, drawn: "Floats") -> "Floats":
         """The weight of each row where each kind of unit was drawn so often (resamples × kinds)."""

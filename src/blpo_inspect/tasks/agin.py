@@ -21,11 +21,11 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.answers import Answer
-from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
-from blpo_inspect.hub import Unusable
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.splits import Split
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.hub import Unusable
+from blpo_inspect.data.splits import Split
+from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.tasks.common import judging_task
 
 SCALE = LabelScale.of("12345")
@@ -166,7 +166,7 @@ class _Images:
                 self._by_name.setdefault(path.name, []).append(path)
 
     def fetch(self, rows: Sequence[Candidate]) -> list[Path | Unusable]:
-        """As `candidates.Fetch`."""
+        """As `benchmark_sampling.Fetch`."""
         return [self._find(row.image) for row in rows]
 
     def _find(self, name: str) -> Path | Unusable:

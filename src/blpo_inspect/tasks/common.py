@@ -9,12 +9,12 @@ from inspect_ai.log import HeadlineMetric
 from inspect_ai.scorer import Scorer
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.answers import METADATA, Answer, checked
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.prompts import DEFAULT_I2T, PromptError, PromptPair
-from blpo_inspect.samples import Record, to_dataset
+from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
+from blpo_inspect.judging.samples import Record, to_dataset
+from blpo_inspect.judging.solvers import GREEDY, judge
 from blpo_inspect.scorers import agreement, correlation, error, unread
-from blpo_inspect.solvers import GREEDY, judge
 
 
 def judging_task(
@@ -37,7 +37,7 @@ def judging_task(
         name: The task's and dataset's name.
         default_prompt: The judge prompt where no pair is given.
         prompts: A prompt pair's YAML file.
-        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`blpo_inspect.answers`).
+        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`judging.answer_mode`).
         default_i2t: The I2T prompt where no pair is given.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
         metadata: What else the log should say about the data.

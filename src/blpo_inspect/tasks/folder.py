@@ -5,7 +5,7 @@
     inspect eval blpo_inspect/optimize -T benchmark=folder -T benchmark_args='{"data": "labels.csv"}' …
 
 The data are a folder, a table (CSV, JSON lines, Parquet) or a Hugging Face dataset; a ``benchmark.yaml`` beside them
-can say what columns and labels mean (`blpo_inspect.tables`). What was found is printed before the run starts.
+can say what columns and labels mean (`blpo_inspect.data.tables`). What was found is printed before the run starts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,12 +16,12 @@ from inspect_ai.util import display_type
 from rich import get_console
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.answers import Answer
-from blpo_inspect.prompts import DEFAULT_I2T
-from blpo_inspect.samples import Record
-from blpo_inspect.splits import SPLITS, Split, balanced, label_stratum, short, split_records
-from blpo_inspect.tables import Benchmark, TableError, read_benchmark, report
-from blpo_inspect.tables.records import MAX_SHOWN
+from blpo_inspect.data.splits import SPLITS, Split, balanced, label_stratum, short, split_records
+from blpo_inspect.data.tables import Benchmark, TableError, read_benchmark, summarize
+from blpo_inspect.data.tables.records import MAX_SHOWN
+from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.prompts import DEFAULT_I2T
+from blpo_inspect.judging.samples import Record
 from blpo_inspect.tasks.common import judging_task
 
 DEFAULT_PROMPT = "Look at the image and judge it. Which label fits best?"
@@ -83,7 +83,7 @@ def folder(
         raise PrerequisiteError(str(error)) from error
     except ValueError as error:
         raise PrerequisiteError(f"{data}: {error}") from error
-    _print_once("\n".join([report(benchmark, parts), *notes]))
+    _print_once("\n".join([summarize(benchmark, parts), *notes]))
     return _task(benchmark, parts[split], prompts, prompt, answer, {"split": split, "seed": seed})
 
 

@@ -22,12 +22,12 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from blpo_inspect.answers import Answer
-from blpo_inspect.candidates import Candidate, Pool, Skipped, draw, quotas
-from blpo_inspect.hub import Repository, Unusable, fetch_members, read_columns
-from blpo_inspect.labels import LabelScale
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, draw, quotas
+from blpo_inspect.data.hub import Repository, Unusable, fetch_members, read_columns
+from blpo_inspect.data.splits import Split
+from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.scorers import preference
-from blpo_inspect.splits import Split
 from blpo_inspect.tasks.common import judging_task
 
 SOURCE = Repository("zai-org/ImageRewardDB", "c493721e19e296eb615420036f2a2eed08412bb4")

@@ -17,10 +17,10 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.optimize.blpo import blpo
-from blpo_inspect.optimize.problem import load_problem
+from blpo_inspect.judging.solvers import GREEDY
+from blpo_inspect.optimizers.methods.blpo import blpo
+from blpo_inspect.optimizers.problem import load_problem
 from blpo_inspect.scorers.improvement import improvement
-from blpo_inspect.solvers import GREEDY
 
 
 @task

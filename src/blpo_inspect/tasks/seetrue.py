@@ -18,11 +18,11 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
-from blpo_inspect.answers import Answer
-from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
-from blpo_inspect.hub import Repository, Unusable, fetch_members
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.splits import Split
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.hub import Repository, Unusable, fetch_members
+from blpo_inspect.data.splits import Split
+from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.tasks.common import judging_task
 
 SOURCE = Repository("yonatanbitton/SeeTRUE", "6cc46a6e5d9388f44fdf9096d5387cd3b7988676")

@@ -9,10 +9,10 @@ simulated raters who go by a rule drawn from ``policy``. Nothing is downloaded.
 
 from inspect_ai import Task, task
 
-from blpo_inspect.answers import Answer
-from blpo_inspect.shapes.benchmarks import BENCHMARKS, Name, records
-from blpo_inspect.splits import Split
+from blpo_inspect.data.splits import Split
+from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.tasks.common import judging_task
+from blpo_inspect.world.benchmarks import BENCHMARKS, Name, records
 
 
 @task

@@ -19,11 +19,11 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.answers import Answer
-from blpo_inspect.candidates import Candidate, Pool, Skipped, deal, draw, quotas
-from blpo_inspect.hub import Repository, Unusable, fetch_cells, read_columns
-from blpo_inspect.labels import LabelScale
-from blpo_inspect.splits import Split
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.hub import Repository, Unusable, fetch_cells, read_columns
+from blpo_inspect.data.splits import Split
+from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.tasks.common import judging_task
 
 REPOSITORY = "yiting/UnsafeBench"

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.outputs.wording import headline
+from blpo_inspect.regression.outputs.phrases import headline
 
 FORMAT = "blpo-inspect/check/1"
 

@@ -3,8 +3,8 @@
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.outputs.wording import calls, flip_cells, headline
-from blpo_inspect.regression.shown import shortened, xml
+from blpo_inspect.regression.escaping import shortened, xml
+from blpo_inspect.regression.outputs.phrases import calls, flip_cells, headline
 
 MOST_FLIPS = 50
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from blpo_inspect.prompt_files import word_diff
+from blpo_inspect.judging.prompt_files import word_diff
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.outputs.wording import MARKS, calls, change, figure_cells, flip_cells, headline, summary
-from blpo_inspect.regression.shown import markdown, shortened
+from blpo_inspect.regression.escaping import markdown, shortened
+from blpo_inspect.regression.outputs.phrases import MARKS, calls, change, figure_cells, flip_cells, headline, summary
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}
 MOST_ROWS = 50

@@ -9,12 +9,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from blpo_inspect.prompt_files import word_diff
+from blpo_inspect.judging.prompt_files import word_diff
 from blpo_inspect.regression.check import Update
 from blpo_inspect.regression.compare import Figure, Flip
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.outputs.wording import MARKS, calls, change, figure_cells, flip_cells, summary
-from blpo_inspect.regression.shown import shortened, visible
+from blpo_inspect.regression.escaping import shortened, visible
+from blpo_inspect.regression.outputs.phrases import MARKS, calls, change, figure_cells, flip_cells, summary
 
 STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "broken": "bold magenta"}
 MOST_ROWS = 20

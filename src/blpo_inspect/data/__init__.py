@@ -1,0 +1,1 @@
+"""Where labelled pictures come from: splits, sampling of published benchmarks, a user's own tables, the hub."""

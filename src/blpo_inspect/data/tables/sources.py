@@ -1,0 +1,120 @@
+"""What a user calls their data (a folder, a table, a settings file, a hub dataset) → its rows and what they mean."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from blpo_inspect.data.tables.benchmark_yaml import Settings, load_settings
+from blpo_inspect.data.tables.hub_dataset import PREFIX, cached_file, load_hub
+from blpo_inspect.data.tables.pictures import Open, inside
+from blpo_inspect.data.tables.rows import READERS, Row, TableError, rows_of
+
+SETTINGS = "benchmark.yaml"
+TABLES = tuple(f"{stem}{suffix}" for stem in ("metadata", "labels") for suffix in READERS)
+"""Tables that are looked for in a folder, in this order; the first found is used."""
+
+IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+"""What counts as an image in a sub-folder; other files are left alone."""
+
+_SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "eval"})
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows to read and how.
+
+    Attributes:
+        name: What errors and reports call the data.
+        rows: Its rows, once.
+        open: The file that an image's path means.
+        settings: What the rows mean.
+        about: For the log: where the data come from.
+    """
+
+    name: str
+    rows: Iterable[Row]
+    open: Open
+    settings: Settings
+    about: Mapping[str, Any]
+
+
+def find_source(data: str, *, config: str | None = None, hub_split: str | None = None) -> Source:
+    """Find the rows.
+
+    A folder is read by its ``benchmark.yaml`` if it has one; its table is what that names, else the first of `TABLES`,
+    else there is one sub-folder per label. A table goes by the ``benchmark.yaml`` beside it.
+
+    Args:
+        data: A folder, a table, a ``benchmark.yaml``, or ``hub:NAME@REVISION``.
+        config: Of a hub dataset; instead of what the settings say.
+        hub_split: Of a hub dataset; instead of what the settings say.
+
+    Raises:
+        TableError: Nothing that can be read is there; says what was looked for.
+    """
+    if data.startswith(PREFIX):
+        return _hub(data, Settings(config=config, split=hub_split))
+    path = Path(data).expanduser()
+    if path.suffix.lower() in (".yaml", ".yml"):
+        settings, folder = load_settings(path), path.parent
+    elif path.is_dir():
+        settings, folder = _settings_in(path), path
+    else:
+        return _table(path, _settings_in(path.parent))
+    settings = replace(settings, config=config or settings.config, split=hub_split or settings.split)
+    if settings.data is not None:
+        if settings.data.startswith(PREFIX):
+            return _hub(settings.data, settings)
+        folder = _within(folder, settings)
+        if not folder.is_dir():
+            return _table(folder, settings)
+    table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
+    return _table(table, settings) if table else _sub_folders(folder, settings)
+
+
+def _settings_in(folder: Path) -> Settings:
+    path = folder / SETTINGS
+    return load_settings(path) if path.is_file() else Settings()
+
+
+def _within(folder: Path, settings: Settings) -> Path:
+    path = folder / (settings.data or "")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise TableError(f"{settings.file}: data {settings.data} lies outside {folder}; move it there")
+    if not path.exists():
+        raise TableError(f"{settings.file}: data {settings.data}: no such file or folder in {folder}")
+    return path
+
+
+def _hub(data: str, settings: Settings) -> Source:
+    found = load_hub(data.removeprefix(PREFIX), settings.config, settings.split)
+    return Source(found.name, found.rows(), cached_file, settings, found.about)
+
+
+def _table(path: Path, settings: Settings) -> Source:
+    return Source(str(path), rows_of(path), inside(path.parent), settings, {"data": path.name})
+
+
+def _sub_folders(folder: Path, settings: Settings) -> Source:
+    labels = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    looked_for = f"looked for {SETTINGS}, {', '.join(TABLES)} and one sub-folder per label"
+    if not labels:
+        raise TableError(f"{folder}: nothing to read; {looked_for}")
+    if {path.name.casefold() for path in labels} <= _SPLIT_NAMES:
+        names = ", ".join(path.name for path in labels)
+        raise TableError(f"{folder}: {names} look like splits, not labels; name one of them, or add a table")
+    rows = list(_files(folder, labels, settings))
+    if not rows:
+        raise TableError(f"{folder}: no images in its sub-folders; {looked_for}")
+    return Source(str(folder), rows, inside(folder), settings, {"data": folder.resolve().name})
+
+
+def _files(folder: Path, labels: Iterable[Path], settings: Settings) -> Iterator[Row]:
+    for label in labels:
+        for path in sorted(label.rglob("*")):
+            relative = path.relative_to(folder)
+            if path.suffix.lower() in IMAGES and not any(part.startswith(".") for part in relative.parts):
+                name = relative.as_posix()
+                values = {settings.column("image"): name, settings.column("label"): label.name}
+                yield Row(str(folder / relative), name, values)

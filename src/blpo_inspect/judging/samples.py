@@ -1,0 +1,103 @@
+"""Labelled images → Inspect samples.
+
+A `Record` is one image with its human label, whatever it came from; `to_sample` makes it what the solvers and scorers
+of this package expect. Does not read files of records (`tasks`) and does not word prompts (`solvers`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessage, ChatMessageUser, Content, ContentImage, ContentText
+
+from blpo_inspect.judging.labels import LabelScale
+
+
+@dataclass(frozen=True)
+class Record:
+    """One labelled image.
+
+    Attributes:
+        id: Unique in its dataset.
+        image: A ``data:`` URI, or the path of a file that needs no conversion.
+        label: The human label, on the scale.
+        text: What the image is judged against, where the task has a text.
+        raters: Each rater's own label, where known.
+        category: What kind of image it is, for figures by category.
+        group: Records of one group never fall into different splits.
+        extra: What else is known of the image, JSON-ready; goes into the sample's metadata under its own names.
+    """
+
+    id: str
+    image: str
+    label: str
+    text: str | None = None
+    raters: Mapping[str, str] = field(default_factory=dict)
+    category: str | None = None
+    group: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def to_sample(record: Record, scale: LabelScale) -> Sample:
+    """The record as a sample: image and text as input, the label as target, everything else as metadata.
+
+    The scale goes into the metadata too, so that a log can be scored again without its task.
+
+    Raises:
+        ValueError: A label that is not on the scale; names the record.
+    """
+    for label in (record.label, *record.raters.values()):
+        if scale.kind != "numeric" and label not in scale.labels:
+            raise ValueError(f"{record.id}: label {label!r} is not on the scale ({', '.join(scale.labels)})")
+    metadata: dict[str, Any] = {**record.extra, "human": record.label, "scale": scale.to_dict()}
+    for name in ("text", "category", "group"):
+        if getattr(record, name) is not None:
+            metadata[name] = getattr(record, name)
+    if record.raters:
+        metadata["raters"] = dict(record.raters)
+    content: list[Content] = [ContentImage(image=record.image)]
+    if record.text is not None:
+        content.append(ContentText(text=record.text))
+    return Sample(
+        id=record.id,
+        input=[ChatMessageUser(content=content)],
+        target=record.label,
+        metadata=metadata,
+    )
+
+
+def to_dataset(records: Iterable[Record], scale: LabelScale, *, name: str) -> MemoryDataset:
+    """The records as a dataset.
+
+    Raises:
+        ValueError: As `to_sample`, or an id that occurs twice.
+    """
+    samples = [to_sample(record, scale) for record in records]
+    ids = [sample.id for sample in samples]
+    if len(set(ids)) < len(ids):
+        twice = sorted({str(i) for i in ids if ids.count(i) > 1})
+        raise ValueError(f"{name}: ids that occur more than once: {', '.join(twice[:5])}")
+    return MemoryDataset(samples, name=name)
+
+
+def images_of(input: str | list[ChatMessage]) -> list[ContentImage]:
+    """The images in a sample's input, in order."""
+    if isinstance(input, str):
+        return []
+    parts = [part for message in input if not isinstance(message.content, str) for part in message.content]
+    return [part for part in parts if isinstance(part, ContentImage)]
+
+
+def scale_of(metadata: Mapping[str, Any]) -> LabelScale:
+    """The scale of a sample, from its metadata.
+
+    Raises:
+        ValueError: The sample was not made by this package.
+    """
+    if "scale" not in metadata or "human" not in metadata:
+        raise ValueError(
+            "the sample has no label scale in its metadata: this solver or scorer works on the tasks of "
+            "blpo_inspect, or on samples made by blpo_inspect.judging.samples.to_sample"
+        )
+    return LabelScale.from_dict(metadata["scale"])

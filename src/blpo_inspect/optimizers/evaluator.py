@@ -1,0 +1,181 @@
+"""Trying prompts out: captions and judgements of a run, none of them asked for twice.
+
+What a prompt, an image and a request determine is asked once in a run and then remembered; across runs the cache of
+model calls does the same.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from inspect_ai.model import ModelOutput
+
+from blpo_inspect._util.inspect_internals import collect
+from blpo_inspect.judging.answer_mode import Answer, settled
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.likelihood import label_probabilities, negative_log_likelihood
+from blpo_inspect.judging.solvers import describe_message, judge_message
+from blpo_inspect.optimizers.calls import Calls
+from blpo_inspect.optimizers.problem import Item
+from blpo_inspect.optimizers.settings import Loss
+
+NUMERIC_TOLERANCE = 0.05
+"""A judgement on a numeric scale is wrong if it is off by more than this share of the scale."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The judge on one item.
+
+    Attributes:
+        item: What was judged.
+        label: The label read; None where the answer could not be read.
+        answer: The label, or a remark that there is none, as the optimizer is told.
+        loss: ℓ(f(x; p), y); an answer that cannot be read has the largest.
+        wrong: Whether people see it otherwise; an answer that cannot be read is wrong.
+    """
+
+    item: Item
+    label: str | None
+    answer: str
+    loss: float
+    wrong: bool
+
+
+class Trials:
+    """Judges and describes items, remembering.
+
+    Args:
+        calls: Whom to ask.
+        scale: The labels.
+        loss: See `Settings.loss`.
+        caption_only: Whether the judge reads a caption instead of seeing the image.
+        answer: How the judge is asked, by the settings of the calls (`answer_mode.answer_config`).
+
+    Attributes:
+        requested: Judgements and captions that were asked for so far, those that were known included.
+
+    Raises:
+        ValueError: The likelihood loss on a numeric scale, which has no labels to be likely.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        scale: LabelScale,
+        loss: Loss = "scale",
+        caption_only: bool = False,
+        answer: Answer = "text",
+    ) -> None:
+        if loss == "likelihood" and scale.kind == "numeric":
+            raise ValueError("loss=likelihood is for labels; on a numeric scale use -S loss=scale")
+        self.calls = calls
+        self.scale = scale
+        self.loss = loss
+        self.caption_only = caption_only
+        self.answer = answer
+        self.requested = 0
+        self._judged: dict[tuple[str, str | None, Item], Judgement] = {}
+        self._described: dict[tuple[str, Item], str] = {}
+
+    async def judge(self, prompt: str, items: Sequence[Item], i2t: str) -> list[Judgement]:
+        """The judge's labels under a prompt, in the items' order.
+
+        Args:
+            prompt: The judge prompt.
+            items: What to judge.
+            i2t: The I2T prompt in force, which matters to a judge that reads captions.
+
+        Raises:
+            BudgetSpentError: The calls that this needs are not within the budget; none was made, but for captions that
+                a judge of captions needs first.
+        """
+        request = i2t if self.caption_only else None
+        captions: Sequence[str | None] = [None] * len(items)
+        if self.caption_only:
+            captions = await self.describe(i2t, items)
+        keys = {(prompt, request, item): (item, caption) for item, caption in zip(items, captions, strict=True)}
+        missing = {key: pair for key, pair in keys.items() if key not in self._judged}
+        self.calls.reserve(len(missing))
+        self.requested += len(items)
+        found = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
+        self._judged.update(zip(missing, found, strict=True))
+        return [self._judged[prompt, request, item] for item in items]
+
+    async def describe(self, i2t: str, items: Sequence[Item]) -> list[str]:
+        """The captions of items under an I2T prompt; ``{text}`` in it stands for the item's text.
+
+        Raises:
+            BudgetSpentError: As `judge`.
+        """
+        missing = {(i2t, item): item for item in items if (i2t, item) not in self._described}
+        self.calls.reserve(len(missing))
+        self.requested += len(items)
+        found = await collect([partial(self._describe, i2t, item) for item in missing.values()])
+        self._described.update(zip(missing, found, strict=True))
+        return [self._described[i2t, item] for item in items]
+
+    def score(self, judgements: Sequence[Judgement]) -> float:
+        """How well the judge agrees with people, from 0 to 1: 1 - the mean loss.
+
+        For the likelihood loss, which has no upper end, exp(- the mean loss): the geometric mean of the probabilities
+        that the judge gave to people's labels.
+        """
+        loss = mean_loss(judgements)
+        return math.exp(-loss) if self.loss == "likelihood" else 1 - loss
+
+    async def _judge(self, prompt: str, item: Item, caption: str | None) -> Judgement:
+        images = [] if caption is not None else await item.content()
+        message = judge_message(prompt, self.scale, images=images, text=item.text, caption=caption)
+        output = settled(self.answer, await self.calls.ask("judge", [message]), self.scale)
+        return judgement(item, output, self.scale, self.loss)
+
+    async def _describe(self, i2t: str, item: Item) -> str:
+        message = describe_message(i2t, await item.content(), item.text)
+        return (await self.calls.ask("i2t", [message])).completion
+
+
+def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "scale") -> Judgement:
+    """Read one answer of the judge.
+
+    Raises:
+        ValueError: The likelihood loss, and the judge gave no probabilities of labels.
+    """
+    verdict = scale.read(output.completion)
+    if verdict.label is None:
+        return Judgement(item, None, f"(no label: {verdict.reason})", _LARGEST[loss], wrong=True)
+    distance = scale.loss(verdict.label, item.human)
+    wrong = distance > NUMERIC_TOLERANCE if scale.kind == "numeric" else verdict.label != item.human
+    values: dict[Loss, Callable[[], float]] = {
+        "scale": lambda: distance,
+        "zero_one": lambda: float(wrong),
+        "likelihood": lambda: _likelihood_loss(item, output, scale),
+    }
+    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong)
+
+
+def mean_loss(judgements: Iterable[Judgement]) -> float:
+    """Mean of ℓ; of at least one judgement."""
+    losses = [one.loss for one in judgements]
+    return sum(losses) / len(losses)
+
+
+_UNLIKELY = 1e-6
+"""The smallest probability that a human label is taken to have."""
+
+_LARGEST: dict[Loss, float] = {
+    "scale": 1.0,
+    "zero_one": 1.0,
+    "likelihood": -math.log(_UNLIKELY),
+}
+
+
+def _likelihood_loss(item: Item, output: ModelOutput, scale: LabelScale) -> float:
+    probabilities = label_probabilities(output, scale)
+    if probabilities is None:
+        raise ValueError(
+            "loss=likelihood needs the log-probabilities of the judge's answer tokens, and this judge's answer to "
+            f"{item.id} ({output.completion[:40]!r}) came without any that belong to a label; use -S loss=scale"
+        )
+    return negative_log_likelihood(probabilities, item.human, floor=_UNLIKELY)

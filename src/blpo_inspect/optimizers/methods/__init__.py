@@ -1,0 +1,1 @@
+"""One file for each optimization method, with what only that method needs."""

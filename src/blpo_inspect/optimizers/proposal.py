@@ -1,0 +1,121 @@
+"""Asking the optimizer for a text: the question, its answer, what is wrong with it, and the question again."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
+
+from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
+
+from blpo_inspect._util.inspect_internals import collect
+from blpo_inspect.optimizers.calls import Calls
+from blpo_inspect.optimizers.questions import again
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A proposal that was not accepted, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What came of asking.
+
+    Attributes:
+        prompt: The accepted text; None where none was.
+        rejected: What was not accepted, in order.
+    """
+
+    prompt: str | None
+    rejected: tuple[Rejection, ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question to the optimizer.
+
+    Attributes:
+        message: Its wording, and the images where they are shown.
+        tag: Around the text that is asked for, in the answer.
+        problem: Why a text cannot be used; None if it can.
+        sample: Tells several samples of one question apart; it goes out as the request's seed.
+    """
+
+    message: ChatMessageUser
+    tag: str
+    problem: Callable[[str], str | None]
+    sample: int | None = None
+
+
+@dataclass
+class _Asking:
+    """A question with its conversation so far."""
+
+    question: Question
+    messages: list[ChatMessage]
+    rejected: list[Rejection] = field(default_factory=list)
+    accepted: str | None = None
+
+
+async def propose(calls: Calls, question: Question, attempts: int) -> Proposal:
+    """Ask for a text until one is accepted, at most ``attempts`` times.
+
+    Raises:
+        BudgetSpentError: No call is left.
+    """
+    [proposal] = await propose_all(calls, [question], attempts)
+    return proposal
+
+
+async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int) -> list[Proposal]:
+    """Ask several questions side by side, each until its answer is accepted, at most ``attempts`` times.
+
+    Args:
+        calls: Whose optimizer is asked.
+        questions: Independent of each other.
+        attempts: At least 1.
+
+    Returns:
+        One proposal per question, in their order.
+
+    Raises:
+        BudgetSpentError: The calls of one round of asking are not within the budget; none of that round was made.
+    """
+    asking = [_Asking(question, [question.message]) for question in questions]
+    for _ in range(attempts):
+        still = [one for one in asking if one.accepted is None]
+        # reserved together: which of them gets the last call may not depend on which answers first
+        calls.reserve(len(still))
+        await collect([partial(_ask, calls, one) for one in still])
+    return [Proposal(one.accepted, tuple(one.rejected)) for one in asking]
+
+
+async def _ask(calls: Calls, one: _Asking) -> None:
+    question = one.question
+    output = await calls.ask("optimizer", one.messages, seed=question.sample)
+    text, reason = _read(output, question.tag)
+    reason = reason or question.problem(text)
+    if reason is None:
+        one.accepted = text
+        return
+    one.rejected.append(Rejection(text or output.completion, reason))
+    # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
+    answer = ChatMessageAssistant(content=output.completion or "(no answer)")
+    one.messages = [*one.messages, answer, ChatMessageUser(content=again(reason, question.tag))]
+
+
+def _read(output: ModelOutput, tag: str) -> tuple[str, str | None]:
+    """The text between the tags, and why there is none."""
+    tags = list(re.finditer(rf"<(\s*/)?\s*{tag}\s*>", output.completion, re.IGNORECASE))
+    pairs = [(one, other) for one, other in pairwise(tags) if not one[1] and other[1]]
+    unfinished = output.stop_reason == "max_tokens" and tags and not tags[-1][1]
+    if pairs and not unfinished:
+        start, end = pairs[-1]
+        return output.completion[start.end() : end.start()].strip(), None
+    if output.stop_reason == "max_tokens":
+        return "", f"the answer was cut off before </{tag}>; be brief"
+    return "", f"there is nothing between <{tag}> and </{tag}>"

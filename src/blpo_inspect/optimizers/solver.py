@@ -1,0 +1,164 @@
+"""From a sample of the task ``optimize`` to its result: how a run of any method starts, ends and is kept."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
+from inspect_ai.solver import Generate, Solver, TaskState
+from inspect_ai.util import LimitExceededError, span
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, answer_config
+from blpo_inspect.judging.prompts import RESULT
+from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
+from blpo_inspect.optimizers.evaluator import Trials
+from blpo_inspect.optimizers.gc_pause import seldom_collected
+from blpo_inspect.optimizers.measure import compare, figures, told
+from blpo_inspect.optimizers.problem import Problem, load_problem
+from blpo_inspect.optimizers.progress import Progress
+from blpo_inspect.optimizers.run import Method, Run
+from blpo_inspect.optimizers.settings import S, settings_of
+
+
+def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: Mapping[str, Any]) -> Solver:
+    """A method as solver of the task ``optimize``.
+
+    Args:
+        method: The method.
+        presets: Its settings by name.
+        preset: Which of them.
+        changes: Single settings.
+
+    Raises:
+        PrerequisiteError: No such preset or setting, or a setting out of its range.
+    """
+    try:
+        settings = settings_of(presets, preset, changes)
+    except ValueError as error:
+        raise PrerequisiteError(f"blpo_inspect/{method.name}: {error}") from error
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        with seldom_collected():
+            return await optimize(state, method, settings)
+
+    return solve
+
+
+async def optimize(state: TaskState, method: Method[S], settings: S) -> TaskState:
+    """Run a method on the sample's problem; the sample's output becomes the resulting `PromptPair` as YAML.
+
+    The budget and Inspect's limits end a run with the best pair so far. After the budget the test split is still
+    judged; after one of Inspect's limits no call is possible any more, and the result says so.
+
+    Args:
+        state: A sample of the task ``optimize``.
+        method: What to run.
+        settings: How to run it.
+
+    Raises:
+        PrerequisiteError: A sample of another task, or no optimizer model.
+        LimitExceededError: Inspect's limit, after the best pair was kept.
+    """
+    run = _start(state, method, settings)
+    sizes = ", ".join(f"{len(split)} {name}" for name, split in _splits(run.problem).items())
+    run.progress.say(f"{method.name} starts on {run.problem.name} ({sizes} images)", {"settings": vars(settings)})
+    try:
+        try:
+            async with span("optimization", type="optimization"):
+                await method.algorithm(run)
+        except BudgetSpentError as spent:
+            run.stopped = str(spent)
+        run.progress.say(f"ended: {run.stopped}")
+        await _measure(run, with_kept=bool(state.metadata.get("test_kept")))
+    except LimitExceededError as limit:
+        run.stopped = run.stopped or f"Inspect's {limit.type} limit of {limit.limit_str}"
+        _hand_over(run, state)
+        raise
+    # after any other exception a file that an earlier run left stays, unless a better pair was kept in this one
+    _hand_over(run, state)
+    return state
+
+
+def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
+    given = state.metadata
+    if "benchmark" not in given or "seed" not in given:
+        raise PrerequisiteError(f"blpo_inspect/{method.name} is a solver of the task blpo_inspect/optimize")
+    problem = load_problem(given["benchmark"], given["benchmark_args"], given.get("prompts"))
+    if problem.digest != given["data_digest"]:
+        raise PrerequisiteError(f"{problem.name}: the data are not those that this evaluation began with")
+    judge = get_model()
+    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": _optimizer()}
+    configs = {
+        "judge": answer_config(problem.answer, problem.scale, judge),
+        "i2t": _at(0.0, models["i2t"]),
+        "optimizer": _at(method.temperature, models["optimizer"]),
+    }
+    if settings.loss == "likelihood" and problem.answer != "likelihood":
+        configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
+    calls = Calls(models, configs, settings.max_calls)
+    try:
+        trials = Trials(calls, problem.scale, settings.loss, settings.caption_only, problem.answer)
+    except ValueError as error:
+        raise PrerequisiteError(f"{problem.name}: {error}") from error
+    return Run(
+        method=method,
+        problem=problem,
+        settings=settings,
+        seed=given["seed"],
+        calls=calls,
+        trials=trials,
+        progress=Progress(f"{problem.name} seed {given['seed']}", calls),
+        save=Path(given["save"]) if given.get("save") else None,
+        best=problem.start,
+    )
+
+
+def _optimizer() -> Model:
+    try:
+        return get_model(role="optimizer", required=True)
+    except PrerequisiteError as error:
+        raise PrerequisiteError(
+            "an optimizer model is needed: --model-role optimizer=openai/o3, or optimizer=induction/rules in the "
+            "embedded world"
+        ) from error
+
+
+def _at(temperature: float, model: Model) -> GenerateConfig:
+    """A temperature, unless the role was given one of its own."""
+    return GenerateConfig(temperature=temperature) if model.config.temperature is None else GenerateConfig()
+
+
+def _splits(problem: Problem) -> dict[str, tuple[Any, ...]]:
+    return {"training": problem.train, "validation": problem.validation, "test": problem.test}
+
+
+async def _measure(run: Run[S], *, with_kept: bool) -> None:
+    """Judge the test split with the first and the final pair; outside of the budget, since it changes nothing.
+
+    With ``with_kept`` also with every pair that was kept in between, for a curve of agreement against calls.
+    """
+    run.spent = run.spending()
+    run.calls.max_calls = None
+    async with span("test", type="test"):
+        items = run.problem.test
+        before = await run.trials.judge(run.problem.start.judge, items, run.problem.start.i2t)
+        after = await run.trials.judge(run.best.judge, items, run.best.i2t)
+        test = compare(before, after, seed=run.seed)
+        if with_kept:
+            judged = [await run.trials.judge(one.pair.judge, items, one.pair.i2t) for one in run.kept]
+            test["kept"] = [{"calls": one.calls, **figures(each)} for one, each in zip(run.kept, judged, strict=True)]
+    run.test = test
+    run.progress.say(f"test accuracy {told(run.test)}", {"test": dict(run.test)})
+
+
+def _hand_over(run: Run[S], state: TaskState) -> None:
+    result = run.result()
+    if run.save is not None:
+        result.save(run.save)
+    state.output = ModelOutput.from_content(f"blpo_inspect/{run.method.name}", result.to_yaml())
+    state.metadata[RESULT] = {
+        "stopped": run.stopped,
+        "uses": {role: vars(use) for role, use in run.calls.uses.items()},
+        "naive_calls": result.provenance["naive_calls"],
+    }

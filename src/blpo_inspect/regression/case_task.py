@@ -1,0 +1,121 @@
+"""A case's benchmark as an Inspect task, and what is known of its samples before they are judged.
+
+Calls no model (`running`).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task
+from inspect_ai.dataset import Sample
+from inspect_ai.util import registry_info
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError, task_folder
+from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
+from blpo_inspect.data.splits import image_digest
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.samples import images_of, scale_of
+from blpo_inspect.regression.recorded import BrokenError
+from blpo_inspect.regression.suite import Case
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A case's benchmark, made but not run.
+
+    Attributes:
+        case: The case.
+        task: Its task.
+        scale: The labels.
+        facts: Sample id → what is known of it before it is judged: the fields of `Answer` but the answer's.
+    """
+
+    case: Case
+    task: Task
+    scale: LabelScale
+    facts: Mapping[str, Mapping[str, str | None]]
+
+    @property
+    def name(self) -> str:
+        """The task's registered name."""
+        return registry_info(self.task).name
+
+
+def prepare(case: Case, folder: Path) -> Prepared:
+    """Make a case's task, on its test split where it has splits and the arguments name none.
+
+    Args:
+        case: The case.
+        folder: What relative paths of the benchmark and in its arguments start from.
+
+    Raises:
+        BrokenError: No such benchmark, arguments it does not take, data or prompts that cannot be used.
+    """
+    try:
+        with chdir(folder):
+            task = _task(case)
+        with chdir(task_folder(task)):
+            facts = {str(sample.id): _facts(sample) for sample in task.dataset}
+            scales = [scale_of(sample.metadata or {}) for sample in task.dataset]
+    except BrokenError:
+        raise
+    except Exception as error:  # a user's task may raise anything
+        raise BrokenError(f"{case.benchmark}: {reason_of(error)}") from error
+    if len(facts) < len(scales):
+        raise BrokenError(f"{case.benchmark}: several samples have the same id")
+    if any(scale != scales[0] for scale in scales):
+        raise BrokenError(f"{case.benchmark}: its samples have different label scales")
+    if "judge_prompt" not in (task.metadata or {}):
+        raise BrokenError(f"{case.benchmark}: make the task with blpo_inspect.tasks.common.judging_task")
+    return Prepared(case, task, scales[0], facts)
+
+
+def reason_of(error: Exception) -> str:
+    """An error in words; the type only where the words alone may not do."""
+    text = str(error).strip() or type(error).__name__
+    return text if isinstance(error, PrerequisiteError | ValueError) else f"{type(error).__name__}: {text}"
+
+
+def _task(case: Case) -> Task:
+    args = dict(case.args)
+    if case.prompts is not None:
+        args["prompts"] = str(case.prompts)
+    try:
+        task = find(case.benchmark)
+    except NoFileError as error:
+        raise BrokenError(f"{case.benchmark}: there is no such file in the suite's folder") from error
+    except NoBenchmarkError as error:
+        raise BrokenError(str(error)) from error
+    if "split" in task.parameters:
+        args.setdefault("split", "test")
+    unknown = task.unknown(args)
+    if unknown:
+        takes = ", ".join(sorted(set(task.parameters) - {"prompts"})) or "none"
+        raise BrokenError(f"{case.benchmark}: it does not take {', '.join(unknown)}; its arguments: {takes}")
+    lacking = task.lacking(args)
+    if lacking:
+        raise BrokenError(f"{case.benchmark}: it needs the arguments {', '.join(lacking)}")
+    return task.make(args)
+
+
+def _facts(sample: Sample) -> dict[str, str | None]:
+    metadata = sample.metadata or {}
+    digests = [image_digest(image.image) for image in images_of(sample.input)]
+    return known_of(metadata, shown_of(digests, metadata.get("text")))
+
+
+def known_of(metadata: Mapping[str, Any], shown: str) -> dict[str, str | None]:
+    """What a sample's metadata tell, as fields of `Answer`."""
+    human = scale_of(metadata).canonical(metadata["human"])
+    kinds = {name: metadata.get(name) for name in ("category", "group")}
+    return {"human": human, "shown": shown, **{name: None if v is None else str(v) for name, v in kinds.items()}}
+
+
+def shown_of(digests: list[str], text: str | None) -> str:
+    """The digest of what a judge is shown: images, by their own digests, and text."""
+    parts = [*digests, "" if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,114 @@
+"""Which judge a log is of, as far as a repository may know it: what the cache knows, and what answers say.
+
+No keys, no paths, no times. Comparing two of them is `drift`'s.
+"""
+
+import importlib.metadata
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from blpo_inspect.cache.model_identity import OPERATIONAL, VERSIONS, Target, identity, public
+from blpo_inspect.judging.answer_mode import METADATA
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample, EvalSpec
+
+PACKAGES = ("blpo-inspect", "inspect-ai", "pillow", "torch", "transformers")
+"""Packages whose versions every baseline notes; the provider's own comes on top where it is one of that name."""
+
+_TRAVEL = {
+    "adaptive_connections",
+    "attempt_timeout",
+    "batch",
+    "cache",
+    "extra_headers",
+    "max_connections",
+    "max_retries",
+    "stream_idle_timeout",
+    "timeout",
+}
+_PATH = re.compile(r"^(/|~|\.{1,2}/|[A-Za-z]:[\\/])")
+
+
+def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
+    """The models of a log by role; ``judge`` is the main one.
+
+    A provider that knows its checkpoint says so with every answer, recorded ones too; ``answered`` is what answers say
+    of their model otherwise, such as the dated name behind an alias.
+    """
+    outputs = [sample.output for sample in samples]
+    metadata = [output.metadata or {} for output in outputs]
+    checkpoints = [one["checkpoint"] for one in metadata if isinstance(one.get("checkpoint"), dict)]
+    target = _target(spec.model, spec.model_base_url, spec.model_args)
+    judge: dict[str, Any] = {"provider": target.provider, "name": _no_path(target.name)}
+    if checkpoints:
+        for name in sorted({name for one in checkpoints for name in one} - VERSIONS):
+            judge[name] = _one([one.get(name) for one in checkpoints])
+    else:
+        judge |= identity(target, None)
+    answered: dict[str, Any] = {
+        name: _one([one.get(name) for one in checkpoints]) for name in sorted(VERSIONS) if checkpoints
+    }
+    runtimes = [one["runtime"] for one in metadata if isinstance(one.get("runtime"), dict)]
+    for name in sorted({name for one in runtimes for name in one}):
+        answered[name] = _one([one.get(name) for one in runtimes])
+    named = _one([output.model for output in outputs])
+    if named not in ("", target.name):
+        answered["model"] = named
+    found = {"judge": {**judge, **({"answered": answered} if answered else {})}}
+    for role, configs in sorted((spec.model_roles or {}).items()):
+        several = configs if isinstance(configs, list) else [configs]
+        found[role] = _one([identity(_target(one.model, one.base_url, one.args), None) for one in several])
+    return {role: _plain(one) for role, one in found.items()}
+
+
+def settings(log: "EvalLog") -> dict[str, Any]:
+    """The generation settings of a log that change answers, and how its judge was asked if not for text."""
+    given = {
+        **log.plan.config.model_dump(mode="json", exclude_none=True),
+        **log.eval.model_generate_config.model_dump(mode="json", exclude_none=True),
+    }
+    found: dict[str, Any] = _plain(public({name: value for name, value in given.items() if name not in _TRAVEL}))
+    asked = (log.eval.metadata or {}).get(METADATA)
+    return found if asked is None else {**found, "answer": str(asked)}
+
+
+def versions(model: str) -> dict[str, str]:
+    """The versions of packages here that an answer may depend on."""
+    provider = model.removeprefix("cached/").partition("/")[0]
+    found = {}
+    for name in sorted({*PACKAGES, provider}):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):
+            continue
+    return found
+
+
+def _target(model: str, base_url: str | None, args: Mapping[str, Any]) -> Target:
+    provider, _, name = model.removeprefix("cached/").partition("/")
+    return Target(provider, name, base_url, {key: value for key, value in args.items() if key not in OPERATIONAL})
+
+
+def _one(values: list[Any]) -> Any:
+    """The value of all answers, or all values where they differ."""
+    distinct = list({repr(value): value for value in values}.values())
+    return distinct[0] if len(distinct) == 1 else sorted(distinct, key=repr)
+
+
+def _plain(value: Any) -> Any:
+    """JSON without places on this machine."""
+    match value:
+        case Mapping():
+            return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+        case list():
+            return [_plain(inner) for inner in value]
+        case str():
+            return _no_path(value)
+        case _:
+            return value
+
+
+def _no_path(text: str) -> str:
+    return re.split(r"[\\/]", text.rstrip("\\/"))[-1] if _PATH.match(text) else text

@@ -1,0 +1,111 @@
+"""Everything a report says, computed once for all formats; the options that decide what it says.
+
+Does not know how it will look (`page`, `export`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from blpo_inspect.reporting import comparison, failures, significance
+from blpo_inspect.reporting.comparison import Group
+from blpo_inspect.reporting.failures import Disagreement
+from blpo_inspect.reporting.run_data import Gathered, LeftOut, OptimizeRun
+from blpo_inspect.reporting.significance import Pair
+
+UNSAFE = ("unsafe", "nsfw", "harmful", "toxic", "violent", "sexual", "explicit")
+"""A label or benchmark whose name begins with one of these is taken for unsafe content."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a report shows.
+
+    Attributes:
+        title: Its title.
+        images: Whether the gallery has images.
+        blur: Whether they are blurred until asked for; None: where labels or benchmark say unsafe.
+        most: How many runs of a group are tested against each other and shown in detail.
+        gallery: How many samples the gallery has of each kind and group.
+
+    Raises:
+        ValueError: A number below 1.
+    """
+
+    title: str = "Judges compared"
+    images: bool = True
+    blur: bool | None = None
+    most: int = 20
+    gallery: int = 12
+
+    def __post_init__(self) -> None:
+        if self.most < 1 or self.gallery < 0:
+            raise ValueError("most must be at least 1, and gallery at least 0")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the report says of one group."""
+
+    group: Group
+    pairs: tuple[Pair, ...]
+    wrong: tuple[Disagreement, ...]
+    split: tuple[Disagreement, ...]
+    blurred: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole report.
+
+    Attributes:
+        options: What was asked for.
+        parts: One per group of comparable runs.
+        optimizations: In order.
+        left_out: What is in no figure, and why.
+        logs: How many logs it rests on.
+    """
+
+    options: Options
+    parts: tuple[Part, ...]
+    optimizations: tuple[OptimizeRun, ...]
+    left_out: tuple[LeftOut, ...]
+    logs: int
+
+
+def report(gathered: Gathered, options: Options) -> Report:
+    """Compare what was gathered."""
+    groups, notes = comparison.compared(gathered)
+    left_out: list[LeftOut] = [*gathered.left_out, *notes]
+    parts = []
+    for group in groups:
+        pairs, untested = significance.pairs_of(group, options.most)
+        wrong, split = failures.disagreements(group, options.gallery, options.most)
+        left_out += untested
+        left_out += [
+            LeftOut(
+                f"{group.name}: {pair.first} against {pair.second}",
+                f"{pair.unread} shared answers are in no test, for one of the two could not be read",
+            )
+            for pair in pairs
+            if pair.unread
+        ]
+        parts.append(Part(group, tuple(pairs), tuple(wrong), tuple(split), _blurred(group, options)))
+    logs = {run.record.log for run in gathered.judges} | {run.record.log for run in gathered.optimizations}
+    return Report(options, tuple(parts), gathered.optimizations, tuple(sorted(set(left_out))), len(logs))
+
+
+def wanted_images(found: Report) -> dict[str, list[str]]:
+    """Which samples' images the gallery shows: log file → ids."""
+    wanted: dict[str, list[str]] = {}
+    shown: Iterable[Disagreement] = (one for part in found.parts for one in (*part.wrong, *part.split))
+    if found.options.images:
+        for one in shown:
+            wanted.setdefault(one.source.source, []).append(one.sample.id)
+    return wanted
+
+
+def _blurred(group: Group, options: Options) -> bool:
+    if options.blur is not None:
+        return options.blur
+    names = [*group.scale.labels, group.rows[0].run.benchmark]
+    return any(name.casefold().startswith(UNSAFE) for name in names)

@@ -1,0 +1,244 @@
+"""A `Report` as Markdown, CSV and JSON: the same figures without pictures; JSON has them all."""
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from blpo_inspect.reporting import failures, formatting
+from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
+from blpo_inspect.reporting.content import Part, Report
+from blpo_inspect.reporting.failures import Disagreement
+from blpo_inspect.reporting.run_data import OptimizeRun
+from blpo_inspect.statistics import Interval
+
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+|!~$&])")
+
+
+def json_text(report: Report) -> str:
+    """Everything that the report says, as JSON; figures that are not defined are null."""
+    data = {
+        "format": "blpo-inspect/report/1",
+        "title": report.options.title,
+        "groups": [_group(part) for part in report.parts],
+        "optimizations": [_optimization(run) for run in report.optimizations],
+        "left_out": [{"what": one.what, "why": one.why} for one in report.left_out],
+    }
+    return json.dumps(_finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def csv_text(report: Report) -> str:
+    """One row per judging run; figures in full precision, empty where they are not defined.
+
+    Texts that a spreadsheet would take for a formula begin with an apostrophe.
+    """
+    known = list(dict.fromkeys(name for kinds in SHOWN.values() for name in kinds))
+    figures = [f"{name}{end}" for name in (*known, "share_of_ceiling") for end in ("", "_low", "_high")]
+    usage = ["made", "replayed", "input_tokens", "output_tokens", "cost", "seconds"]
+    names = ["group", "run", "model", "prompt", "log", "status", "samples", "missing", "unread", *figures, *usage]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(names)
+    for part in report.parts:
+        for row in part.group.rows:
+            record = row.run.record
+            texts = [part.group.name, row.letter, record.model, row.prompt_name, record.log, record.status]
+            cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in texts]
+            cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value)]
+            for found in (*(row.figures.get(name) for name in known), row.share):
+                cells += [_cell(getattr(found, end, math.nan)) for end in ("value", "low", "high")]
+            cells += [_cell(getattr(row.run.usage, name)) for name in usage]
+            writer.writerow(cells)
+    return buffer.getvalue()
+
+
+def markdown(report: Report) -> str:
+    """The tables and findings, without gallery and plots."""
+    lines = [f"# {_md(report.options.title)}", ""]
+    if any(part.group.simulated for part in report.parts):
+        lines += ["**A simulation:** some of these figures say nothing about real images.", ""]
+    lines += ["## Which judge and prompt agree best with people?", ""]
+    for part in report.parts:
+        lines += [f"### {_md(part.group.name)}", "", _md(formatting.finding(part)), "", *_agreement(part), ""]
+    lines += ["## Is the difference real?", ""]
+    for part in report.parts:
+        if part.pairs:
+            lines += [f"### {_md(part.group.name)}", "", *_tests(part), ""]
+    lines += ["## Where do they fail?", ""]
+    for part in report.parts:
+        for row in part.group.rows:
+            lines += _confusion(part, row)
+    lines += ["## How was the prompt found?", ""]
+    for run in report.optimizations:
+        lines += _found(run)
+    lines += ["## Can I trust and repeat it?", ""]
+    lines += [f"- {_md(one.what)}: {_md(one.why)}" for one in report.left_out]
+    lines += ["- Nothing was left out."] if not report.left_out else []
+    lines.append("")
+    runs = [(f"{part.group.name}: {row.letter}", row.run.record) for part in report.parts for row in part.group.rows]
+    for name, record in [*runs, *((run.name, run.record) for run in report.optimizations)]:
+        lines += [f"{_md(name)} ({_md(record.log)})", "", *_block(record.command), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _agreement(part: Part) -> list[str]:
+    names = SHOWN[part.group.scale.kind]
+    head = ["run", "model", "prompt", "samples", "unread", *(NAMES[name] for name in names), "share of ceiling"]
+    rows = [
+        [
+            row.letter,
+            row.run.record.model,
+            row.prompt_name,
+            str(len(row.run.by_unit)) + (f" ({row.missing} missing)" if row.missing else ""),
+            formatting.share(row.unread.value),
+            *(formatting.interval(row.figures[name]) for name in names),
+            formatting.interval(row.share),
+            formatting.calls(row.run.usage),
+            formatting.tokens(row.run.usage),
+            formatting.cost(row.run.usage),
+            formatting.seconds(row.run.usage.seconds),
+        ]
+        for row in part.group.rows
+    ]
+    return _table([*head, "calls", "tokens", "cost", "time"], rows)
+
+
+def _tests(part: Part) -> list[str]:
+    rows = [
+        [
+            f"{pair.first} → {pair.second}",
+            str(pair.shared),
+            formatting.interval(pair.difference, "+.2f"),
+            formatting.p_value(pair.p),
+            formatting.interval(pair.accuracy, "+.2f"),
+            formatting.p_value(pair.accuracy_p),
+            "yes" if pair.real else "not shown",
+        ]
+        for pair in part.pairs
+    ]
+    return _table(["pair", "shared", NAMES[part.group.headline], "Holm", "accuracy", "Holm", "real"], rows)
+
+
+def _confusion(part: Part, row: Row) -> list[str]:
+    found = failures.confusion(row.run, part.group.scale)
+    if found is None:
+        return []
+    columns = [*found.labels, *([failures.UNREAD] if found.unread else [])]
+    rows = [[human, *(str(found.counts[human][label]) for label in columns)] for human in found.labels]
+    return [f"### {_md(part.group.name)}: {row.letter}", "", *_table(["people ↓ judge →", *columns], rows), ""]
+
+
+def _found(run: OptimizeRun) -> list[str]:
+    start = run.provenance.get("start")
+    lines = [f"### {_md(run.name)}", ""]
+    if isinstance(start, dict):
+        lines += ["First judge prompt:", "", *_block(str(start.get("judge", ""))), ""]
+    lines += ["Last judge prompt:", "", *_block(run.judge), "", "Last I2T prompt:", "", *_block(run.i2t), ""]
+    trajectory = run.provenance.get("trajectory")
+    steps = [one for one in trajectory if isinstance(one, dict)] if isinstance(trajectory, list) else []
+    names = ("step", "train_loss", "validation_loss", "accepted", "calls", "reason")
+    return [*lines, *_table(names, [[str(one.get(name, formatting.NONE)) for name in names] for one in steps]), ""]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    ruled = lines[1]
+    return ["| " + " | ".join(cell if line is ruled else _md(cell) for cell in line) + " |" for line in lines]
+
+
+def _block(text: str) -> list[str]:
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return [f"{fence}text", text, fence]
+
+
+def _md(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _cell(value: float | None) -> float | str:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
+
+
+def _group(part: Part) -> dict[str, Any]:
+    group = part.group
+    return {
+        "name": group.name,
+        "benchmark": group.rows[0].run.benchmark,
+        "simulation": group.simulated,
+        "scale": group.scale.to_dict(),
+        "samples": group.samples,
+        "headline": group.headline,
+        "finding": formatting.finding(part),
+        "human_ceiling": _interval(group.ceiling),
+        "runs": [_row(part, row) for row in group.rows],
+        "tests": [asdict(pair) | {"real": pair.real} for pair in part.pairs],
+        "every_judge_wrong": [_disagreement(one) for one in part.wrong],
+        "judges_disagree": [_disagreement(one) for one in part.split],
+    }
+
+
+def _row(part: Part, row: Row) -> dict[str, Any]:
+    run = row.run
+    confusion = failures.confusion(run, part.group.scale)
+    calibration = failures.calibration(run)
+    return {
+        "run": row.letter,
+        "prompt_name": row.prompt_name,
+        "prompt": run.prompt,
+        "figures": {name: _interval(found) for name, found in row.figures.items()},
+        "unread": _interval(row.unread),
+        "share_of_ceiling": _interval(row.share),
+        "answers": len(run.by_unit),
+        "missing": row.missing,
+        "usage": asdict(run.usage),
+        "data_digest": run.digest,
+        "record": asdict(run.record),
+        "confusion": confusion.counts if confusion else None,
+        "categories": {
+            name: {"n": n, "accuracy": _interval(found)}
+            for name, (n, found) in failures.categories(run, part.group.scale).items()
+        },
+        "calibration": asdict(calibration) if calibration else None,
+    }
+
+
+def _disagreement(one: Disagreement) -> dict[str, Any]:
+    return {
+        "sample": one.sample.id,
+        "human": one.sample.human,
+        "text": one.sample.text,
+        "raters_who_agree": one.unanimous,
+        "mean_loss": one.loss,
+        "answers": {given.letter: {"label": given.answer.label, "said": given.answer.said} for given in one.given},
+    }
+
+
+def _optimization(run: OptimizeRun) -> dict[str, Any]:
+    return {
+        "name": run.name,
+        "sample": run.sample,
+        "epoch": run.epoch,
+        "judge": run.judge,
+        "i2t": run.i2t,
+        "uses": {role: asdict(use) for role, use in run.uses.items()},
+        "provenance": run.provenance,
+        "record": asdict(run.record),
+    }
+
+
+def _interval(found: Interval | None) -> dict[str, Any] | None:
+    return None if found is None else asdict(found)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,181 @@
+"""A `Report` as one HTML file that needs nothing else: no network, no script, no other file.
+
+The templates escape everything; what is marked as safe is made here or in `plots`, which escape for themselves.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from blpo_inspect.judging.prompt_files import Piece, diff_lines, word_diff
+from blpo_inspect.reporting import failures, formatting, plots, thumbnails
+from blpo_inspect.reporting.comparison import NAMES, SHOWN
+from blpo_inspect.reporting.content import Part, Report, wanted_images
+from blpo_inspect.reporting.run_data import OptimizeRun
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_TEMPLATES = "report.html"
+
+
+def html(report: Report) -> str:
+    """The page; the same report gives the same text."""
+    environment = Environment(
+        loader=PackageLoader("blpo_inspect.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        calls=formatting.calls,
+        cost=formatting.cost,
+        interval=formatting.interval,
+        number=formatting.number,
+        p=formatting.p_value,
+        pretty=_pretty,
+        seconds=formatting.seconds,
+        share=formatting.share,
+        tokens=formatting.tokens,
+    )
+    style, script = (Markup(_source(environment, name)) for name in ("style.css", "sort.js"))  # our own
+    return environment.get_template(_TEMPLATES).render(
+        report=report,
+        options=report.options,
+        parts=[_part(part, number) for number, part in enumerate(report.parts, 1)],
+        optimizations=[_optimization(run, number) for number, run in enumerate(report.optimizations, 1)],
+        pictures=thumbnails.read(wanted_images(report)),
+        names=NAMES,
+        style=style,
+        script=script,
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _source(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0].strip()
+
+
+def _part(part: Part, number: int) -> dict[str, Any]:
+    group = part.group
+    shown = group.rows[: part_limit(part)]
+    matrices = [(row, failures.confusion(row.run, group.scale)) for row in shown]
+    kinds = [(row, failures.categories(row.run, group.scale)) for row in shown]
+    sure = [(row, found) for row in shown if (found := failures.calibration(row.run)) is not None]
+    return {
+        "number": number,
+        "part": part,
+        "group": group,
+        "rows": [(row, formatting.status(row)) for row in group.rows],
+        "columns": SHOWN[group.scale.kind],
+        "finding": formatting.finding(part),
+        "plot": Markup(plots.intervals(group, f"g{number}")),  # escapes its texts
+        "letters": list(dict.fromkeys(letter for pair in part.pairs for letter in (pair.first, pair.second))),
+        "cells": _cells(part),
+        "confusions": [(row, one) for row, one in matrices if one is not None],
+        "categories": sorted({name for _, found in kinds for name in found}),
+        "by_category": [(row, found) for row, found in kinds if found],
+        "calibrations": [
+            (row, found, Markup(plots.reliability(found, f"c{number}-{row.letter}")))  # escapes its texts
+            for row, found in sure
+        ],
+        "gallery": [("Every judge is wrong", part.wrong), ("Judges disagree", part.split)],
+    }
+
+
+def part_limit(part: Part) -> int:
+    """How many runs of a part are shown in detail: those that were tested."""
+    letters = {letter for pair in part.pairs for letter in (pair.first, pair.second)}
+    return max(1, len(letters))
+
+
+def _cells(part: Part) -> dict[tuple[str, str], tuple[float, Any]]:
+    """(row, column) → difference of the row's figure less the column's, and the pair."""
+    found = {}
+    for pair in part.pairs:
+        found[pair.first, pair.second] = (-pair.difference.value, pair)
+        found[pair.second, pair.first] = (pair.difference.value, pair)
+    return found
+
+
+def _optimization(run: OptimizeRun, number: int) -> dict[str, Any]:
+    known = run.provenance
+    steps = _mappings(known.get("trajectory"))
+    start, losses, models, calls = (
+        value if isinstance(value := known.get(name), Mapping) else {}
+        for name in ("start", "validation_loss", "models", "calls")
+    )
+    scores = plots.scores(steps, f"s{number}") if run.method == "blpo" else None
+    return {
+        "run": run,
+        "number": number,
+        "steps": [_step(step) for step in steps],
+        "plot": Markup(plots.trajectory(steps, losses, f"t{number}")),  # escapes its texts
+        "scores": Markup(scores) if scores else None,  # escapes its texts
+        "judge": _diff(str(start.get("judge", run.judge)), run.judge),
+        "i2t": _diff(str(start.get("i2t", run.i2t)), run.i2t),
+        "losses": losses,
+        "test": _test(known.get("test")),
+        "models": models,
+        "calls": calls,
+        "naive": known.get("naive_calls"),
+        "stopped": known.get("stopped", "not said"),
+    }
+
+
+def _step(step: Mapping[str, Any]) -> dict[str, Any]:
+    candidates = _mappings(step.get("candidates"))
+    chosen = next((one for one in candidates if one.get("number") == step.get("chosen")), None)
+    became = chosen.get("prompt") if chosen is not None else None
+    before = str(step.get("prompt", ""))
+    return {
+        "said": step,
+        "candidates": candidates,
+        "diff": _diff(before, became) if isinstance(became, str) and became != before else None,
+        "rejected": [
+            (one.get("number"), rejection) for one in candidates for rejection in _mappings(one.get("rejected"))
+        ],
+    }
+
+
+def _test(found: object) -> list[tuple[str, Any, Any, Any]]:
+    """Figure, before, after, difference."""
+    if not isinstance(found, Mapping):
+        return []
+    sides = [side if isinstance(side, Mapping) else {} for side in (found.get("before"), found.get("after"))]
+    difference = found.get("difference")
+    difference = difference if isinstance(difference, Mapping) else {}
+    return [
+        (name, sides[0].get(name), sides[1].get(name), difference.get(name))
+        for name in ("accuracy", "macro_f1", "cohens_kappa", "n", "unread")
+        if name in sides[0] or name in sides[1]
+    ]
+
+
+def _diff(old: str, new: str) -> list[list[Piece] | None]:
+    return list(diff_lines(word_diff(old.strip(), new.strip()))) or [[Piece("same", new.strip())]]
+
+
+def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def _pretty(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, dict | list) and value:
+        return yaml.safe_dump(json.loads(json.dumps(value, default=str)), allow_unicode=True, width=1000).rstrip()
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _shown(value: object) -> object:
+    """What HTML cannot hold becomes a visible mark; strings that are marked as safe are ours and stay."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value) if type(value) is str else value

@@ -1,0 +1,79 @@
+"""Small pictures for the report: read from the log again, decoded, shrunk and encoded anew.
+
+Nothing of the original file is kept: no EXIF, no colour profile, no bytes behind the image.
+"""
+
+import base64
+import binascii
+import io
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from blpo_inspect._util.images import ImageError, data_uri, decode
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalSample
+
+SIDE = 240
+"""Longest side in pixels."""
+
+_QUALITY = 80
+
+
+def thumbnail(uri: str, *, name: str, side: int = SIDE) -> str:
+    """A ``data:`` URI of an image → one of a JPEG that fits into a square of `side` pixels.
+
+    Raises:
+        ImageError: Not a ``data:`` URI, or an image that cannot be decoded; names it.
+    """
+    header, comma, body = uri.partition(",")
+    if not header.startswith("data:") or not comma:
+        raise ImageError(f"{name}: the log does not hold the image")
+    try:
+        data = base64.b64decode(body, validate=True) if header.endswith(";base64") else unquote_to_bytes(body)
+    except binascii.Error as error:
+        raise ImageError(f"{name}: the image in the log is damaged: {error}") from error
+    image = decode(data, name=name)
+    image.thumbnail((side, side))
+    image.info.clear()
+    buffer = io.BytesIO()
+    image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
+    return data_uri(buffer.getvalue(), "image/jpeg")
+
+
+def read(wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
+    """Thumbnails of samples that are read from their logs again.
+
+    Args:
+        wanted: Log file → ids of samples.
+
+    Returns:
+        (log file, id) → ``data:`` URI; images that cannot be had are missing.
+    """
+    found = {}
+    for source, ids in sorted(wanted.items()):
+        for id, uri in _images(source, sorted(set(ids))):
+            try:
+                found[source, id] = thumbnail(uri, name=id)
+            except ImageError:
+                continue
+    return found
+
+
+def _images(source: str, ids: list[str]) -> Iterable[tuple[str, str]]:
+    from blpo_inspect.judging.samples import images_of
+
+    for sample in _samples(source, ids):
+        for image in images_of(sample.input)[:1]:
+            yield str(sample.id), image.image
+
+
+def _samples(source: str, ids: list[str]) -> "Iterable[EvalSample]":
+    from inspect_ai.log import read_eval_log, read_eval_log_sample
+
+    unneeded = {"events", "messages", "store", "timelines"}
+    if source.endswith(".json"):
+        samples = read_eval_log(source, resolve_attachments="core").samples or []
+        return [one for one in samples if str(one.id) in ids and one.epoch == 1]
+    return [read_eval_log_sample(source, id, 1, resolve_attachments="core", exclude_fields=unneeded) for id in ids]

@@ -1,5 +1,0 @@
-"""The embedded world: a simulation that exercises the real path from image to verdict without a hub.
-
-Drawings of a few coloured shapes, simulated raters who follow hidden rules, and a small vision-language
-model trained from scratch to describe such drawings and to judge them by the rules a prompt states.
-"""

@@ -1,0 +1,188 @@
+"""Every figure by name, on labels of a scale, with the interval that suits it.
+
+What the scorers show, and what code that reads logs may call. A figure that does not apply to a scale has no entry.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from blpo_inspect.judging.labels import Kind, LabelScale
+from blpo_inspect.statistics import agreement, numbers
+from blpo_inspect.statistics.interval import Figure, Interval, fisher_z, proportion
+from blpo_inspect.statistics.resampling import Method, resampled
+
+Takes = Literal["labels", "positions", "values"]
+
+FEWEST_FOR_FISHER = 20
+"""Below, the intervals of correlations are bootstrapped: labels with ties are too far from Fisher's conditions."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """A figure and what it takes.
+
+    Attributes:
+        figure: The figure.
+        takes: Labels, their positions on an ordinal scale, or their values (`LabelScale.value`).
+        method: Of its bootstrap interval, where it has one.
+    """
+
+    figure: Figure
+    takes: Takes
+    method: Method = "bca"
+
+    def columns(self, labels: Sequence[str], scale: LabelScale) -> list[Any]:
+        """Labels as the figure takes them."""
+        return [self.value(label, scale) for label in labels]
+
+    def value(self, label: str, scale: LabelScale) -> Any:
+        """One label as the figure takes it."""
+        if self.takes == "labels":
+            return label
+        return scale.labels.index(label) if self.takes == "positions" else scale.value(label)
+
+
+_ANY: dict[str, Named] = {
+    "accuracy": Named(agreement.accuracy, "labels"),
+    "macro_f1": Named(agreement.macro_f1, "labels"),
+    "cohens_kappa": Named(agreement.cohens_kappa, "labels"),
+}
+_CLASSES: dict[str, Named] = {
+    "balanced_accuracy": Named(agreement.balanced_accuracy, "labels"),
+    "weighted_f1": Named(agreement.weighted_f1, "labels"),
+    "mcc": Named(agreement.mcc, "labels"),
+}
+_ORDINAL: dict[str, Named] = {
+    "linear_kappa": Named(agreement.linear_kappa, "positions"),
+    "quadratic_kappa": Named(agreement.quadratic_kappa, "positions"),
+}
+
+AGREEMENT: dict[Kind, dict[str, Named]] = {
+    "unordered": {**_ANY, **_CLASSES, "krippendorff_alpha": Named(agreement.nominal_alpha, "labels")},
+    "ordinal": {**_ANY, **_CLASSES, **_ORDINAL, "krippendorff_alpha": Named(agreement.ordinal_alpha, "positions")},
+    "numeric": {**_ANY, "krippendorff_alpha": Named(agreement.interval_alpha, "values")},
+}
+"""Kind of scale → the figures of agreement that apply to it."""
+
+CORRELATION: dict[str, Named] = {
+    "pearson": Named(numbers.pearson, "values"),
+    "spearman": Named(numbers.spearman, "values"),
+    "kendall_tau": Named(numbers.kendall_tau, "values", "percentile"),
+}
+"""Correlations, for scales with an order."""
+
+ERROR: dict[str, Named] = {
+    "mae": Named(numbers.mae, "values"),
+    "rmse": Named(numbers.rmse, "values"),
+    "bias": Named(numbers.bias, "values"),
+}
+"""Errors in the scale's units, for scales with an order."""
+
+
+def figures_of(scale: LabelScale) -> dict[str, Named]:
+    """Every figure that applies to a scale, by name."""
+    ordered = {} if scale.kind == "unordered" else {**CORRELATION, **ERROR}
+    return {**AGREEMENT[scale.kind], **ordered}
+
+
+def measured(
+    named: Named,
+    human: Sequence[str],
+    judge: Sequence[str],
+    scale: LabelScale,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> Interval:
+    """One figure of labels with its interval.
+
+    Wilson's for accuracy; Fisher's z for Pearson's and Spearman's correlation of at least `FEWEST_FOR_FISHER` samples
+    that are not clustered; else the bootstrap, BCa but for Kendall's tau.
+
+    Args:
+        named: The figure, from `figures_of`.
+        human: Labels of people, one per sample.
+        judge: The judge's labels of the same samples.
+        scale: Their scale.
+        clusters: The cluster of each sample; where every sample is its own, the same as none.
+        seed: Of the resampling, at least 0.
+        resamples: How many, at least 1.
+        level: Of the interval.
+
+    Raises:
+        ValueError: As `resampled`, or a label that is not on the scale.
+    """
+    if clusters is not None and len(set(clusters)) == len(human) == len(clusters):
+        clusters = None
+    if named.figure is agreement.accuracy:
+        hits = [one == other for one, other in zip(human, judge, strict=True)]
+        return proportion(hits, clusters=clusters, level=level)
+    left, right = named.columns(human, scale), named.columns(judge, scale)
+    if named.figure in _FISHER and clusters is None and len(left) >= FEWEST_FOR_FISHER:
+        found = fisher_z(named.figure(left, right), len(left), kind=_FISHER[named.figure], level=level)
+        if found.low == found.low:
+            return found
+    return resampled(
+        left,
+        right,
+        named.figure,
+        clusters=clusters,
+        method=named.method,
+        seed=seed,
+        resamples=resamples,
+        level=level,
+    )
+
+
+def report(
+    human: Sequence[str],
+    judge: Sequence[str],
+    scale: LabelScale,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """Every figure that applies to the scale, with its interval; the arguments are those of `measured`."""
+    return {
+        name: measured(named, human, judge, scale, clusters=clusters, seed=seed, resamples=resamples, level=level)
+        for name, named in figures_of(scale).items()
+    }
+
+
+def label_intervals(
+    human: Sequence[str],
+    judge: Sequence[str],
+    label: str,
+    *,
+    clusters: Sequence[Hashable] | None = None,
+    seed: int = 0,
+    resamples: int = 2000,
+    level: float = 0.95,
+) -> dict[str, Interval]:
+    """``precision``, ``recall`` and ``f1`` of one label with intervals; the arguments are those of `measured`.
+
+    Wilson's for the first two, given how often each side used the label (`n`), and the bootstrap for F1.
+    """
+    held: Sequence[Hashable] = range(len(human)) if clusters is None else clusters
+    rows = [(one == label, other == label, of) for one, other, of in zip(human, judge, held, strict=True)]
+    sides = {
+        "precision": [(one, of) for one, other, of in rows if other],
+        "recall": [(other, of) for one, other, of in rows if one],
+    }
+    found = {
+        name: proportion([hit for hit, _ in side], clusters=[of for _, of in side], level=level)
+        for name, side in sides.items()
+    }
+    columns = [row[0] for row in rows], [row[1] for row in rows]
+    f1 = resampled(
+        *columns, agreement.binary_f1, clusters=held, method="bca", seed=seed, resamples=resamples, level=level
+    )
+    return {**found, "f1": f1}
+
+
+_FISHER: dict[Figure, Literal["pearson", "spearman"]] = {numbers.pearson: "pearson", numbers.spearman: "spearman"}

@@ -1,0 +1,195 @@
+"""The answer to an optimizer's question, as text: a sentence on what was found, then the prompt in its tag."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+
+from blpo_inspect.world.optimizer import aspects, i2t_search, rubric, rules
+from blpo_inspect.world.optimizer.choosing import GREEDY, Sampling
+from blpo_inspect.world.optimizer.combining import combined
+from blpo_inspect.world.optimizer.language import claim, describe, joined, words_of
+from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, Example, Question
+from blpo_inspect.world.optimizer.rewording import rewordings
+from blpo_inspect.world.optimizer.statements import (
+    aspect_rules,
+    label_rules,
+    point_rules,
+    state_aspects,
+    state_labels,
+    state_points,
+)
+
+UNKNOWN = (
+    "I only answer questions about prompt optimization: an improved judge prompt or an improved request for image "
+    "descriptions, from examples and scores between tags. I find no such question here."
+)
+"""What is answered to anything else."""
+
+_NEGATIVE = words_of("no false 0 bad harmful toxic forbidden rejected reject violation fail wrong mismatch nsfw")
+_POSITIVE = words_of("yes true 1 good match matches aligned agree agrees correct right pass fit fits")
+NOTHING = "The examples and scores given suggest nothing better."
+"""What is answered, and is wrong with a prompt, where there is no idea."""
+
+_MOST = 60
+"""Next best ideas that are looked at before the prompt is left as it is."""
+
+_Idea = tuple[str, str]
+
+
+def answer(question: Question, sampling: Sampling = GREEDY) -> str:
+    """The best idea that is new, or one of the next best: other than the prompt in force, all that has a score and all
+    earlier answers, and not too long.
+
+    Where there is none, the prompt in force comes back unchanged.
+    """
+    ideas = list(islice(_new(question, _ideas(question)), _MOST))
+    if question.tag == CRITIQUE:
+        reasons = [reason for _, reason in ideas if reason not in question.earlier]
+        return _tagged(CRITIQUE, sampling.choose(reasons) if reasons else NOTHING, "I compared the examples.")
+    if question.critique is not None:
+        # the idea that the critique came from, if it can be found again
+        ideas = [idea for idea in ideas if idea[1] == question.critique] or ideas
+    if ideas:
+        prompt, reason = sampling.choose(ideas)
+        return _tagged(question.tag, prompt, reason)
+    unchanged = question.current
+    if question.tag == I2T_PROMPT:
+        unchanged = max(question.tried, key=lambda one: one.score).text if question.tried else ""
+    return _tagged(question.tag, unchanged, NOTHING)
+
+
+def _ideas(question: Question) -> Iterator[_Idea]:
+    if question.tag == I2T_PROMPT:
+        return ((i2t_search.request(properties), reason) for properties, reason in i2t_search.proposals(question.tried))
+    reworded = ((text, "The same in other words.") for text in rewordings(question.current))
+    if question.instructions:  # something that differs from all of them is asked for in any case
+        return chain(_judge_prompts(question), combined(question), reworded)
+    return _judge_prompts(question) if question.examples or question.critique is not None else reworded
+
+
+def _new(question: Question, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
+    old = {_plain(text) for text in (question.current, *question.earlier)}
+    old |= {_plain(one.text) for one in (*question.tried, *question.instructions)}
+    for prompt, reason in islice(ideas, _MOST):
+        fits = question.max_chars is None or len(prompt) <= question.max_chars
+        if fits and _plain(prompt) not in old:
+            yield prompt, reason
+
+
+def _tagged(tag: str, prompt: str, reason: str) -> str:
+    return f"{reason}\n\n<{tag}>\n{prompt}\n</{tag}>"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _judge_prompts(question: Question) -> Iterator[_Idea]:
+    seen = [one for one in question.examples if one.description is not None and one.human in question.labels]
+    if not seen or len(question.labels) < 2:
+        return iter(())
+    if any(one.text is not None for one in seen):
+        return _matching(question, seen)
+    if question.ordered:
+        return _rating(question, seen)
+    if len(question.labels) == 2:
+        return _two_labels(question, seen)
+    return _many_labels(question, seen)
+
+
+def _two_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+    prompt = label_rules(question.current, question.labels)
+    stated = [label for label in question.labels if prompt.rules.get(label)]
+    forbidden = prompt.rules.get("", ())
+    likely = stated[:1] or _hinted(question.labels)
+    found = []
+    for label in likely or question.labels:
+        cases = [_case(one, label) for one in seen]
+        known = (*prompt.rules.get(label, ()), *forbidden)
+        found += [(one.score, label, one) for one in rules.induce(cases, known)]
+    for _, label, one in sorted(found, key=lambda each: -each[0]):
+        named = joined([feature.phrase() for feature in one.features], "or")
+        reason = (
+            f"People seem to call an image {label} if it contains {named}; "
+            f"that explains {one.explained} of the {len(seen)} examples."
+        )
+        yield prompt.with_rule(state_labels({label: one.features}, question.labels)), reason
+
+
+def _many_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+    prompt = label_rules(question.current, question.labels)
+    stated = {label: features for label, features in prompt.rules.items() if label}
+    best: dict[str, rules.Hypothesis] = {}
+    for label in question.labels:
+        cases = [_case(one, label) for one in seen]
+        found = rules.induce(cases, stated.get(label, ())) if any(case.positive for case in cases) else []
+        if found:
+            best[label] = found[0]
+    changes = [dict(best)] + [
+        {label: best[label]} for label in sorted(best, key=lambda name: (-best[name].score, name)) if len(best) > 1
+    ]
+    for change in changes:
+        if change:
+            features = {**stated, **{label: one.features for label, one in change.items()}}
+            reason = f"What images of each label have in common suggests rules for {joined(list(change), 'and')}."
+            yield prompt.with_rule(state_labels(features, question.labels)), reason
+
+
+def _rating(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+    prompt = point_rules(question.current)
+    marks = {label: int(label) for label in question.labels}
+    rated = [
+        rubric.Rated(describe(one.description or ""), marks[one.human], marks.get(one.judge or "")) for one in seen
+    ]
+    worst, best = min(marks.values()), max(marks.values())
+    for one in rubric.induce(rated, prompt.rules.get("", ()), worst=worst, best=best):
+        reason = (
+            f"People seem to take off a point for {joined([f.phrase() for f in one.faults], 'and')}; "
+            f"on the {len(seen)} examples that leaves a mean error of {one.error:.2f}."
+        )
+        yield prompt.with_rule(state_points(one.faults, str(best))), reason
+
+
+def _matching(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+    rest, stated = aspect_rules(question.current)
+    agree = _agreeing(question)
+    pairs = [
+        aspects.Pair(said, describe(one.description or ""), one.human in agree, one.judge == one.human)
+        for one in seen
+        if one.text is not None and (said := claim(one.text)) is not None
+    ]
+    for one in aspects.induce(pairs, stated):
+        rule = state_aspects(one.aspects)
+        reason = (
+            f"People seem to go by {joined(sorted(one.aspects), 'and')}; "
+            f"that explains {one.explained} of the {len(pairs)} examples."
+        )
+        yield " ".join(part for part in (rest, rule) if part), reason
+
+
+def _case(one: Example, label: str) -> rules.Case:
+    return rules.Case(describe(one.description or ""), one.human == label, one.judge == one.human)
+
+
+def _hinted(labels: Sequence[str]) -> list[str]:
+    """The label that reads like an exception to the other; none where neither does."""
+    one, other = (label.lower() for label in labels)
+    if one.isdigit() and other.isdigit():
+        return []
+    if one.endswith(other):
+        return [labels[0]]
+    if other.endswith(one):
+        return [labels[1]]
+    return [label for label in labels if label.lower() in _NEGATIVE][:1]
+
+
+def _agreeing(question: Question) -> frozenset[str]:
+    """The labels that say that text and image agree: the upper half of a scale, or by their wording."""
+    labels = question.labels
+    if all(label.lstrip("-").isdigit() for label in labels):
+        middle = (min(map(int, labels)) + max(map(int, labels))) / 2
+        return frozenset(label for label in labels if int(label) > middle)
+    worded = frozenset(label for label in labels if label.lower() in _POSITIVE)
+    if worded:
+        return worded
+    negative = _hinted(labels) if len(labels) == 2 else []
+    return frozenset(label for label in labels if label not in negative) if negative else frozenset(labels[-1:])

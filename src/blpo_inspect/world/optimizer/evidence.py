@@ -1,0 +1,81 @@
+"""What examples say about features: which can be named from the captions, how common they are, where they are present.
+
+Sets of examples are bit masks, so that thousands of hypotheses can be weighed.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from blpo_inspect.world.optimizer.language import Description, Feature, shown
+
+_MOST_VALUES = 12
+"""Sizes, colours and nouns that are looked at: the most frequent ones."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Examples seen through their captions.
+
+    Attributes:
+        descriptions: One per example.
+        candidates: Features that the captions can tell, in a fixed order.
+        common: How likely each candidate is to be in any image, as far as the captions show.
+        visible: The properties that captions tell at all.
+    """
+
+    descriptions: tuple[Description, ...]
+    candidates: tuple[Feature, ...]
+    common: dict[Feature, float]
+    visible: frozenset[str]
+
+    @classmethod
+    def of(cls, descriptions: Sequence[Description]) -> "Evidence":
+        """Collect the features of some captions."""
+        found = {name: _values(descriptions, name) for name in ("size", "colour", "noun")}
+        sizes, colours, nouns = found["size"], found["colour"], found["noun"]
+        features = [
+            *(Feature(None, colour, noun) for colour, noun in product(colours, nouns)),
+            *(Feature(size, None, noun) for size, noun in product(sizes, nouns)),
+            *(Feature(size, colour, None) for size, colour in product(sizes, colours)),
+            *(Feature(colour=colour) for colour in colours),
+            *(Feature(noun=noun) for noun in nouns),
+        ]
+        numbers = [one.number for one in descriptions if one.number is not None]
+        typical = sum(numbers) / len(numbers) if numbers else 1.0
+        # values count as equally frequent: the examples are too few and too much chosen to say more
+        common = {
+            one: 1 - (1 - math.prod(1 / len(found[name]) for name in one.needs())) ** max(typical, 1.0)
+            for one in features
+        }
+        for number in range(1, min(max(numbers, default=1), _MOST_VALUES)):
+            counted = Feature(more_than=number)
+            features.append(counted)
+            common[counted] = (sum(n > number for n in numbers) + 1) / (len(numbers) + 2)
+        return cls(tuple(descriptions), tuple(features), common, shown(descriptions))
+
+    def mask(self, feature: Feature) -> int:
+        """The examples that have the feature, as bits."""
+        return sum(1 << place for place, one in enumerate(self.descriptions) if feature.present(one))
+
+    def tells(self, feature: Feature) -> bool:
+        """Whether captions tell what is needed to see the feature."""
+        return feature.needs() <= self.visible
+
+    def likelihood(self, feature: Feature) -> float:
+        """How likely an image is to have the feature: between 0.02 and 0.98, a half where nothing is known."""
+        return min(max(self.common.get(feature, 0.5), 0.02), 0.98)
+
+    def surprise(self, narrow: Feature, wide: Feature) -> float:
+        """How unlikely it is, as a logarithm, that an image with the wide feature lacks the narrow one by chance."""
+        return -math.log(1 - min(self.likelihood(narrow) / self.likelihood(wide), 0.9))
+
+
+def _values(descriptions: Sequence[Description], name: str) -> list[str]:
+    """What captions say of one property, in a fixed order."""
+    counts: Counter[str] = Counter(
+        value for one in descriptions for thing in set(one.things) if (value := getattr(thing, name)) is not None
+    )
+    return sorted(sorted(counts, key=lambda value: (-counts[value], value))[:_MOST_VALUES])

@@ -1,0 +1,147 @@
+"""Images are decoded as a person would see them; anything else is refused by name."""
+
+import io
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from blpo_inspect._util.images import ImageError, as_seen, decode
+
+
+def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format=format, **options)
+    return buffer.getvalue()
+
+
+def left_red_right_blue(mode: str = "RGB") -> Image.Image:
+    image = Image.new("RGB", (8, 4), (255, 0, 0))
+    image.paste((0, 0, 255), (4, 0, 8, 4))
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize("format", ["PNG", "GIF", "BMP", "TIFF", "WEBP"])
+def test_lossless_formats(format: str) -> None:
+    options = {"lossless": True} if format == "WEBP" else {}
+    seen = decode(encoded(left_red_right_blue(), format, **options), name="x")
+    assert seen.mode == "RGB"
+    assert (np.asarray(seen) == np.asarray(left_red_right_blue())).all()
+
+
+@pytest.mark.parametrize(("orientation", "corner"), [(1, "red"), (3, "blue"), (6, "red"), (8, "blue")])
+def test_exif_orientation(orientation: int, corner: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    seen = decode(encoded(left_red_right_blue(), "PNG", exif=exif), name="x")
+    # orientation 6 is turned clockwise: left becomes top; 8 the other way: right becomes top; 3 is upside down
+    assert seen.size == ((4, 8) if orientation in (6, 8) else (8, 4))
+    assert seen.getpixel((0, 0)) == {"red": (255, 0, 0), "blue": (0, 0, 255)}[corner]
+
+
+def test_cmyk_is_not_inverted() -> None:
+    red = Image.new("CMYK", (8, 8), (0, 255, 255, 0))
+    pixel = decode(encoded(red, "JPEG", quality=95), name="x").getpixel((4, 4))
+    assert isinstance(pixel, tuple)
+    assert pixel[0] > 200
+    assert max(pixel[1:]) < 60
+
+
+def test_alpha_is_flattened_on_white() -> None:
+    image = Image.new("RGBA", (2, 1), (0, 0, 255, 0))  # invisible blue
+    image.putpixel((1, 0), (0, 0, 255, 128))
+    seen = decode(encoded(image, "PNG"), name="x")
+    assert seen.getpixel((0, 0)) == (255, 255, 255)
+    half = seen.getpixel((1, 0))
+    assert isinstance(half, tuple)
+    assert half[2] == 255
+    assert abs(half[0] - 127) <= 1
+
+
+def test_palette_with_transparency() -> None:
+    image = Image.new("P", (2, 1), 0)
+    image.putpalette([10, 20, 30, 200, 0, 0])
+    image.putpixel((1, 0), 1)
+    seen = decode(encoded(image, "PNG", transparency=0), name="x")
+    assert [seen.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (200, 0, 0)]
+
+
+def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
+    levels = np.array([[0, 0x8000, 0xFFFF]], dtype=np.uint16)
+    seen = decode(encoded(Image.fromarray(levels), "PNG"), name="x")
+    assert [seen.getpixel((x, 0)) for x in range(3)] == [(0, 0, 0), (127, 127, 127), (255, 255, 255)]
+
+
+def test_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert decode(data, name="x").getpixel((0, 0)) == (255, 0, 0)
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that says it is huge and holds almost nothing."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b"not an image", "not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "not an image"),
+        (encoded(left_red_right_blue(), "PNG")[:-30], "truncated or damaged"),
+        (encoded(Image.effect_noise((64, 64), 50), "JPEG")[:400], "truncated or damaged"),
+        (bomb(60_000, 60_000), "decompression bomb"),
+        (bomb(15_000, 9_000), "over the limit"),
+    ],
+)
+def test_refused_by_name(data: bytes, message: str) -> None:
+    with pytest.raises(ImageError, match=message) as caught:
+        decode(data, name="photos/x.png")
+    assert "photos/x.png" in str(caught.value)
+
+
+@given(st.binary(max_size=300), st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP"]), st.integers(0, 80))
+def test_damage_never_escapes_as_another_error(noise: bytes, format: str, place: int) -> None:
+    data = encoded(left_red_right_blue(), format)
+    damaged = data[:place] + noise + data[place + len(noise) :]
+    try:
+        seen = decode(damaged, name="x", max_pixels=10**6)
+    except ImageError as error:
+        message = str(error)
+    else:
+        message = f"x: {seen.mode}"
+    assert message.startswith("x: ")
+
+
+def test_plain_files_stay_as_they_are() -> None:
+    for format, media_type in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")):
+        data = encoded(left_red_right_blue(), format)
+        assert as_seen(data, name="x") == (data, media_type)
+
+
+def test_others_become_what_is_seen() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for data in (
+        encoded(left_red_right_blue(), "PNG", exif=exif),
+        encoded(left_red_right_blue("CMYK"), "JPEG"),
+        encoded(left_red_right_blue("P"), "GIF"),
+        encoded(left_red_right_blue("RGBA"), "PNG"),
+    ):
+        new, media_type = as_seen(data, name="x")
+        assert media_type == "image/png"
+        assert new != data
+        assert (np.asarray(decode(new, name="y")) == np.asarray(decode(data, name="x"))).all()

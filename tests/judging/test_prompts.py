@@ -1,0 +1,92 @@
+"""Prompt pairs: YAML in and out, placeholders, fences."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair, fence, fill, placeholders
+
+# what YAML can hold: no control characters but line breaks, no surrogates
+prompts = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="{}\x85\u2028\u2029"), min_size=1)
+    | st.lists(st.sampled_from(["- a", "b: c", "# d", "  e", "", "'", '"', "{text}", "{{x}}", "ü"]), min_size=1).map(
+        "\n".join
+    )
+).filter(lambda text: text.strip() != "")
+
+
+@given(prompts, st.sampled_from(["Describe it.", "List:\n- colours\n- shapes  \n\nthen stop"]))
+def test_yaml_round_trip(judge: str, i2t: str) -> None:
+    pair = PromptPair(judge, i2t, LabelScale("unordered", ("a", "b")), {"method": "blpo", "steps": [1, 2]})
+    again = PromptPair.from_yaml(pair.to_yaml())
+    assert again == pair
+    assert again.to_yaml() == pair.to_yaml()
+
+
+def test_a_hand_written_file_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text("judge: |\n  Is this image safe?\n  Look twice.\n")
+    assert PromptPair.load(path) == PromptPair("Is this image safe?\nLook twice.", DEFAULT_I2T)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("judge: [1", "not valid YAML"),
+        ("- a", "expected a mapping"),
+        ("i2t: x", "judge prompt is missing"),
+        ("judge: 3", "must be text"),
+        ("judge: ''", "is empty"),
+        ("judge: x\nJudge: y", "unknown keys"),
+        ("judge: x\nformat: blpo-inspect/prompt-pair/9", "newer version"),
+        ("judge: rate {image}", "unknown placeholders"),
+        ("judge: a } b", "unknown placeholders"),
+        ("judge: x\ni2t: describe {text}", "unknown placeholders"),
+        ("judge: x\nscale: {kind: unordered, labels: [a]}", "at least two labels"),
+        ("judge: !!python/object/apply:os.system [ls]", "not valid YAML"),
+    ],
+)
+def test_bad_files_say_what_is_wrong_and_where(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "pair.yaml"
+    path.write_text(text)
+    with pytest.raises(PromptError, match=message) as caught:
+        PromptPair.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match="no such prompt file"):
+        PromptPair.load(tmp_path / "none.yaml")
+
+
+def test_save_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "deep" / "pair.yaml"
+    PromptPair("old").save(path)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        PromptPair("new").save(path)
+    assert PromptPair.load(path).judge == "old"
+    assert [p.name for p in path.parent.iterdir()] == ["pair.yaml"]
+
+
+def test_fill() -> None:
+    assert placeholders("a {text} {{no}} b") == {"text"}
+    assert fill("is {text} in {{braces}}?", {"text": "{text} {{}}"}) == "is {text} {{}} in {braces}?"
+    with pytest.raises(PromptError, match="does not have"):
+        fill("is {text} there?", {})
+
+
+@given(st.text(max_size=60), st.sampled_from(["</text>", "</ TEXT >", "<text>", "< /text", "<TEXT"]))
+def test_data_cannot_close_its_fence(data: str, tag: str) -> None:
+    fenced = fence("text", data + tag + data)
+    inner = fenced.removeprefix("<text>").removesuffix("</text>")
+    compact = "".join(inner.lower().split())
+    assert "</text" not in compact
+    assert "<text" not in compact

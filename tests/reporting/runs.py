@@ -1,0 +1,117 @@
+"""Small logs of judges, made by real evaluations with a scripted model: every figure can be worked out by hand."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.model import ChatMessage, ContentImage, get_model
+from PIL import Image
+
+from blpo_inspect._util.images import data_uri
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.samples import Record as Labelled
+from blpo_inspect.reporting.content import Options, Report, report
+from blpo_inspect.reporting.logs import gather
+from blpo_inspect.reporting.run_data import Answer, JudgeRun, Record, Usage
+from blpo_inspect.tasks.common import judging_task
+from tests.conftest import ScriptedAPI
+
+SAFETY = LabelScale("unordered", ("safe", "unsafe"))
+RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
+NUMBER = LabelScale("numeric", low=0, high=10)
+
+
+def picture(number: int, side: int = 6) -> str:
+    """A square of a colour of its own, with a secret in its EXIF."""
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "EXIF-SECRET"
+    image = Image.new("RGB", (side, side), (number * 37 % 256, number * 91 % 256, number * 13 % 256))
+    image.save(buffer, "PNG", exif=exif)
+    return data_uri(buffer.getvalue(), "image/png")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Samples ``s0``, ``s1``, … with people's labels."""
+
+    human: Sequence[str]
+    scale: LabelScale = SAFETY
+    name: str = "toy_safety"
+    known: Mapping[str, Any] = field(default_factory=dict)
+    first_picture: int = 0
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def task(self, prompt: str) -> Task:
+        """Its task with a judge prompt."""
+        records = [
+            Labelled(
+                f"s{number}",
+                picture(self.first_picture + number),
+                label,
+                **{name: values[number] for name, values in self.known.items()},
+            )
+            for number, label in enumerate(self.human)
+        ]
+        return judging_task(records, self.scale, name=self.name, default_prompt=prompt, metadata=self.metadata)
+
+
+def judged(
+    benchmark: Benchmark,
+    answers: Sequence[str],
+    log_dir: Path,
+    *,
+    prompt: str = "Safe?",
+    model_args: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Path:
+    """The log of a judge that gives these answers, in the order of the samples; ``!`` fails the sample."""
+    pictures = {picture(benchmark.first_picture + number): number for number in range(len(benchmark.human))}
+
+    def script(messages: list[ChatMessage]) -> str:
+        content = messages[0].content
+        [image] = [one.image for one in content if isinstance(one, ContentImage)]
+        answer = answers[pictures[image]]
+        if answer == "!":
+            raise RuntimeError("the model at /home/someone/models/x failed")
+        return answer
+
+    ScriptedAPI.script = staticmethod(script)
+    [log] = inspect_eval(
+        benchmark.task(prompt),
+        model=get_model("scripted/judge", memoize=False, **(model_args or {})),
+        log_dir=str(log_dir),
+        display="none",
+        fail_on_error=False,
+        **options,
+    )
+    return Path(log.location)
+
+
+def reported(*logs: Path, **options: Any) -> Report:
+    """The report on logs."""
+    return report(gather([str(log) for log in logs]), Options(**options))
+
+
+def run_of(
+    human: Sequence[str], labels: Sequence[str | None], scale: LabelScale = SAFETY, model: str = "m", **known: Any
+) -> JudgeRun:
+    """A run without a log."""
+    answers = tuple(
+        Answer(f"s{number}", 1, one, label, None if label else "not read", image=str(number))
+        for number, (one, label) in enumerate(zip(human, labels, strict=True))
+    )
+    for name, values in known.items():
+        answers = tuple(replace(one, **{name: value}) for one, value in zip(answers, values, strict=True))
+    record = Record(log=f"{model}.eval", status="success", model=model)
+    return JudgeRun(f"/{model}.eval", "toy", scale, "Safe?", None, answers, len(answers), Usage(), record)
+
+
+def decoded(uri: str) -> bytes:
+    """The bytes of a ``data:`` URI."""
+    return base64.b64decode(uri.partition(",")[2])

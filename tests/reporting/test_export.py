@@ -1,0 +1,84 @@
+"""The report as Markdown, CSV and JSON."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from blpo_inspect.reporting.content import Options, report
+from blpo_inspect.reporting.export import csv_text, json_text, markdown
+from blpo_inspect.reporting.page import html
+from blpo_inspect.reporting.run_data import Gathered, OptimizeRun, Record, Usage
+from tests.reporting.runs import NUMBER, reported, run_of
+
+
+def test_json_has_every_figure(safety: list[Path]) -> None:
+    found = json.loads(json_text(reported(*safety)))
+    [group] = found["groups"]
+    assert [run["run"] for run in group["runs"]] == ["A", "B", "C"]
+    assert [run["prompt"] for run in group["runs"]] == ["Right?", "Nearly?", "Hardly?"]
+    best = group["runs"][0]
+    assert best["figures"]["accuracy"]["value"] == 1
+    assert best["confusion"] == {"safe": {"safe": 6, "unsafe": 0}, "unsafe": {"safe": 0, "unsafe": 6}}
+    assert best["usage"]["made"] == 12
+    assert [(test["first"], test["second"], test["shared"]) for test in group["tests"]] == [
+        ("A", "B", 12),
+        ("A", "C", 11),
+        ("B", "C", 11),
+    ]
+    assert [one["sample"] for one in group["judges_disagree"]] == ["s0", "s2", "s1", "s3"]
+    assert found["left_out"]
+    assert "NaN" not in json_text(reported(*safety))
+
+
+def test_csv_has_a_row_per_run_and_no_formulas(safety: list[Path]) -> None:
+    rows = list(csv.DictReader(io.StringIO(csv_text(reported(*safety)))))
+    assert [row["run"] for row in rows] == ["A", "B", "C"]
+    assert float(rows[1]["accuracy"]) == pytest.approx(10 / 12)
+    assert rows[0]["spearman"] == ""
+    odd = report(Gathered((run_of(["safe", "unsafe"], ["safe", "safe"], model='=HYPERLINK("x")'),), (), ()), Options())
+    [row] = csv.DictReader(io.StringIO(csv_text(odd)))
+    assert row["model"] == '\'=HYPERLINK("x")'
+
+
+def test_markdown_shows_texts_as_they_are(safety: list[Path]) -> None:
+    text = markdown(reported(*safety, title="A *bold* <b>title</b> | x"))
+    assert text.startswith("# A \\*bold\\* \\<b\\>title\\</b\\> \\| x\n")
+    assert "| A → B | 12 |" in text
+    assert "## Can I trust and repeat it?" in text
+    assert "BLPO\\_CACHE" not in text and "BLPO_CACHE=offline inspect eval" in text
+
+
+def test_exports_are_the_same_in_any_order(safety: list[Path]) -> None:
+    first, second = reported(*safety), reported(*reversed(safety))
+    for form in (json_text, csv_text, markdown):
+        assert form(first) == form(second)
+
+
+def test_figures_that_are_not_defined() -> None:
+    nothing = report(Gathered((run_of(["safe", "safe"], [None, None]),), (), ()), Options())
+    assert "is not defined for any run" in markdown(nothing)
+    assert json.loads(json_text(nothing))["groups"][0]["runs"][0]["figures"]["accuracy"]["value"] is None
+
+
+def test_numbers_and_runs_without_any_answer() -> None:
+    numbers = [run_of(["1", "2.5", "9"], ["1", one, "8"], NUMBER, model=str(one)) for one in ("3", None)]
+    failed = run_of(["safe", "unsafe"], [None, None], failed=[True, True])
+    for runs in (numbers, [failed]):
+        found = report(Gathered(tuple(runs), (), ()), Options(images=False))
+        for form in (html, json_text, csv_text, markdown):
+            assert form(found)
+
+
+@pytest.mark.parametrize("odd", [None, 1, "x", [], [3], {}, {"a": [1]}, [{"candidates": 3}], [{"number": []}]])
+def test_provenance_of_another_form_than_ours(odd: object) -> None:
+    names = ("method", "benchmark", "models", "start", "trajectory", "calls", "validation_loss", "test", "settings")
+    provenance = {**dict.fromkeys(names, odd), "trajectory": [{"candidates": odd, "step": odd, "score": odd}, odd]}
+    record = Record(log="x.eval", status="success", model="m")
+    for known in (provenance, dict.fromkeys(names, odd), {}):
+        run = OptimizeRun("seed-0", 1, "P?", "Q?", known, {"judge": Usage()}, Usage(), record)
+        found = report(Gathered((), (run,), ()), Options())
+        for form in (html, json_text, csv_text, markdown):
+            assert form(found)

@@ -1,0 +1,1 @@
+"""How the embedded judge was made. Not part of the wheel."""

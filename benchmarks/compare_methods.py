@@ -111,7 +111,7 @@ def _write(
     outcomes: Mapping[Key, Outcome],
     missing: int,
 ) -> None:
-    rows = {one: summarize(outcomes, one, methods, seeds, reference) for one in options.benchmarks}
+    rows = {benchmark: summarize(outcomes, benchmark, methods, seeds, reference) for benchmark in options.benchmarks}
     table = table_md(rows, setting, seeds, reference, missing)
     figure = draw(outcomes, options.benchmarks, methods, options.max_calls)
     files = {

@@ -21,7 +21,7 @@ import numpy as np
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, labels_needed
-from blpo_inspect.statistics import Decision, figures_of, non_inferiority, suite_wide
+from blpo_inspect.statistics import Decision, non_inferiority, statistics_of, suite_wide
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
@@ -129,7 +129,7 @@ def others(replications: int, seed: int) -> list[str]:
     for (name, scale, drawn, harm), n, worse in product(kinds, (110, 200), (False, True)):
         for noise in (0.02, 0.10):
             drop = harm if worse else 0.0
-            named = figures_of(scale)[name]
+            named = statistics_of(scale)[name]
             # the figure's own true drop, from one large sample
             large = [
                 named.columns(side, scale)

@@ -1,7 +1,7 @@
 """How often 95 % intervals hold the true figure, and how often paired tests see a difference.
 
 Samples are drawn from populations whose true figures are known exactly; the intervals are those that the scorers show
-(`blpo_inspect.statistics.measured`), and for comparison plain bootstrap intervals. Prints Markdown tables.
+(`blpo_inspect.statistics.with_interval`), and for comparison plain bootstrap intervals. Prints Markdown tables.
 
     python benchmarks/interval_coverage.py --replications 1000
 """
@@ -66,7 +66,7 @@ class Population:
 
     def truth(self, name: str) -> float:
         """The figure on the whole population."""
-        named = statistics.figures_of(self.scale)[name]
+        named = statistics.statistics_of(self.scale)[name]
         pairs = list(product(self.scale.labels, repeat=2))
         human, judge = (named.columns([pair[k] for pair in pairs], self.scale) for k in (0, 1))
         return float(vectorized.figures(named.figure, human, judge, self.shares.ravel()[None, :])[0])
@@ -106,8 +106,10 @@ def coverage(replications: int, seed: int) -> list[str]:
         for replication in range(replications):
             human, judge, clusters = population.draw(n, rng)
             for name, true in truths.items():
-                named = statistics.figures_of(population.scale)[name]
-                shown = statistics.measured(named, human, judge, population.scale, clusters=clusters, seed=replication)
+                named = statistics.statistics_of(population.scale)[name]
+                shown = statistics.with_interval(
+                    named, human, judge, population.scale, clusters=clusters, seed=replication
+                )
                 columns = (named.columns(human, population.scale), named.columns(judge, population.scale))
                 plain = statistics.resampled(*columns, named.figure, clusters=clusters, seed=replication)
                 for kind, one in (("shown", shown), ("plain", plain)):
@@ -138,7 +140,7 @@ def judges(n: int, better: bool, rng: np.random.Generator) -> Labels:
 
 def p_values(human: list[str], first: list[str], second: list[str], seed: int) -> dict[str, float]:
     """Every paired test on one sample."""
-    figures = statistics.figures_of(RATING)
+    figures = statistics.statistics_of(RATING)
     found = {"McNemar, exact: accuracy": statistics.mcnemar(human, first, second).p}
     for name in ("accuracy", "macro_f1", "cohens_kappa", "quadratic_kappa", "spearman"):
         one, other, third = (figures[name].columns(labels, RATING) for labels in (human, first, second))

@@ -108,7 +108,7 @@ def _write(options: argparse.Namespace, described: str, facts: dict[str, Facts],
         "machine": described,
         "options": given,
         "checkpoints": {name: asdict(one) for name, one in facts.items()},
-        "results": [asdict(one) for one in results],
+        "results": [asdict(result) for result in results],
     }
     options.json.write_text(json.dumps(raw))
 

@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _sizes(text: str) -> list[float]:
     sizes = [float(one) for one in text.split(",")]
-    if not all(0 < one < 1e6 for one in sizes):
+    if not all(0 < size < 1e6 for size in sizes):
         raise argparse.ArgumentTypeError(f"{text}: sizes are above 0")
     return sizes
 
@@ -130,12 +130,12 @@ def _answer(request: str, out: Path) -> None:
 
 def _same(results: Sequence[Result]) -> bool:
     """Whether every run of a size, replayed or not, came to the same bytes."""
-    return len({(one.job.size, one.pair) for one in results}) == len({one.job.size for one in results})
+    return len({(result.job.size, result.pair) for result in results}) == len({result.job.size for result in results})
 
 
 def _write(options: argparse.Namespace, described: str, results: Sequence[Result]) -> None:
     given = {name: value for name, value in vars(options).items() if name not in ("child", "json")}
-    raw = {"machine": described, "options": given, "results": [asdict(one) for one in results]}
+    raw = {"machine": described, "options": given, "results": [asdict(result) for result in results]}
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(raw, indent=1))
 

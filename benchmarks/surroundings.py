@@ -17,7 +17,7 @@ def machine(*packages: str) -> str:
     if cpuinfo.is_file():
         models = [line.partition(":")[2] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
         name = models[0].strip() if models else name
-    versions = [f"{one} {_version(one)}" for one in packages]
+    versions = [f"{package} {_version(package)}" for package in packages]
     return (
         f"{name}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start;"
         f" Python {platform.python_version()}, {', '.join(versions)}"

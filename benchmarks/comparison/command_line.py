@@ -52,7 +52,7 @@ def methods_of(options: argparse.Namespace) -> list[Method]:
         ValueError: One that is none, or a method or benchmark that is named twice.
     """
     methods = [parse(label) for label in options.methods]
-    labels = [one.label for one in methods]
+    labels = [method.label for method in methods]
     for what, names in (("--methods", labels), ("--benchmarks", options.benchmarks)):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
@@ -79,7 +79,7 @@ def setting_of(options: argparse.Namespace) -> Setting:
     Raises:
         ValueError: No judge or no optimizer outside of the embedded world, or a role that is none.
     """
-    outside = [one for one in options.benchmarks if plain(one) not in SHAPES]
+    outside = [benchmark for benchmark in options.benchmarks if plain(benchmark) not in SHAPES]
     model = options.model or JUDGE
     if outside and options.model is None:
         raise ValueError(f"{outside[0]}: name the judge, e.g. --model openai/gpt-4o; {JUDGE} knows drawings only")

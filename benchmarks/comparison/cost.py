@@ -23,7 +23,7 @@ def cost_csv(outcomes: Mapping[Key, Outcome]) -> str:
 
 def cost_table(outcomes: Mapping[Key, Outcome], benchmarks: Sequence[str], methods: Sequence[Method]) -> str:
     """Means per run of each benchmark and method: calls made and replayed, by role, and wall time."""
-    roles = list(dict.fromkeys(role for one in outcomes.values() for role in one.uses))
+    roles = list(dict.fromkeys(role for outcome in outcomes.values() for role in outcome.uses))
     header = ["benchmark", "method", *(f"{role}: made + replayed" for role in roles), "seconds"]
     rows = []
     for benchmark in benchmarks:

@@ -51,8 +51,8 @@ def mean_curve(curves: Sequence[Sequence[tuple[int, float]]], end: int) -> Curve
     means = [Mean.of([accuracy_at(curve, at) for curve in curves]) for at in places]
     return Curve(
         tuple(places),
-        tuple(one.value for one in means),
-        tuple(one.spread / math.sqrt(one.n) if one.n else math.nan for one in means),
+        tuple(mean.value for mean in means),
+        tuple(mean.spread / math.sqrt(mean.n) if mean.n else math.nan for mean in means),
     )
 
 

@@ -140,7 +140,7 @@ def _unchanged(outcome: Outcome, method: Method) -> Outcome:
 
 
 def _judged(header: EvalLog, log: str) -> Figures:
-    scores = {one.name: one for one in header.results.scores} if header.results else {}
+    scores = {score.name: score for score in header.results.scores} if header.results else {}
     if "agreement" not in scores or "unread" not in scores:
         raise ValueError(f"no figures of agreement; see {log}")
     metrics = {name: one.value for name, one in scores["agreement"].metrics.items()}

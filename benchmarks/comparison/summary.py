@@ -94,7 +94,7 @@ def summarize(
         if method.label != reference and other:
             for name in COMPARED:
                 pairs = [getattr(own[seed].after, name) - getattr(other[seed].after, name) for seed in other]
-                less[name] = paired([one for one in pairs if not math.isnan(one)])
+                less[name] = paired([pair for pair in pairs if not math.isnan(pair)])
         rows.append(
             Row(
                 benchmark,
@@ -126,7 +126,7 @@ def paired(differences: Sequence[float], level: float = 0.95) -> Comparison:
         return Comparison(math.nan, math.nan, math.nan, 0, level, "no pairs")
     value = fmean(differences)
     # figures have six decimals; rounding errors below do not make differences differ
-    if len({round(one, 9) for one in differences}) == 1:
+    if len({round(difference, 9) for difference in differences}) == 1:
         reason = EQUAL if round(value, 9) == 0 else CONSTANT
         if n == 1:
             reason = "fewer than two pairs"

@@ -108,7 +108,8 @@ def _benchmark(benchmark: str, rows: Sequence[Row], model: str, reference: str |
     if known_cells and judge is None:
         found += ["", f"**The paper's known cells of {benchmark}, of its own judges**", ""]
         found += as_markdown(
-            ["judge", "method", "F1 / accuracy"], [[one.judge, f"`{one.method}`", _pair(one)] for one in known_cells]
+            ["judge", "method", "F1 / accuracy"],
+            [[known_cell.judge, f"`{known_cell.method}`", _pair(known_cell)] for known_cell in known_cells],
         )
         found += ["", f"{paper.REMARK} The judge measured above is none of them."]
     return found

@@ -106,7 +106,7 @@ class Result:
     @property
     def total(self) -> int:
         """Calls of both kinds, the test split included."""
-        return sum(one.made + one.replayed for one in self.calls.values()) + self.test_calls
+        return sum(call.made + call.replayed for call in self.calls.values()) + self.test_calls
 
     @property
     def outside(self) -> float:

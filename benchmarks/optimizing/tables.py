@@ -18,14 +18,14 @@ def report(results: Sequence[Result], machine: str) -> str:
         return "\n".join([*lines, "Nothing was measured."])
     first = results[0].job
     settings = " ".join(f"{name}={value}" for name, value in first.settings.items())
-    repeats = 1 + max(one.job.repeat for one in results)
+    repeats = 1 + max(result.job.repeat for result in results)
     lines += [
         f"BLPO ({settings}) on {first.benchmark}, seed {first.seed}; medians of {repeats} runs (least–most),"
         " each in a process of its own.",
     ]
-    sizes = sorted({one.job.size for one in results})
+    sizes = sorted({result.job.size for result in results})
     for size in sizes:
-        at = [one for one in results if one.job.size == size]
+        at = [result for result in results if result.job.size == size]
         lines += ["", *_calls(at), "", *_times(at)]
     if len(sizes) > 1:
         lines += ["", *_growth(results, sizes)]
@@ -86,7 +86,7 @@ def _times(results: Sequence[Result]) -> list[str]:
         lines.append(
             f"| {name} | {_cell(results, 'cold', value, shown)} | {_cell(results, 'replayed', value, shown)} |"
         )
-    pairs = len({one.pair for one in results})
+    pairs = len({result.pair for result in results})
     same = "All came to the same prompt pair, byte for byte."
     return [*lines, "", same if pairs == 1 else f"**They came to {pairs} different prompt pairs.**"]
 
@@ -114,9 +114,11 @@ def _growth(results: Sequence[Result], sizes: Sequence[float]) -> list[str]:
     lines = ["### Growth", "", "| size | " + " | ".join(f"{size:g} ×" for size in sizes) + " |"]
     lines.append("| --- |" + " ---: |" * len(sizes))
     for name, mode, value, shown in rows:
-        cells = [_cell([one for one in results if one.job.size == size], mode, value, shown) for size in sizes]
+        cells = [_cell([result for result in results if result.job.size == size], mode, value, shown) for size in sizes]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    capped = [f"{size:g} ×" for size in sizes if any(_is_capped(one) for one in results if one.job.size == size)]
+    capped = [
+        f"{size:g} ×" for size in sizes if any(_is_capped(result) for result in results if result.job.size == size)
+    ]
     if capped:
         limit = results[0].job.settings["max_calls"]
         lines += [
@@ -142,7 +144,7 @@ def _cell(
     results: Sequence[Result], mode: Mode, value: Callable[[Result], float], shown: Callable[[float], str]
 ) -> str:
     """The median, and least and most where there is more than one and they show differently."""
-    values = [value(one) for one in results if one.job.mode == mode]
+    values = [value(result) for result in results if result.job.mode == mode]
     if not values:
         return "–"
     low, high = shown(min(values)), shown(max(values))

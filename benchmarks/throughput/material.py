@@ -109,7 +109,7 @@ def _drawings(count: int) -> list[str]:
     """Images that the embedded judge was made for."""
     from blpo_inspect.world.benchmarks import records  # with all of statistics, for this alone
 
-    return [one.image for one in records("safety", policy=0, split="test", per_class=(count + 1) // 2)[:count]]
+    return [record.image for record in records("safety", policy=0, split="test", per_class=(count + 1) // 2)[:count]]
 
 
 def _figure(chance: random.Random) -> str:

@@ -52,7 +52,7 @@ def inputs(processor: Any, prompt: str, images: Sequence[Image.Image]) -> Any:
     text = processor.apply_chat_template(
         [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
     )
-    return processor(text=[text] * len(images), images=[[one] for one in images], return_tensors="pt", padding=True)
+    return processor(text=[text] * len(images), images=[[image] for image in images], return_tensors="pt", padding=True)
 
 
 def load_processor(folder: Path) -> Any:

@@ -133,4 +133,6 @@ def equal_answers(result: Result, baseline: Result) -> tuple[int, int]:
 
 def select(results: Sequence[Result], checkpoint: str, workload: str, way: str) -> list[Result]:
     """The repeats of one row."""
-    return [one for one in results if (one.checkpoint, one.workload, one.way) == (checkpoint, workload, way)]
+    return [
+        result for result in results if (result.checkpoint, result.workload, result.way) == (checkpoint, workload, way)
+    ]

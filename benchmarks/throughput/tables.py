@@ -35,8 +35,8 @@ def report(
         ways: Those to show.
         machine: What `machine` said before the first measurement.
     """
-    repeats = 1 + max((one.repeat for one in results), default=0)
-    threads, device = {(one.threads, one.device) for one in facts.values()}.pop()
+    repeats = 1 + max((result.repeat for result in results), default=0)
+    threads, device = {(fact.threads, fact.device) for fact in facts.values()}.pop()
     lines = [
         f"{machine}; {threads} torch threads; models on {device}.",
         "",

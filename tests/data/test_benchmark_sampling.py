@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import ORDER, Candidate, Drawn, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.benchmark_sampling import ORDER, Candidate, Drawn, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
 from blpo_inspect.data.splits import SPLITS, Split, image_digest
 from tests.tasks.worlds import picture
@@ -52,7 +52,7 @@ class World:
 
     def draw(self, split: Split, limit: int | None, seed: int = 0) -> Drawn:
         """A split of all rows; empty where there is nothing."""
-        dealt = deal(self.candidates)
+        dealt = assign_splits(self.candidates)
         per_stratum = None if limit is None else dict.fromkeys("ab", limit)
         try:
             return draw(lambda name: Pool(dealt[name]), self.fetch, split=split, per_stratum=per_stratum, seed=seed)
@@ -102,7 +102,7 @@ def test_what_cannot_be_used_is_replaced_and_nothing_else_is_fetched(tmp_path: P
                 (tmp_path / row.image).write_bytes(picture(row.image))
         return found
 
-    dealt = deal(world.candidates)
+    dealt = assign_splits(world.candidates)
     drawn = draw(lambda name: Pool(dealt[name]), fetch, split="test", per_stratum={"a": 20, "b": 20}, seed=0)
     assert Counter(record.label for record in drawn.records) == {"a": 20, "b": 20}
     assert not drawn.short
@@ -124,7 +124,7 @@ def test_where_a_row_lies_does_not_depend_on_seed_and_limit() -> None:
 
 def test_shares() -> None:
     world = World(0, rows=1000, contents=40, groups=None)
-    dealt = deal(world.candidates)
+    dealt = assign_splits(world.candidates)
     for label in "ab":
         counts = {split: sum(row.label == label for row in rows) for split, rows in dealt.items()}
         assert abs(counts["test"] - counts["train"]) <= 1

@@ -28,14 +28,21 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cache.lazy import LazyAPI
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.cache.store import Store, default_folder
-from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, Answer, answer_config, answer_of, checked, settled
+from blpo_inspect.judging.answer_mode import (
+    WITH_PROBABILITIES,
+    Answer,
+    answer_config,
+    answer_of,
+    checked,
+    resolve_label,
+)
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.samples import Record, scale_of, to_dataset
 from blpo_inspect.judging.solvers import judge
 from blpo_inspect.optimizers.calls import Calls
-from blpo_inspect.optimizers.evaluator import Trials
+from blpo_inspect.optimizers.evaluator import Evaluator
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import Item
 from blpo_inspect.scorers import agreement, calibration
@@ -316,17 +323,17 @@ def test_the_verdict_is_the_most_probable_label() -> None:
     listed = {"No": 0.4, "yes": 0.3, " Yes": 0.25}
     tops = [TopLogprob(token=token, logprob=math.log(p)) for token, p in listed.items()]
     output.choices[0].logprobs = Logprobs(content=[Logprob(token="No", logprob=math.log(0.4), top_logprobs=tops)])
-    assert settled("likelihood", output, YES_NO).completion == "yes"
+    assert resolve_label("likelihood", output, YES_NO).completion == "yes"
     assert output.completion == "No.", "what was recorded is not touched"
-    assert settled("text", output, YES_NO) is output and settled("label", output, YES_NO) is output
+    assert resolve_label("text", output, YES_NO) is output and resolve_label("label", output, YES_NO) is output
     certain = stated({"yes": -1.0, "no": -2.0}, "Yes, it is.")
-    assert settled("likelihood", certain, YES_NO) is certain
+    assert resolve_label("likelihood", certain, YES_NO) is certain
     tie = stated({"yes": -1.0, "no": -1.0}, "no")
-    assert settled("likelihood", tie, YES_NO) is tie
+    assert resolve_label("likelihood", tie, YES_NO) is tie
     unread = stated({"yes": -2.0, "no": -1.0}, "yes or no")
-    assert settled("likelihood", unread, YES_NO).completion == "no"
+    assert resolve_label("likelihood", unread, YES_NO).completion == "no"
     silent = ModelOutput.from_content("m", "Answer: yes")
-    assert settled("likelihood", silent, YES_NO) is silent, "text is read where there are no probabilities"
+    assert resolve_label("likelihood", silent, YES_NO) is silent, "text is read where there are no probabilities"
 
 
 def test_a_log_has_the_verdict_and_what_was_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,7 +358,7 @@ def test_an_optimization_reads_the_same_verdict(monkeypatch: pytest.MonkeyPatch)
     item = Item("a", (picture("a"),), "no")
     for answer, label in (("text", "yes"), ("likelihood", "no")):
         calls = Calls({role: get_model("by_labels/m", memoize=False) for role in ("judge", "i2t")}, {})
-        [found] = done(Trials(calls, YES_NO, "likelihood", answer=checked(answer)).judge("Is it?", [item], "Q"))
+        [found] = done(Evaluator(calls, YES_NO, "likelihood", answer=checked(answer)).judge("Is it?", [item], "Q"))
         assert (found.label, found.wrong) == (label, label == "yes")
         assert found.loss == pytest.approx(-math.log(0.75))
 

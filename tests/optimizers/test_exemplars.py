@@ -9,7 +9,7 @@ from inspect_ai.model import ContentImage, ContentText, get_model
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.delimiters import Example
-from blpo_inspect.optimizers.evaluator import Judgement, Trials
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
 from blpo_inspect.optimizers.exemplars import Shown, show_judged, show_labelled
 from blpo_inspect.optimizers.problem import Item
 from tests.conftest import ScriptedAPI
@@ -20,14 +20,14 @@ DOGS = Item("dogs", (picture("dog"), picture("god2")), "no")
 
 
 @pytest.fixture
-def trials(scripted: type[ScriptedAPI]) -> Trials:
+def evaluator(scripted: type[ScriptedAPI]) -> Evaluator:
     """Trials of a describer that names the first image; it may be asked twice."""
     names = {picture("cat"): "A cat.", picture("dog"): "Two dogs."}
     scripted.script = staticmethod(
         lambda messages: next(names[one.image] for one in messages[0].content if isinstance(one, ContentImage))
     )
     models = {"i2t": get_model("scripted/describer", memoize=False)}
-    return Trials(Calls(models, {}, 2), LabelScale("unordered", ("yes", "no")))
+    return Evaluator(Calls(models, {}, 2), LabelScale("unordered", ("yes", "no")))
 
 
 def judgements() -> list[Judgement]:
@@ -38,18 +38,18 @@ def judgements() -> list[Judgement]:
     ]
 
 
-def judged(trials: Trials, rows: Sequence[Judgement], i2t: str | None) -> Shown:
+def judged(evaluator: Evaluator, rows: Sequence[Judgement], i2t: str | None) -> Shown:
     """Judged images as they are shown."""
-    return asyncio.run(show_judged(trials, rows, i2t))
+    return asyncio.run(show_judged(evaluator, rows, i2t))
 
 
-def labelled(trials: Trials, items: Sequence[Item], i2t: str | None) -> Shown:
+def labelled(evaluator: Evaluator, items: Sequence[Item], i2t: str | None) -> Shown:
     """Labelled images as they are shown."""
-    return asyncio.run(show_labelled(trials, items, i2t))
+    return asyncio.run(show_labelled(evaluator, items, i2t))
 
 
-def test_captions_are_asked_for_and_told_with_both_labels(trials: Trials) -> None:
-    shown = judged(trials, judgements(), "What is it?")
+def test_captions_are_asked_for_and_told_with_both_labels(evaluator: Evaluator) -> None:
+    shown = judged(evaluator, judgements(), "What is it?")
     assert shown == Shown(
         examples=(
             Example("yes", "no", "A cat.", "a cat"),
@@ -58,12 +58,12 @@ def test_captions_are_asked_for_and_told_with_both_labels(trials: Trials) -> Non
         captions=("A cat.", "Two dogs."),
     )
     assert shown.message("Why?").content == "Why?", "no images"
-    assert trials.calls.by_role() == {"i2t": 2}
+    assert evaluator.calls.by_role() == {"i2t": 2}
 
 
-def test_images_are_shown_each_after_its_number(trials: Trials) -> None:
+def test_images_are_shown_each_after_its_number(evaluator: Evaluator) -> None:
     """An item may have several images; nobody is asked for captions."""
-    shown = judged(trials, judgements(), None)
+    shown = judged(evaluator, judgements(), None)
     assert shown.examples == (
         Example("yes", "no", None, "a cat", 1),
         Example("no", "(no label: none)", None, None, 2),
@@ -78,28 +78,28 @@ def test_images_are_shown_each_after_its_number(trials: Trials) -> None:
     ]
     assert parts == ["Image 1:", picture("cat"), "Image 2:", picture("dog"), picture("god2"), "Why?"]
     assert len(parts) == len(content)
-    assert trials.calls.started == 0
+    assert evaluator.calls.started == 0
 
 
 @pytest.mark.parametrize("i2t", ["What is it?", None])
-def test_labelled_images_say_nothing_of_the_judge(trials: Trials, i2t: str | None) -> None:
-    shown = labelled(trials, [DOGS, CAT], i2t)
+def test_labelled_images_say_nothing_of_the_judge(evaluator: Evaluator, i2t: str | None) -> None:
+    shown = labelled(evaluator, [DOGS, CAT], i2t)
     assert [(one.human, one.judge) for one in shown.examples] == [("no", None), ("yes", None)]
     assert [one.number for one in shown.examples] == ([None, None] if i2t else [1, 2])
     assert [one.description for one in shown.examples] == (["Two dogs.", "A cat."] if i2t else [None, None])
 
 
 @pytest.mark.parametrize("i2t", ["What is it?", None])
-def test_nothing_to_show(trials: Trials, i2t: str | None) -> None:
-    shown = labelled(trials, [], i2t)
+def test_nothing_to_show(evaluator: Evaluator, i2t: str | None) -> None:
+    shown = labelled(evaluator, [], i2t)
     assert shown == Shown(())
     assert shown.message("Why?").content == "Why?"
 
 
-def test_captions_are_within_the_budget(trials: Trials) -> None:
+def test_captions_are_within_the_budget(evaluator: Evaluator) -> None:
     """Two calls are allowed; a caption that is known takes none."""
-    labelled(trials, [CAT], "What is it?")
-    assert labelled(trials, [CAT, DOGS], "What is it?").captions == ("A cat.", "Two dogs.")
+    labelled(evaluator, [CAT], "What is it?")
+    assert labelled(evaluator, [CAT, DOGS], "What is it?").captions == ("A cat.", "Two dogs.")
     with pytest.raises(BudgetSpentError):
-        labelled(trials, [CAT], "What else?")
-    assert trials.calls.by_role() == {"i2t": 2}
+        labelled(evaluator, [CAT], "What else?")
+    assert evaluator.calls.by_role() == {"i2t": 2}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
-    Figure,
+    Statistic,
     accuracy,
     cohens_kappa,
     count_pairs,
@@ -59,7 +59,7 @@ def test_pairs_of_raters_by_a_loop() -> None:
         {name: str(min(5, max(1, one + rng.choice((-1, 0, 0, 1))))) for name in "abcd" if rng.random() < 0.8}
         for one in truth
     ]
-    cases: list[tuple[Figure, Callable[[str], Any]]] = [(cohens_kappa, str), (spearman, float)]
+    cases: list[tuple[Statistic, Callable[[str], Any]]] = [(cohens_kappa, str), (spearman, float)]
     for figure, value in cases:
         total, count = 0.0, 0
         for pair in itertools.combinations("abcd", 2):

@@ -186,13 +186,15 @@ def test_each_figure_gets_the_interval_that_suits_it() -> None:
     human = rng.choices(RATING.labels, k=60)
     judge = [one if rng.random() < 0.6 else rng.choice(RATING.labels) for one in human]
     found = statistics.report(human, judge, RATING)
-    figures = statistics.figures_of(RATING)
+    figures = statistics.statistics_of(RATING)
     assert found["accuracy"] == proportion([h == j for h, j in zip(human, judge, strict=True)])
     assert found["spearman"] == fisher_z(found["spearman"].value, 60, kind="spearman")
     assert found["macro_f1"] == resampled(human, judge, macro_f1, method="bca")
-    clustered = statistics.measured(figures["spearman"], human, judge, RATING, clusters=[k // 2 for k in range(60)])
+    clustered = statistics.with_interval(
+        figures["spearman"], human, judge, RATING, clusters=[k // 2 for k in range(60)]
+    )
     assert clustered.high - clustered.low != found["spearman"].high - found["spearman"].low
-    assert set(statistics.figures_of(SAFETY)) == {
+    assert set(statistics.statistics_of(SAFETY)) == {
         "accuracy", "macro_f1", "cohens_kappa", "balanced_accuracy", "weighted_f1", "mcc", "krippendorff_alpha",
     }  # fmt: skip
     assert found == statistics.report(human, judge, RATING)

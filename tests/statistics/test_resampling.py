@@ -15,7 +15,7 @@ from scipy.stats import bootstrap
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import (
-    Figure,
+    Statistic,
     accuracy,
     cohens_kappa,
     consensus,
@@ -90,7 +90,7 @@ def judged(n: int, share: float, seed: int, names: str = "abc") -> tuple[list[st
     return human, [label if rng.random() < share else rng.choice(names) for label in human]
 
 
-def slow(figure: Figure) -> Figure:
+def slow(figure: Statistic) -> Statistic:
     """The same figure, but not known as one with a fast form."""
     return partial(figure)
 
@@ -101,7 +101,7 @@ def slow(figure: Figure) -> Figure:
     st.integers(0, 9),
 )
 @settings(max_examples=20)
-def test_the_fast_forms_equal_scikit_learn(rows: list[tuple[str, str, str]], figure: Figure, seed: int) -> None:
+def test_the_fast_forms_equal_scikit_learn(rows: list[tuple[str, str, str]], figure: Statistic, seed: int) -> None:
     human, first, second = ([row[k] for row in rows] for k in range(3))
     # with a level near 1 the ends are the smallest and the largest of the resamples
     for level in (0.5, 1 - 1e-12):
@@ -129,7 +129,7 @@ def test_an_interval_by_hand() -> None:
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_intervals_are_those_of_scipy(figure: Figure) -> None:
+def test_intervals_are_those_of_scipy(figure: Statistic) -> None:
     human, first = judged(80, 0.4, 1)
     second = judged(80, 0.7, 1)[1]
     labels = np.array([human, first, second])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect import statistics
-from blpo_inspect.statistics import Figure, vectorized
+from blpo_inspect.statistics import Statistic, vectorized
 
 NUMERIC = {
     statistics.linear_kappa,
@@ -26,7 +26,7 @@ NUMERIC = {
 }
 
 
-def columns(figure: Figure, rows: Sequence[tuple[int, int]]) -> tuple[list[Any], list[Any]]:
+def columns(figure: Statistic, rows: Sequence[tuple[int, int]]) -> tuple[list[Any], list[Any]]:
     """Rows as the figure takes them."""
     human, judge = [row[0] for row in rows], [row[1] for row in rows]
     if figure in NUMERIC:
@@ -46,7 +46,7 @@ def columns(figure: Figure, rows: Sequence[tuple[int, int]]) -> tuple[list[Any],
     seed=st.integers(0, 99),
 )
 @settings(max_examples=12)
-def test_they_equal_the_libraries(figure: Figure, rows: list[tuple[int, int]], seed: int) -> None:
+def test_they_equal_the_libraries(figure: Statistic, rows: list[tuple[int, int]], seed: int) -> None:
     human, judge = columns(figure, rows)
     counts = np.random.default_rng(seed).integers(0, 3, size=(3, len(rows)))
     counts[:, 0] += 1  # never empty
@@ -58,7 +58,7 @@ def test_they_equal_the_libraries(figure: Figure, rows: list[tuple[int, int]], s
 
 
 @pytest.mark.parametrize("figure", list(vectorized.FAST), ids=lambda figure: figure.__name__)
-def test_thirds_of_samples_are_as_good_as_whole_ones(figure: Figure) -> None:
+def test_thirds_of_samples_are_as_good_as_whole_ones(figure: Statistic) -> None:
     human, judge = columns(figure, [(0, 1), (1, 1), (2, 3), (3, 2), (0, 0)])
     weights = np.array([[1.0, 2, 1, 3, 2]])
     whole, parts = (vectorized.figures(figure, human, judge, one)[0] for one in (weights, weights / 3))

@@ -12,13 +12,13 @@ from blpo_inspect.world.captions import describe
 from blpo_inspect.world.drawing import SIDE, draw, png
 from blpo_inspect.world.policies import AlignmentPolicy, RatingRubric, SafetyPolicy, default_rating
 from blpo_inspect.world.raters import rate
-from blpo_inspect.world.scenes import ASPECTS, FEATURES, Claim, Feature, Figure, Scene, random_scene, scene_with
+from blpo_inspect.world.scenes import ASPECTS, FEATURES, Claim, Feature, Scene, Shape, random_scene, scene_with
 
 SCENE = Scene(
     (
-        Figure("top left", "red", "circle", "large"),
-        Figure("top right", "red", "circle", "small"),
-        Figure("bottom left", "blue", "star", "small"),
+        Shape("top left", "red", "circle", "large"),
+        Shape("top right", "red", "circle", "small"),
+        Shape("bottom left", "blue", "star", "small"),
     )
 )
 

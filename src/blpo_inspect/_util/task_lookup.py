@@ -51,7 +51,7 @@ class BenchmarkTask:
 
     @property
     def _takes_any(self) -> bool:
-        return any(one.kind is one.VAR_KEYWORD for one in self.parameters.values())
+        return any(parameter.kind is parameter.VAR_KEYWORD for parameter in self.parameters.values())
 
 
 def find(benchmark: str) -> BenchmarkTask:

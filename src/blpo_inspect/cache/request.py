@@ -185,13 +185,13 @@ def _messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
             case ChatMessageAssistant(tool_calls=[_, *_]):
                 item["tool_calls"] = [
                     {
-                        "id": call(one.id),
-                        "function": one.function,
-                        "arguments": one.arguments,
-                        **({"parse_error": one.parse_error} if one.parse_error else {}),
-                        **({"type": one.type} if one.type != "function" else {}),
+                        "id": call(tool_call.id),
+                        "function": tool_call.function,
+                        "arguments": tool_call.arguments,
+                        **({"parse_error": tool_call.parse_error} if tool_call.parse_error else {}),
+                        **({"type": tool_call.type} if tool_call.type != "function" else {}),
                     }
-                    for one in message.tool_calls or []
+                    for tool_call in message.tool_calls or []
                 ]
             case ChatMessageTool():
                 item["call"] = call(message.tool_call_id)

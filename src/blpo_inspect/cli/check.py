@@ -212,17 +212,17 @@ def _power(suite: "Suite", names: tuple[str, ...]) -> None:
     from blpo_inspect.regression.budget import POWER, budgets
 
     for case in suite.chosen(names):
-        for one in budgets(suite, case):
-            there = "" if one.images is None else f"; there are {one.images:,}"
-            guide = "" if one.figure == "accuracy" else " (exact for accuracy, for this figure a guide)"
-            click.echo(visible(f"{one.case}: {one.figure}, margin {one.margin:g}{there}{guide}"))
+        for budget in budgets(suite, case):
+            there = "" if budget.images is None else f"; there are {budget.images:,}"
+            guide = "" if budget.figure == "accuracy" else " (exact for accuracy, for this figure a guide)"
+            click.echo(visible(f"{budget.case}: {budget.figure}, margin {budget.margin:g}{there}{guide}"))
             rows = [
                 (
                     f"{need.discordant:.0%}",
                     "over a million" if need.labels is None else f"{need.labels:,}",
                     "–" if need.passing is None else f"{need.passing:.0%}",
                 )
-                for need in one.needs
+                for need in budget.needs
             ]
             titles = ("images that flip", f"images for {POWER:.0%} to pass", "chance to pass with those there")
             print_table(titles, rows, right={0, 1, 2})

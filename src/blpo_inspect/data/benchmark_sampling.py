@@ -30,7 +30,7 @@ ORDER: tuple[Split, ...] = ("test", "validation", "train")
 """A split leaves out what the ones before it have; so the test images depend on nothing else."""
 
 SHARES: tuple[Split, ...] = ("test", "train", "test", "train", "validation")
-"""How `deal` goes round: two fifths each for test and train, one for validation."""
+"""How `assign_splits` goes round: two fifths each for test and train, one for validation."""
 
 MAX_NAMED = 20
 """Rows that cannot be used which the task's metadata name; all are counted."""
@@ -126,7 +126,7 @@ Fetch = Callable[[Sequence[Candidate]], Sequence[Path | Unusable]]
 """Brings the images of candidates, in their order."""
 
 
-def deal(candidates: Iterable[Candidate], splits: Sequence[Split] = SHARES) -> dict[Split, list[Candidate]]:
+def assign_splits(candidates: Iterable[Candidate], splits: Sequence[Split] = SHARES) -> dict[Split, list[Candidate]]:
     """Divide rows among splits by going round, whole groups at a time; rows without a group within each stratum."""
     hands: dict[tuple[str, str], list[Candidate]] = {}
     for candidate in candidates:

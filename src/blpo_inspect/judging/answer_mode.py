@@ -77,7 +77,7 @@ def answer_config(answer: Answer, scale: LabelScale, model: Model) -> GenerateCo
     return WITH_PROBABILITIES if given.top_logprobs is None else GenerateConfig(logprobs=True)
 
 
-def settled(answer: Answer, output: ModelOutput, scale: LabelScale) -> ModelOutput:
+def resolve_label(answer: Answer, output: ModelOutput, scale: LabelScale) -> ModelOutput:
     """The output whose completion is the verdict, as scorers read it.
 
     For ``likelihood`` the most probable label, which need not be the one that was written: different tokens may mean

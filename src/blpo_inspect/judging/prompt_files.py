@@ -54,7 +54,7 @@ def load(path: Path, sample: str | None = None, epoch: int | None = None) -> Pro
 
 
 @dataclass(frozen=True)
-class Left:
+class LoggedPair:
     """A pair that a sample of a log has as its output.
 
     Attributes:
@@ -68,7 +68,7 @@ class Left:
     text: str
 
 
-def from_log(path: Path, sample: str | None = None, epoch: int | None = None) -> Left:
+def from_log(path: Path, sample: str | None = None, epoch: int | None = None) -> LoggedPair:
     """The one pair in a log that fits the sample's id and epoch, where they are given.
 
     Raises:
@@ -77,7 +77,7 @@ def from_log(path: Path, sample: str | None = None, epoch: int | None = None) ->
     log = _read(path)
     samples = log.samples or []
     pairs = [
-        Left(str(one.id), one.epoch, one.output.completion)
+        LoggedPair(str(one.id), one.epoch, one.output.completion)
         for one in samples
         if one.output.completion.lstrip().startswith(_BEGINS)
     ]
@@ -172,7 +172,7 @@ def _read(path: Path) -> "EvalLog":
 
 def _described(log: "EvalLog") -> str:
     samples = log.samples or []
-    failed = [one.error.message for one in samples if one.error]
+    failed = [sample.error.message for sample in samples if sample.error]
     why = f"; {len(failed)} failed, the first with: {failed[0].strip().partition(chr(10))[0][:200]}" if failed else ""
     count = f"{len(samples)} sample{'' if len(samples) == 1 else 's'}"
     return f"It holds {count} of the task {log.eval.task} with {log.eval.model}, status {log.status}{why}"

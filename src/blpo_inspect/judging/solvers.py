@@ -15,7 +15,7 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect.cache.memo import memoized
-from blpo_inspect.judging.answer_mode import Answer, answer_config, checked, settled
+from blpo_inspect.judging.answer_mode import Answer, answer_config, checked, resolve_label
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
 from blpo_inspect.judging.samples import images_of, scale_of
@@ -92,7 +92,7 @@ async def ask_judge(state: TaskState, message: ChatMessageUser, scale: LabelScal
     state.messages = [message]
     output = await model.generate(state.messages, config=answer_config(answer, scale, model))
     state.messages.append(output.message)
-    state.output = settled(answer, output, scale)
+    state.output = resolve_label(answer, output, scale)
 
 
 def judge_message(

@@ -32,15 +32,20 @@ def compute(weights: Weights, requests: Sequence[Prepared]) -> list[Prefix]:
         TypeError: The model keeps something other than keys and values of each token.
     """
     heads = [
-        {key: value[:, : one.prefix_length] if key in SEQUENCE_INPUTS else value for key, value in one.inputs.items()}
-        for one in requests
+        {
+            key: value[:, : request.prefix_length] if key in SEQUENCE_INPUTS else value
+            for key, value in request.inputs.items()
+        }
+        for request in requests
     ]
     # not the model's own kind of cache: that one may drop tokens outside of an attention window
     cache = DynamicCache()
     _run(weights, join(heads, pad_token=weights.pad_token), cache)
-    longest = max(one.prefix_length for one in requests)
-    columns = [torch.arange(longest - one.prefix_length, longest) for one in requests]
-    return _prefixes(weights, cache, longest, columns, [_tokens(one, one.prefix_length) for one in requests])
+    longest = max(request.prefix_length for request in requests)
+    columns = [torch.arange(longest - request.prefix_length, longest) for request in requests]
+    return _prefixes(
+        weights, cache, longest, columns, [_tokens(request, request.prefix_length) for request in requests]
+    )
 
 
 def extend(
@@ -67,7 +72,7 @@ def extend(
         torch.cat([torch.arange(start - prefix.length, start), torch.arange(end - new, end)])
         for prefix, new in zip(prefixes, more, strict=True)
     ]
-    return _prefixes(weights, cache, end, columns, [_tokens(one, one.length) for one in heads])
+    return _prefixes(weights, cache, end, columns, [_tokens(head, head.length) for head in heads])
 
 
 def inputs_after(
@@ -114,7 +119,7 @@ def laid_out(
         room: Tokens that will be decoded, as far as is known.
     """
     if prefixes is None:
-        return on_device(join([one.inputs for one in requests], pad_token=weights.pad_token), weights), {}
+        return on_device(join([request.inputs for request in requests], pad_token=weights.pad_token), weights), {}
     cache = cache_of(weights, prefixes, longest_rest(requests, prefixes) + min(room, GROWTH))
     return on_device(inputs_after(weights, requests, prefixes), weights), {"past_key_values": cache}
 
@@ -128,7 +133,7 @@ def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: in
         room: Tokens that will be added.
         margin: As in `inputs_after`.
     """
-    longest = margin + max(one.length for one in prefixes)
+    longest = margin + max(prefix.length for prefix in prefixes)
     groups = prefixes[0].groups
     layers: dict[int, Tensor] = {}
     for place, group in enumerate(groups):
@@ -147,7 +152,7 @@ def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: in
     cache.layers = [RoomyLayer(layers[number], layers[number + 1], longest) for number in range(0, len(layers), 2)]
     if prefixes[0].rope_delta is not None:
         weights.model.base_model.rope_deltas = torch.cat(
-            [one.rope_delta for one in prefixes if one.rope_delta is not None]
+            [prefix.rope_delta for prefix in prefixes if prefix.rope_delta is not None]
         )
     return cache
 

@@ -199,11 +199,11 @@ class HfVlmAPI(ModelAPI):
             logprobs = Logprobs(
                 content=[
                     Logprob(
-                        token=one.token,
-                        logprob=one.logprob,
-                        top_logprobs=[TopLogprob(token=top.token, logprob=top.logprob) for top in one.top],
+                        token=logprob.token,
+                        logprob=logprob.logprob,
+                        top_logprobs=[TopLogprob(token=top.token, logprob=top.logprob) for top in logprob.top],
                     )
-                    for one in answer.logprobs
+                    for logprob in answer.logprobs
                 ]
             )
         return ChatCompletionChoice(

@@ -12,7 +12,7 @@ from functools import partial
 from inspect_ai.model import ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
-from blpo_inspect.judging.answer_mode import Answer, settled
+from blpo_inspect.judging.answer_mode import Answer, resolve_label
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities, negative_log_likelihood
 from blpo_inspect.judging.solvers import describe_message, judge_message
@@ -43,7 +43,7 @@ class Judgement:
     wrong: bool
 
 
-class Trials:
+class Evaluator:
     """Judges and describes items, remembering.
 
     Args:
@@ -128,7 +128,7 @@ class Trials:
     async def _judge(self, prompt: str, item: Item, caption: str | None) -> Judgement:
         images = [] if caption is not None else await item.content()
         message = judge_message(prompt, self.scale, images=images, text=item.text, caption=caption)
-        output = settled(self.answer, await self.calls.ask("judge", [message]), self.scale)
+        output = resolve_label(self.answer, await self.calls.ask("judge", [message]), self.scale)
         return judgement(item, output, self.scale, self.loss)
 
     async def _describe(self, i2t: str, item: Item) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inspect_ai.model import ChatMessageUser, Content, ContentText
 
 from blpo_inspect.optimizers.delimiters import Example
-from blpo_inspect.optimizers.evaluator import Judgement, Trials
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
 from blpo_inspect.optimizers.problem import Item
 
 
@@ -31,30 +31,30 @@ class Shown:
         return ChatMessageUser(content=[*self.images, ContentText(text=question)])
 
 
-async def show_judged(trials: Trials, judged: Sequence[Judgement], i2t: str | None) -> Shown:
+async def show_judged(evaluator: Evaluator, judged: Sequence[Judgement], i2t: str | None) -> Shown:
     """Images with people's and the judge's labels.
 
     Args:
-        trials: Asks for the captions that are not known yet.
+        evaluator: Asks for the captions that are not known yet.
         judged: The images.
         i2t: The I2T prompt of the captions; None: the images themselves.
 
     Raises:
         BudgetSpentError: The captions are not within the budget.
     """
-    return await _show(trials, [(one.item, one.answer) for one in judged], i2t)
+    return await _show(evaluator, [(one.item, one.answer) for one in judged], i2t)
 
 
-async def show_labelled(trials: Trials, items: Sequence[Item], i2t: str | None) -> Shown:
+async def show_labelled(evaluator: Evaluator, items: Sequence[Item], i2t: str | None) -> Shown:
     """Images with people's labels alone; otherwise as `show_judged`."""
-    return await _show(trials, [(item, None) for item in items], i2t)
+    return await _show(evaluator, [(item, None) for item in items], i2t)
 
 
-async def _show(trials: Trials, rows: Sequence[tuple[Item, str | None]], i2t: str | None) -> Shown:
+async def _show(evaluator: Evaluator, rows: Sequence[tuple[Item, str | None]], i2t: str | None) -> Shown:
     captions: Sequence[str | None] = [None] * len(rows)
     images: list[Content] = []
     if i2t is not None:
-        captions = await trials.describe(i2t, [item for item, _ in rows])
+        captions = await evaluator.describe(i2t, [item for item, _ in rows])
     else:
         for number, (item, _) in enumerate(rows, 1):
             images += [ContentText(text=f"Image {number}:"), *await item.content()]

@@ -207,7 +207,7 @@ def format_sentences(prompt: Sequence[str], scale: LabelScale) -> list[str]:
 def stray_scale(prompt: Sequence[str], scale: LabelScale) -> str | None:
     """The first mention of a scale, or of a value where one of the scale is due, that is not of this scale."""
     values = _Values(scale)
-    return next((one for sentence in prompt for one in values.strays(_with_digits(sentence))), None)
+    return next((stray for sentence in prompt for stray in values.strays(_with_digits(sentence))), None)
 
 
 def words_of(text: str) -> list[str]:

@@ -51,14 +51,14 @@ def compare(before: Sequence[Judgement], after: Sequence[Judgement], *, seed: in
 
 def figures(judgements: Sequence[Judgement]) -> dict[str, Any]:
     """Figures over the answers that could be read, with their number and the number unread, JSON-ready."""
-    read = [one for one in judgements if one.label is not None]
+    read = [judgement for judgement in judgements if judgement.label is not None]
     human = [one.item.human for one in read]
     judge = [str(one.label) for one in read]
     figures = {name: _plain(figure(human, judge)) for name, figure in FIGURES.items()}
     return {**figures, "n": len(read), "unread": len(judgements) - len(read)}
 
 
-def told(test: Mapping[str, Any]) -> str:
+def summary(test: Mapping[str, Any]) -> str:
     """What `compare` found of the accuracy, in one line."""
     change = test["difference"]["accuracy"]
     before, after = (_shown(test[side]["accuracy"], ".3f") for side in ("before", "after"))

@@ -1,7 +1,7 @@
 """One optimization run of any method: its models, budget, steps and best pair so far.
 
-A method tries prompts with `Run.trials`, and reports and hands over better pairs by `Run.finish_step`. How a run starts
-from a sample and ends in a result is `solver`.
+A method tries prompts with `Run.evaluator`, and reports and hands over better pairs by `Run.finish_step`. How a run
+starts from a sample and ends in a result is `solver`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,7 +13,7 @@ from inspect_ai.util import span
 
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers.calls import Calls
-from blpo_inspect.optimizers.evaluator import Trials, mean_loss
+from blpo_inspect.optimizers.evaluator import Evaluator, mean_loss
 from blpo_inspect.optimizers.problem import Problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.provenance import provenance
@@ -22,7 +22,7 @@ from blpo_inspect.optimizers.trajectory import Step
 
 
 @dataclass(frozen=True)
-class Kept:
+class BestPair:
     """A pair that was the best so far, and the calls that the run had made when it became so."""
 
     calls: int
@@ -30,7 +30,7 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Spent:
+class CallCounts:
     """Calls of a run, without the final test: by role, and how many there would be if nothing were remembered."""
 
     by_role: Mapping[str, int]
@@ -47,7 +47,7 @@ class Run(Generic[S]):
         settings: How.
         seed: Decides everything that is drawn.
         calls: The models.
-        trials: Judges and describes.
+        evaluator: Judges and describes.
         progress: Tells people.
         save: Where the best pair goes, as soon as there is a better one.
         best: The best pair so far.
@@ -64,19 +64,19 @@ class Run(Generic[S]):
     settings: S
     seed: int
     calls: Calls
-    trials: Trials
+    evaluator: Evaluator
     progress: Progress
     save: Path | None
     best: PromptPair
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[BestPair] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
-    spent: Spent | None = None
+    spent: CallCounts | None = None
     test: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        self.kept.append(Kept(0, self.best))
+        self.kept.append(BestPair(0, self.best))
 
     def pair(self, judge: str, i2t: str | None = None) -> PromptPair:
         """A pair of prompts for this problem; with the first I2T prompt unless another is given."""
@@ -85,7 +85,7 @@ class Run(Generic[S]):
     async def validate(self, pair: PromptPair) -> float:
         """Mean loss of a pair on the validation split; the first pair's is noted."""
         async with span("validation"):
-            loss = mean_loss(await self.trials.judge(pair.judge, self.problem.validation, pair.i2t))
+            loss = mean_loss(await self.evaluator.judge(pair.judge, self.problem.validation, pair.i2t))
         if not self.validation:
             self.validation = {"before": loss, "after": loss}
         return loss
@@ -122,15 +122,15 @@ class Run(Generic[S]):
         if not step.accepted or pair is None:
             return
         self.best = pair
-        self.kept.append(Kept(self.calls.started, pair))
+        self.kept.append(BestPair(self.calls.started, pair))
         if step.validation_loss is not None:
             self.validation["after"] = step.validation_loss
         if self.save is not None:
             self.result().save(self.save)
 
-    def spending(self) -> Spent:
+    def spending(self) -> CallCounts:
         """What the run took so far."""
-        return self.spent or Spent(self.calls.by_role(), self.method.naive_calls(self))
+        return self.spent or CallCounts(self.calls.by_role(), self.method.naive_calls(self))
 
     def result(self) -> PromptPair:
         """The best pair so far, with where it comes from."""
@@ -139,7 +139,7 @@ class Run(Generic[S]):
 
 def requested_calls(run: Run[S]) -> int:
     """Calls if no judgement or caption were remembered: what was asked for, however often."""
-    return run.trials.requested + run.calls.uses["optimizer"].calls
+    return run.evaluator.requested + run.calls.uses["optimizer"].calls
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, answer_config
 from blpo_inspect.judging.prompts import RESULT
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
-from blpo_inspect.optimizers.evaluator import Trials
+from blpo_inspect.optimizers.evaluator import Evaluator
 from blpo_inspect.optimizers.gc_pause import seldom_collected
-from blpo_inspect.optimizers.measure import compare, figures, told
+from blpo_inspect.optimizers.measure import compare, figures, summary
 from blpo_inspect.optimizers.problem import Problem, load_problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.run import Method, Run
@@ -98,7 +98,7 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
     try:
-        trials = Trials(calls, problem.scale, settings.loss, settings.caption_only, problem.answer)
+        evaluator = Evaluator(calls, problem.scale, settings.loss, settings.caption_only, problem.answer)
     except ValueError as error:
         raise PrerequisiteError(f"{problem.name}: {error}") from error
     return Run(
@@ -107,7 +107,7 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         settings=settings,
         seed=given["seed"],
         calls=calls,
-        trials=trials,
+        evaluator=evaluator,
         progress=Progress(f"{problem.name} seed {given['seed']}", calls),
         save=Path(given["save"]) if given.get("save") else None,
         best=problem.start,
@@ -142,14 +142,14 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
     run.calls.max_calls = None
     async with span("test", type="test"):
         items = run.problem.test
-        before = await run.trials.judge(run.problem.start.judge, items, run.problem.start.i2t)
-        after = await run.trials.judge(run.best.judge, items, run.best.i2t)
+        before = await run.evaluator.judge(run.problem.start.judge, items, run.problem.start.i2t)
+        after = await run.evaluator.judge(run.best.judge, items, run.best.i2t)
         test = compare(before, after, seed=run.seed)
         if with_kept:
-            judged = [await run.trials.judge(one.pair.judge, items, one.pair.i2t) for one in run.kept]
+            judged = [await run.evaluator.judge(one.pair.judge, items, one.pair.i2t) for one in run.kept]
             test["kept"] = [{"calls": one.calls, **figures(each)} for one, each in zip(run.kept, judged, strict=True)]
     run.test = test
-    run.progress.say(f"test accuracy {told(run.test)}", {"test": dict(run.test)})
+    run.progress.say(f"test accuracy {summary(run.test)}", {"test": dict(run.test)})
 
 
 def _hand_over(run: Run[S], state: TaskState) -> None:

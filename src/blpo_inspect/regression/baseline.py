@@ -28,7 +28,7 @@ def to_bytes(run: Recorded) -> bytes:
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in sorted(head.items())]
     samples = ",\n".join(
-        _json({name: value for name, value in vars(one).items() if value is not None}) for one in run.answers
+        _json({name: value for name, value in vars(answer).items() if value is not None}) for answer in run.answers
     )
     return ("{\n" + "\n".join(lines) + '\n"samples": [\n' + samples + "\n]\n}\n").encode()
 

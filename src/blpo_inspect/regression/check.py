@@ -10,7 +10,7 @@ from typing import Literal
 
 from blpo_inspect.regression import baseline, running
 from blpo_inspect.regression.case_task import Prepared, prepare
-from blpo_inspect.regression.compare import Figure, Flip, figures, flips
+from blpo_inspect.regression.compare import Flip, StatisticChange, figures, flips
 from blpo_inspect.regression.decide import (
     CaseResult,
     SuiteResult,
@@ -78,7 +78,7 @@ class Update:
     old: Recorded | None
     changes: tuple[str, ...]
     flips: tuple[Flip, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[StatisticChange, ...] = ()
 
     def write(self) -> None:
         """Write the baseline.
@@ -184,10 +184,10 @@ def _probed(prepared: Prepared, how: How, alpha: float) -> running.Probed:
     case = prepared.case
     if not case.probes:
         return running.Probed({})
-    how.tell(f"{case.name}: probes {', '.join(one.name for one in case.probes)}")
+    how.tell(f"{case.name}: probes {', '.join(probe.name for probe in case.probes)}")
     probes = [
-        PROBES[one.name] if one.tolerance is None else replace(PROBES[one.name], tolerance=one.tolerance)
-        for one in case.probes
+        PROBES[probe.name] if probe.tolerance is None else replace(PROBES[probe.name], tolerance=probe.tolerance)
+        for probe in case.probes
     ]
     return running.probe(prepared, probes, alpha=alpha, log_dir=how.log_dir, display=how.display)
 

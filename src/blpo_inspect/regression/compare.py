@@ -38,7 +38,7 @@ class Flip:
 
 
 @dataclass(frozen=True)
-class Figure:
+class StatisticChange:
     """One figure of both runs.
 
     Attributes:
@@ -97,7 +97,7 @@ def right(answer: Answer) -> bool:
 
 def figures(
     before: Recorded, after: Recorded, names: Sequence[str], known: dict[str, Comparison], *, alpha: float
-) -> tuple[Figure, ...]:
+) -> tuple[StatisticChange, ...]:
     """Figures of both runs: those that are always shown where they apply, and these.
 
     Args:
@@ -108,7 +108,7 @@ def figures(
         alpha: The intervals of other differences are at 1 - 2·alpha, as those of decisions.
     """
     scale = after.scale
-    of_scale = statistics.figures_of(scale)
+    of_scale = statistics.statistics_of(scale)
     columns = Columns.of(before, after)
     found = []
     for name in dict.fromkeys([*(one for one in ALWAYS_SHOWN if one in of_scale), *names]):
@@ -124,17 +124,17 @@ def figures(
                 human, old, new, named.figure, clusters=columns.clusters, level=1 - 2 * alpha
             )
         one, other = (
-            statistics.measured(named, columns.human, side, scale, clusters=columns.clusters)
+            statistics.with_interval(named, columns.human, side, scale, clusters=columns.clusters)
             for side in (columns.before, columns.after)
         )
-        found.append(Figure(name, one, other, difference))
+        found.append(StatisticChange(name, one, other, difference))
     return tuple(found)
 
 
 def categories(before: Recorded, after: Recorded, *, alpha: float) -> tuple[Category, ...]:
     """Accuracy by category, those that lost most first; empty where samples have none."""
     found = []
-    for name in sorted({one.category for one in after.answers if one.category is not None}):
+    for name in sorted({answer.category for answer in after.answers if answer.category is not None}):
         pairs = [(before.by_id[new.id], new) for new in after.answers if new.category == name]
         olds, news = [right(old) for old, _ in pairs], [right(new) for _, new in pairs]
         difference = accuracy_difference(
@@ -178,9 +178,9 @@ class Columns:
     @classmethod
     def of(cls, before: Recorded, after: Recorded) -> "Columns":
         """The columns of two runs of the same data."""
-        human = [one.human for one in after.answers]
-        olds = [before.by_id[one.id].label for one in after.answers]
-        news = [one.label for one in after.answers]
+        human = [answer.human for answer in after.answers]
+        olds = [before.by_id[answer.id].label for answer in after.answers]
+        news = [answer.label for answer in after.answers]
         return cls(
             human,
             with_unread(human, olds, after.scale),
@@ -191,5 +191,5 @@ class Columns:
 
 def clusters(answers: Sequence[Answer]) -> list[str] | None:
     """The cluster of each sample: its group, else itself; None where no two samples belong together."""
-    found = [f"sample {one.id}" if one.group is None else f"group {one.group}" for one in answers]
+    found = [f"sample {answer.id}" if answer.group is None else f"group {answer.group}" for answer in answers]
     return found if len(set(found)) < len(found) else None

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from blpo_inspect import statistics
-from blpo_inspect.regression.compare import Category, Columns, Figure, Flip, categories, clusters, figures, flips
+from blpo_inspect.regression.compare import (
+    Category,
+    Columns,
+    Flip,
+    StatisticChange,
+    categories,
+    clusters,
+    figures,
+    flips,
+)
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import ProbeResult
 from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
@@ -66,7 +75,7 @@ class CaseResult:
     before: Recorded | None = None
     after: Recorded | None = None
     flips: tuple[Flip, ...] = ()
-    figures: tuple[Figure, ...] = ()
+    figures: tuple[StatisticChange, ...] = ()
     categories: tuple[Category, ...] = ()
     drift: tuple[str, ...] = ()
     probed: Probed | None = None
@@ -103,7 +112,7 @@ class SuiteResult:
     @property
     def outcome(self) -> Outcome:
         """The worst outcome of all cases."""
-        return worst(one.outcome for one in self.cases)
+        return worst(case.outcome for case in self.cases)
 
     @property
     def exit_code(self) -> int:
@@ -157,16 +166,16 @@ def weigh(case: Case, before: Recorded, after: Recorded, probed: Probed, *, alph
             f"the baseline is of other data: {'; '.join(other)}. If that is meant, `blpo check --update` with the"
             " judge as it was records a new one"
         )
-    known = statistics.figures_of(after.scale)
+    known = statistics.statistics_of(after.scale)
     for name in (*(case.margin or {}), *(one.figure for one in case.at_least)):
         if name not in known:
             raise BrokenError(f"the figure {name} does not apply to a scale that is {after.scale.kind}")
     decisions = {}
     for name, margin in (case.margin or {}).items():
         decisions[name] = non_inferiority(
-            [one.human for one in after.answers],
-            [before.by_id[one.id].label for one in after.answers],
-            [one.label for one in after.answers],
+            [answer.human for answer in after.answers],
+            [before.by_id[answer.id].label for answer in after.answers],
+            [answer.label for answer in after.answers],
             figure=name,
             scale=after.scale,
             margin=margin,
@@ -206,9 +215,9 @@ def conclude(
 
 
 def _absolute(asked: Bar, after: Recorded) -> list[Criterion]:
-    named = statistics.figures_of(after.scale)[asked.figure]
+    named = statistics.statistics_of(after.scale)[asked.figure]
     columns = Columns.of(after, after)
-    value = statistics.measured(named, columns.human, columns.after, after.scale, clusters=columns.clusters)
+    value = statistics.with_interval(named, columns.human, columns.after, after.scale, clusters=columns.clusters)
     found = []
     if asked.value is not None:
         one = bar(value, asked.value, "value")
@@ -232,7 +241,9 @@ def _unread(case: Case, after: Recorded) -> list[Criterion]:
 
 
 def _probe(found: ProbeResult) -> Criterion:
-    changed = [f"{one.id} ({one.before or 'unread'} → {one.after or 'unread'})" for one in found.examples]
+    changed = [
+        f"{example.id} ({example.before or 'unread'} → {example.after or 'unread'})" for example in found.examples
+    ]
     reason = found.reason + (f"; such as {', '.join(changed)}" if changed and found.verdict != "pass" else "")
     return Criterion("probe", found.name, found.verdict, reason, found.more)
 

@@ -43,16 +43,16 @@ def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
     target = _target(spec.model, spec.model_base_url, spec.model_args)
     judge: dict[str, Any] = {"provider": target.provider, "name": _no_path(target.name)}
     if checkpoints:
-        for name in sorted({name for one in checkpoints for name in one} - VERSIONS):
-            judge[name] = _one([one.get(name) for one in checkpoints])
+        for name in sorted({name for checkpoint in checkpoints for name in checkpoint} - VERSIONS):
+            judge[name] = _one([checkpoint.get(name) for checkpoint in checkpoints])
     else:
         judge |= identity(target, None)
     answered: dict[str, Any] = {
-        name: _one([one.get(name) for one in checkpoints]) for name in sorted(VERSIONS) if checkpoints
+        name: _one([checkpoint.get(name) for checkpoint in checkpoints]) for name in sorted(VERSIONS) if checkpoints
     }
     runtimes = [one["runtime"] for one in metadata if isinstance(one.get("runtime"), dict)]
-    for name in sorted({name for one in runtimes for name in one}):
-        answered[name] = _one([one.get(name) for one in runtimes])
+    for name in sorted({name for runtime in runtimes for name in runtime}):
+        answered[name] = _one([runtime.get(name) for runtime in runtimes])
     named = _one([output.model for output in outputs])
     if named not in ("", target.name):
         answered["model"] = named

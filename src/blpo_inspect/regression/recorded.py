@@ -75,18 +75,18 @@ class Recorded:
     @cached_property
     def by_id(self) -> dict[str, Answer]:
         """The answers by the id of their sample."""
-        return {one.id: one for one in self.answers}
+        return {answer.id: answer for answer in self.answers}
 
     @property
     def data(self) -> str:
         """SHA-256 over what was judged: scale, ids, people's labels, images and texts."""
-        plain = [self.scale.to_dict(), [[one.id, one.human, one.shown] for one in self.answers]]
+        plain = [self.scale.to_dict(), [[answer.id, answer.human, answer.shown] for answer in self.answers]]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     @property
     def unread(self) -> int:
         """Number of answers that could not be read."""
-        return sum(one.label is None for one in self.answers)
+        return sum(answer.label is None for answer in self.answers)
 
 
 def data_differences(before: Recorded, after: Recorded) -> list[str]:

@@ -120,7 +120,7 @@ def compared(gathered: Gathered) -> tuple[list[Group], list[LeftOut]]:
 
 def clusters(answers: Sequence[Answer]) -> list[Any]:
     """What each answer belongs to: its group, else its sample, so that epochs stay together."""
-    return [("sample", one.id) if one.group is None else ("group", one.group) for one in answers]
+    return [("sample", answer.id) if answer.group is None else ("group", answer.group) for answer in answers]
 
 
 def readable(run: JudgeRun) -> list[Answer]:
@@ -203,10 +203,10 @@ def _group(name: str, runs: Sequence[JudgeRun], optimizations: Sequence[Optimize
 def _row(run: JudgeRun, scale: LabelScale, missing: int, prompt_name: str) -> Row:
     answers = readable(run)
     given = list(run.by_unit.values())
-    human, judge = [one.human for one in answers], [str(one.label) for one in answers]
-    known = statistics.figures_of(scale)
+    human, judge = [answer.human for answer in answers], [str(answer.label) for answer in answers]
+    known = statistics.statistics_of(scale)
     figures = {
-        name: statistics.measured(known[name], human, judge, scale, clusters=clusters(answers))
+        name: statistics.with_interval(known[name], human, judge, scale, clusters=clusters(answers))
         for name in dict.fromkeys([*SHOWN[scale.kind], HEADLINE[scale.kind]])
     }
     unread = statistics.proportion([one.label is None for one in given], clusters=clusters(given))
@@ -214,11 +214,11 @@ def _row(run: JudgeRun, scale: LabelScale, missing: int, prompt_name: str) -> Ro
 
 
 def _share(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
-    if not any(len(one.raters) > 1 for one in answers):
+    if not any(len(answer.raters) > 1 for answer in answers):
         return None
-    named = statistics.figures_of(scale)[HEADLINE[scale.kind]]
+    named = statistics.statistics_of(scale)[HEADLINE[scale.kind]]
     return statistics.share_of_ceiling(
-        [str(one.label) for one in answers],
+        [str(answer.label) for answer in answers],
         _ratings(answers),
         scale,
         named.figure,
@@ -228,11 +228,11 @@ def _share(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
 
 
 def _ceiling(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
-    once = list({one.id: one for one in reversed(answers)}.values())
+    once = list({answer.id: answer for answer in reversed(answers)}.values())
     once.sort(key=lambda one: one.id)
     if not any(len(one.raters) > 1 for one in once):
         return None
-    named = statistics.figures_of(scale)[HEADLINE[scale.kind]]
+    named = statistics.statistics_of(scale)[HEADLINE[scale.kind]]
     return statistics.rater_consensus(
         _ratings(once),
         scale,
@@ -243,13 +243,15 @@ def _ceiling(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
 
 
 def _ratings(answers: Sequence[Answer]) -> list[list[str]]:
-    return [[one.raters[name] for name in sorted(one.raters)] for one in answers]
+    return [[answer.raters[name] for name in sorted(answer.raters)] for answer in answers]
 
 
 def _prompt_name(run: JudgeRun, optimizations: Sequence[OptimizeRun]) -> str:
     if run.prompt is None:
         return "unknown prompt"
-    same = [one for one in optimizations if one.benchmark.rpartition("@")[2] == run.benchmark]
+    same = [
+        optimization for optimization in optimizations if optimization.benchmark.rpartition("@")[2] == run.benchmark
+    ]
     ended = sorted({f"{one.method}, seed {one.seed}" for one in same if one.judge == run.prompt.strip()})
     if ended:
         return f"prompt of {' and '.join(ended)}"

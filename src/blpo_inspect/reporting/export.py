@@ -142,7 +142,7 @@ def _found(run: OptimizeRun) -> list[str]:
     trajectory = run.provenance.get("trajectory")
     steps = [one for one in trajectory if isinstance(one, dict)] if isinstance(trajectory, list) else []
     names = ("step", "train_loss", "validation_loss", "accepted", "calls", "reason")
-    return [*lines, *_table(names, [[str(one.get(name, formatting.NONE)) for name in names] for one in steps]), ""]
+    return [*lines, *_table(names, [[str(step.get(name, formatting.NONE)) for name in names] for step in steps]), ""]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -123,7 +123,7 @@ def calibration(run: JudgeRun) -> Calibration | None:
     answers = [one for one in readable(run) if one.probabilities]
     if not answers:
         return None
-    tops = [top(one.probabilities or {}) for one in answers]
+    tops = [top(answer.probabilities or {}) for answer in answers]
     right = [float(label == one.human) for (label, _), one in zip(tops, answers, strict=True)]
     sure = [confidence for _, confidence in tops]
     bins = []
@@ -133,12 +133,12 @@ def calibration(run: JudgeRun) -> Calibration | None:
             confidence = sum(sure[place] for place in inside) / len(inside)
             share = sum(right[place] for place in inside) / len(inside)
             bins.append(Bin(number / BINS, (number + 1) / BINS, len(inside), confidence, share))
-    given = [tuple((one.probabilities or {}).items()) for one in answers]
+    given = [tuple((answer.probabilities or {}).items()) for answer in answers]
     held = clusters(answers)
     return Calibration(
         len(answers),
         statistics.resampled(right, sure, statistics.calibration_error, clusters=held),
-        statistics.resampled([one.human for one in answers], given, statistics.brier, clusters=held),
+        statistics.resampled([answer.human for answer in answers], given, statistics.brier, clusters=held),
         tuple(bins),
     )
 
@@ -184,6 +184,6 @@ def _sample(group: Group, rows: Sequence[Row], id: str) -> Disagreement | None:
         return None
     sample, run = source
     raters = sample.raters.values()
-    unanimous = sum(one == sample.human for one in raters) / len(raters) if raters else None
+    unanimous = sum(rater == sample.human for rater in raters) / len(raters) if raters else None
     spread = max(losses) - min(losses)
     return Disagreement(sample, tuple(given), sum(losses) / len(losses), spread, unanimous, run)

@@ -49,7 +49,7 @@ def _files(name: str) -> Iterable[str]:
     protocol = name.partition("://")[0]
     if _PATTERN & set(name.partition("://")[2]):
         matches = remote.fs.glob(name)
-        return _logs(f"{protocol}://{str(one).partition('://')[2] or one}" for one in matches)
+        return _logs(f"{protocol}://{str(match).partition('://')[2] or match}" for match in matches)
     info = remote.info(name)
     if info.type == "directory":
         return _logs(one.name for one in remote.ls(name, recursive=True) if one.type == "file")
@@ -65,7 +65,7 @@ def _local(path: Path) -> Iterable[str]:
         root = Path(path.anchor or ".")
         pattern = str(path.relative_to(path.anchor)) if path.anchor else str(path)
         matches = [one for one in root.glob(pattern) if one.exists()]
-        return [file for one in matches for file in _local(one)]
+        return [file for match in matches for file in _local(match)]
     return []
 
 

@@ -67,8 +67,8 @@ def gather(given: Sequence[str], on_log: Callable[[int, int, str], None] = lambd
         reasons = "; ".join(f"{one.what}: {one.why}" for one in sorted(left_out)[:3])
         raise LogError(f"nothing to report. {reasons or 'No log was given'}")
     return Gathered(
-        tuple(sorted(judges, key=lambda one: one.order)),
-        tuple(sorted(optimizations, key=lambda one: one.order)),
+        tuple(sorted(judges, key=lambda judge: judge.order)),
+        tuple(sorted(optimizations, key=lambda optimization: optimization.order)),
         tuple(sorted(set(left_out))),
     )
 
@@ -85,9 +85,9 @@ def _read(file: str) -> "EvalLog":
 
 def _runs(file: str, log: "EvalLog") -> tuple[list[JudgeRun | OptimizeRun], list[LeftOut]]:
     name = log_files.shown(file)
-    samples = sorted(log.samples or [], key=lambda one: (str(one.id), one.epoch))
-    judged = [one for one in samples if "scale" in one.metadata and "human" in one.metadata]
-    pairs = [one for one in samples if one.output.completion.lstrip().startswith(BEGINS)]
+    samples = sorted(log.samples or [], key=lambda sample: (str(sample.id), sample.epoch))
+    judged = [sample for sample in samples if "scale" in sample.metadata and "human" in sample.metadata]
+    pairs = [sample for sample in samples if sample.output.completion.lstrip().startswith(BEGINS)]
     usage = _taken(log)
     if pairs or "optimize" in log.eval.task.rpartition("/")[2]:
         runs, notes = _optimizations(name, log, samples, usage)
@@ -172,7 +172,7 @@ def _image(sample: "EvalSample") -> str | None:
 def _judged(samples: "Iterable[EvalSample]", log: Usage) -> Usage:
     """The judge's calls, whose notes tell replayed ones apart; time and cost are the log's."""
     made = replayed = read = written = 0
-    for output in (one.output for one in samples if one.output.choices):
+    for output in (sample.output for sample in samples if sample.output.choices):
         noted = note(output.metadata)
         usage = noted.usage or (output.usage.model_dump() if output.usage else {})
         made, replayed = made + (not noted.hit), replayed + noted.hit
@@ -183,7 +183,7 @@ def _judged(samples: "Iterable[EvalSample]", log: Usage) -> Usage:
 
 def _taken(log: "EvalLog") -> Usage:
     usages = list(log.stats.model_usage.values())
-    costs = [one.total_cost for one in usages]
+    costs = [usage.total_cost for usage in usages]
     seconds = None
     try:
         ends = [datetime.fromisoformat(str(end)) for end in (log.stats.started_at, log.stats.completed_at)]
@@ -191,8 +191,8 @@ def _taken(log: "EvalLog") -> Usage:
     except (ValueError, TypeError):
         pass  # a log that was cut off has no end
     return Usage(
-        input_tokens=sum(one.input_tokens for one in usages),
-        output_tokens=sum(one.output_tokens for one in usages),
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
         cost=None if None in costs or not costs else sum(filter(None, costs)),
         seconds=seconds,
     )

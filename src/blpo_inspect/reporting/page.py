@@ -133,7 +133,7 @@ def _optimization(run: OptimizeRun, number: int) -> dict[str, Any]:
 
 def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     candidates = _mappings(step.get("candidates"))
-    chosen = next((one for one in candidates if one.get("number") == step.get("chosen")), None)
+    chosen = next((candidate for candidate in candidates if candidate.get("number") == step.get("chosen")), None)
     became = chosen.get("prompt") if chosen is not None else None
     before = str(step.get("prompt", ""))
     return {
@@ -141,7 +141,9 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
         "candidates": candidates,
         "diff": _diff(before, became) if isinstance(became, str) and became != before else None,
         "rejected": [
-            (one.get("number"), rejection) for one in candidates for rejection in _mappings(one.get("rejected"))
+            (candidate.get("number"), rejection)
+            for candidate in candidates
+            for rejection in _mappings(candidate.get("rejected"))
         ],
     }
 

@@ -138,12 +138,12 @@ class JudgeRun:
     @cached_property
     def by_unit(self) -> dict[Unit, Answer]:
         """The answers that were given, readable or not."""
-        return {(one.id, one.epoch): one for one in self.answers if not one.failed}
+        return {(answer.id, answer.epoch): answer for answer in self.answers if not answer.failed}
 
     @cached_property
     def facts(self) -> dict[str, tuple[Any, ...]]:
         """What each sample was."""
-        return {one.id: one.facts for one in self.answers}
+        return {answer.id: answer.facts for answer in self.answers}
 
     @cached_property
     def digest(self) -> str:
@@ -154,7 +154,7 @@ class JudgeRun:
     @cached_property
     def order(self) -> tuple[Any, ...]:
         """A place among runs that depends on what the log holds and not on where it lies."""
-        said = json.dumps([(one.id, one.epoch, one.label, one.said) for one in self.answers])
+        said = json.dumps([(answer.id, answer.epoch, answer.label, answer.said) for answer in self.answers])
         plain = json.dumps([self.prompt, dict(self.record.settings)], sort_keys=True, default=str)
         digests = [hashlib.sha256(text.encode()).hexdigest() for text in (plain, said)]
         return self.benchmark, self.record.model, *digests, self.record.log

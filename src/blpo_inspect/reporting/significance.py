@@ -80,7 +80,7 @@ def _pair(group: Group, first: Row, second: Row) -> Pair:
     human = [one.human for one, _ in read]
     labels = [[str(one.label) for one in side] for side in zip(*read, strict=True)] if read else [[], []]
     held = clusters([one for one, _ in read])
-    named = statistics.figures_of(group.scale)[group.headline]
+    named = statistics.statistics_of(group.scale)[group.headline]
     if not read:
         none = Comparison(math.nan, math.nan, math.nan, 0, reason="no sample that both answered readably")
         return Pair(first.letter, second.letter, 0, len(both), none, math.nan, None, math.nan)

@@ -75,5 +75,5 @@ def _samples(source: str, ids: list[str]) -> "Iterable[EvalSample]":
     unneeded = {"events", "messages", "store", "timelines"}
     if source.endswith(".json"):
         samples = read_eval_log(source, resolve_attachments="core").samples or []
-        return [one for one in samples if str(one.id) in ids and one.epoch == 1]
+        return [sample for sample in samples if str(sample.id) in ids and sample.epoch == 1]
     return [read_eval_log_sample(source, id, 1, resolve_attachments="core", exclude_fields=unneeded) for id in ids]

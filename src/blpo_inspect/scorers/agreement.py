@@ -8,14 +8,14 @@ from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.scorers.figures import Figures, Judged, ceilings, keys, n, named, over
+from blpo_inspect.scorers.metrics import Judged, Statistics, ceilings, grouped, keys, n, named
 from blpo_inspect.scorers.verdicts import facts, unreadable
 
 
-def _per_label(judged: Judged) -> Figures:
+def _per_label(judged: Judged) -> Statistics:
     if judged.scale is None or any((item.score.metadata or {}).get("per_label") is not True for item in judged.scores):
         return {}
-    found: Figures = {}
+    found: Statistics = {}
     values = statistics.per_label(judged.human, judged.judge, judged.scale.labels)
     for label, figures in values.items():
         for name, interval in statistics.label_intervals(
@@ -83,7 +83,7 @@ def krippendorff_alpha() -> Metric:
 @metric(scores="unreduced")
 def per_label() -> Metric:
     """``precision(LABEL)``, ``recall(LABEL)``, ``f1(LABEL)`` with intervals, ``support(LABEL)``, on request."""
-    return over(_per_label)
+    return grouped(_per_label)
 
 
 @metric(scores="unreduced")

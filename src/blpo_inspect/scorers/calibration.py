@@ -15,7 +15,7 @@ from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import facts, unreadable
 from blpo_inspect.statistics import probabilities
 
@@ -25,7 +25,7 @@ def _given(item: SampleScore) -> Mapping[str, float]:
     return given
 
 
-def _ece(judged: Judged) -> Figures:
+def _ece(judged: Judged) -> Statistics:
     tops = [probabilities.top(_given(item)) for item in judged.scores]
     correct = [float(label == human) for (label, _), human in zip(tops, judged.human, strict=True)]
     confidence = [sure for _, sure in tops]
@@ -33,12 +33,12 @@ def _ece(judged: Judged) -> Figures:
     return keys("ece", found)
 
 
-def _brier(judged: Judged) -> Figures:
+def _brier(judged: Judged) -> Statistics:
     given = [tuple(_given(item).items()) for item in judged.scores]
     return keys("brier", statistics.resampled(judged.human, given, statistics.brier, clusters=judged.clusters))
 
 
-def _expected(judged: Judged) -> Figures:
+def _expected(judged: Judged) -> Statistics:
     scale = judged.scale
     if scale is None or scale.kind != "ordinal":
         return {}
@@ -55,13 +55,13 @@ def _expected(judged: Judged) -> Figures:
 @metric(scores="unreduced")
 def ece() -> Metric:
     """Expected calibration error of the most probable label, in 10 bins of equal width."""
-    return over(_ece)
+    return grouped(_ece)
 
 
 @metric(scores="unreduced")
 def brier() -> Metric:
     """Brier score over all labels, 0 to 2."""
-    return over(_brier)
+    return grouped(_brier)
 
 
 @metric(scores="unreduced")
@@ -69,7 +69,7 @@ def expected_score() -> Metric:
     """The mean value under the probabilities against people's: ``expected_mae``, ``expected_pearson``,
     ``expected_spearman``; for ordinal scales.
     """
-    return over(_expected)
+    return grouped(_expected)
 
 
 @scorer(metrics=[ece(), brier(), expected_score(), n()])

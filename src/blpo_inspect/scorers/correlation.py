@@ -6,7 +6,7 @@ Run it on a new eval, or on an old log: ``inspect score LOG --scorer blpo_inspec
 from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
-from blpo_inspect.scorers.figures import ceilings, n, named
+from blpo_inspect.scorers.metrics import ceilings, n, named
 from blpo_inspect.scorers.verdicts import valued
 
 

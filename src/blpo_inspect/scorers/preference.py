@@ -11,11 +11,11 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import valued
 
 
-def _pairwise(judged: Judged) -> Figures:
+def _pairwise(judged: Judged) -> Statistics:
     human = [float((item.score.metadata or {})["worth"]) for item in judged.scores]
     judge = [item.score.as_float() for item in judged.scores]
     # an epoch's verdicts are compared with each other, never with another epoch's on the same image
@@ -25,7 +25,7 @@ def _pairwise(judged: Judged) -> Figures:
         epochs[item.sample_id] += 1
         groups.append((cluster, epochs[item.sample_id]))
     intervals = statistics.preferences(human, judge, groups, clusters=judged.clusters)
-    found: Figures = {}
+    found: Statistics = {}
     for name, interval in intervals.items():
         found |= keys(name, interval)
     return {**found, "pairs": intervals["preference"].n}
@@ -38,7 +38,7 @@ def pairwise() -> Metric:
     ``preference`` counts the judge's ties half, ``preference_decided`` leaves them out; ``judge_ties`` and
     ``human_ties`` are their shares, and ``pairs`` is the number of pairs that people order. Intervals are over groups.
     """
-    return over(_pairwise)
+    return grouped(_pairwise)
 
 
 @scorer(metrics=[pairwise(), n()])

@@ -8,11 +8,11 @@ from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.scorers.figures import Figures, Judged, keys, n, over
+from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import facts
 
 
-def _share(judged: Judged) -> Figures:
+def _share(judged: Judged) -> Statistics:
     unreadable = [bool(item.score.as_float()) for item in judged.scores]
     return keys("share", statistics.proportion(unreadable, clusters=judged.clusters))
 
@@ -20,13 +20,13 @@ def _share(judged: Judged) -> Figures:
 @metric(scores="unreduced")
 def share() -> Metric:
     """Share of answers that could not be read, 0 to 1, with Wilson's interval."""
-    return over(_share)
+    return grouped(_share)
 
 
 @metric(scores="unreduced")
 def count() -> Metric:
     """Number of answers that could not be read."""
-    return over(lambda judged: {"count": sum(item.score.as_float() for item in judged.scores)})
+    return grouped(lambda judged: {"count": sum(item.score.as_float() for item in judged.scores)})
 
 
 @scorer(metrics=[share(), count(), n()])

@@ -5,7 +5,7 @@ defined is NaN, with the reason where there is an `Interval`.
 """
 
 from blpo_inspect.statistics.agreement import (
-    LabelFigures,
+    LabelStatistics,
     accuracy,
     balanced_accuracy,
     binary_f1,
@@ -28,8 +28,8 @@ from blpo_inspect.statistics.ceiling import (
     rater_rater,
     share_of_ceiling,
 )
-from blpo_inspect.statistics.interval import Comparison, Figure, Interval, fisher_z, proportion
-from blpo_inspect.statistics.named_statistics import Named, figures_of, label_intervals, measured, report
+from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, fisher_z, proportion
+from blpo_inspect.statistics.named_statistics import Named, label_intervals, report, statistics_of, with_interval
 from blpo_inspect.statistics.noninferiority import Bar, Decision, Tested, Verdict, bar, non_inferiority, suite_wide
 from blpo_inspect.statistics.numbers import bias, kendall_tau, mae, pearson, rmse, spearman
 from blpo_inspect.statistics.paired import correlation_difference, holm, mcnemar, steiger, williams
@@ -44,11 +44,11 @@ __all__ = [
     "Ceiling",
     "Comparison",
     "Decision",
-    "Figure",
     "Interval",
-    "LabelFigures",
+    "LabelStatistics",
     "Named",
     "Pairs",
+    "Statistic",
     "Tested",
     "Verdict",
     "accuracy",
@@ -64,7 +64,6 @@ __all__ = [
     "correlation_difference",
     "count_pairs",
     "expected_score",
-    "figures_of",
     "fisher_z",
     "holm",
     "human_ceiling",
@@ -76,7 +75,6 @@ __all__ = [
     "mae",
     "mcc",
     "mcnemar",
-    "measured",
     "no_worse",
     "nominal_alpha",
     "non_inferiority",
@@ -94,10 +92,12 @@ __all__ = [
     "rmse",
     "share_of_ceiling",
     "spearman",
+    "statistics_of",
     "steiger",
     "suite_wide",
     "tango",
     "weighted_f1",
     "williams",
+    "with_interval",
     "with_unread",
 ]

@@ -100,7 +100,7 @@ def interval_alpha(human: Sequence[float], judge: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class LabelFigures:
+class LabelStatistics:
     """How a judge does on one label.
 
     Attributes:
@@ -118,14 +118,14 @@ class LabelFigures:
     predicted: int
 
 
-def per_label(human: Sequence[str], judge: Sequence[str], labels: Sequence[str]) -> dict[str, LabelFigures]:
+def per_label(human: Sequence[str], judge: Sequence[str], labels: Sequence[str]) -> dict[str, LabelStatistics]:
     """Precision, recall and F1 of each of these labels (scikit-learn's ``precision_recall_fscore_support``)."""
     if not len(human):
-        return {label: LabelFigures(math.nan, math.nan, math.nan, 0, 0) for label in labels}
+        return {label: LabelStatistics(math.nan, math.nan, math.nan, 0, 0) for label in labels}
     found = _metrics().precision_recall_fscore_support(human, judge, labels=list(labels), zero_division=math.nan)
     predicted = [sum(1 for one in judge if one == label) for label in labels]
     return {
-        label: LabelFigures(
+        label: LabelStatistics(
             float(precision),
             float(recall),
             # scikit-learn has no F1 where either part is missing, though one of them says that no use was shared

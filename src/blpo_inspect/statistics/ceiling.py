@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.agreement import accuracy, cohens_kappa
-from blpo_inspect.statistics.interval import Figure, Interval, no_interval
+from blpo_inspect.statistics.interval import Interval, Statistic, no_interval
 from blpo_inspect.statistics.resampling import Units, bootstrap
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def human_ceiling(ratings: Sequence[Sequence[str]], scale: LabelScale) -> Ceilin
         return Ceiling(math.nan, math.nan, 0)
     units = Units.of([(label, other) for label, other, _ in parts], weights=[weight for _, _, weight in parts])
     return Ceiling(
-        _on_all(units, accuracy), _on_all(units, cohens_kappa), sum(len(one) for one in ratings if len(one) > 1)
+        _on_all(units, accuracy),
+        _on_all(units, cohens_kappa),
+        sum(len(rating) for rating in ratings if len(rating) > 1),
     )
 
 
@@ -80,7 +82,7 @@ def consensus(labels: Sequence[str], scale: LabelScale) -> list[str]:
 def rater_consensus(
     ratings: Sequence[Sequence[str]],
     scale: LabelScale,
-    figure: Figure,
+    figure: Statistic,
     *,
     value: Value = str,
     clusters: Sequence[Hashable] | None = None,
@@ -118,7 +120,7 @@ def share_of_ceiling(
     judge: Sequence[str],
     ratings: Sequence[Sequence[str]],
     scale: LabelScale,
-    figure: Figure,
+    figure: Statistic,
     *,
     value: Value = str,
     clusters: Sequence[Hashable] | None = None,
@@ -165,7 +167,7 @@ def share_of_ceiling(
 
 def rater_rater(
     ratings: Sequence[Mapping[str, str]],
-    figure: Figure,
+    figure: Statistic,
     *,
     value: Value = str,
     least: int = 10,
@@ -256,7 +258,7 @@ def _units(
     return replace(Units.of(rows, held, weights), n=images) if rows else None
 
 
-def _of_kind(units: Units, weights: "Floats", figure: Figure, kind: str | int) -> "Floats":
+def _of_kind(units: Units, weights: "Floats", figure: Statistic, kind: str | int) -> "Floats":
     """The figure over the rows that begin with this kind; NaN where a resample has none."""
     import numpy as np
 
@@ -274,5 +276,5 @@ def _once(units: Units, statistic: Callable[[Units, "Floats"], "Floats"]) -> flo
     return float(statistic(units, units.weights(np.array([units.times], dtype=float)))[0])
 
 
-def _on_all(units: Units, figure: Figure) -> float:
+def _on_all(units: Units, figure: Statistic) -> float:
     return _once(units, lambda units, weights: units.figure(figure, weights))

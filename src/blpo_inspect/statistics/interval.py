@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Figure = Callable[[Sequence[Any], Sequence[Any]], float]
+Statistic = Callable[[Sequence[Any], Sequence[Any]], float]
 """A figure of (human, judge) values, such as `accuracy`; the order of the samples must not matter to it."""
 
 MOST = 1 - 1e-12

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from blpo_inspect.judging.labels import Kind, LabelScale
 from blpo_inspect.statistics import agreement, numbers
-from blpo_inspect.statistics.interval import Figure, Interval, fisher_z, proportion
+from blpo_inspect.statistics.interval import Interval, Statistic, fisher_z, proportion
 from blpo_inspect.statistics.resampling import Method, resampled
 
 Takes = Literal["labels", "positions", "values"]
@@ -28,7 +28,7 @@ class Named:
         method: Of its bootstrap interval, where it has one.
     """
 
-    figure: Figure
+    figure: Statistic
     takes: Takes
     method: Method = "bca"
 
@@ -80,13 +80,13 @@ ERROR: dict[str, Named] = {
 """Errors in the scale's units, for scales with an order."""
 
 
-def figures_of(scale: LabelScale) -> dict[str, Named]:
+def statistics_of(scale: LabelScale) -> dict[str, Named]:
     """Every figure that applies to a scale, by name."""
     ordered = {} if scale.kind == "unordered" else {**CORRELATION, **ERROR}
     return {**AGREEMENT[scale.kind], **ordered}
 
 
-def measured(
+def with_interval(
     named: Named,
     human: Sequence[str],
     judge: Sequence[str],
@@ -103,7 +103,7 @@ def measured(
     that are not clustered; else the bootstrap, BCa but for Kendall's tau.
 
     Args:
-        named: The figure, from `figures_of`.
+        named: The figure, from `statistics_of`.
         human: Labels of people, one per sample.
         judge: The judge's labels of the same samples.
         scale: Their scale.
@@ -147,10 +147,10 @@ def report(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """Every figure that applies to the scale, with its interval; the arguments are those of `measured`."""
+    """Every figure that applies to the scale, with its interval; the arguments are those of `with_interval`."""
     return {
-        name: measured(named, human, judge, scale, clusters=clusters, seed=seed, resamples=resamples, level=level)
-        for name, named in figures_of(scale).items()
+        name: with_interval(named, human, judge, scale, clusters=clusters, seed=seed, resamples=resamples, level=level)
+        for name, named in statistics_of(scale).items()
     }
 
 
@@ -164,7 +164,7 @@ def label_intervals(
     resamples: int = 2000,
     level: float = 0.95,
 ) -> dict[str, Interval]:
-    """``precision``, ``recall`` and ``f1`` of one label with intervals; the arguments are those of `measured`.
+    """``precision``, ``recall`` and ``f1`` of one label with intervals; the arguments are those of `with_interval`.
 
     Wilson's for the first two, given how often each side used the label (`n`), and the bootstrap for F1.
     """
@@ -185,4 +185,4 @@ def label_intervals(
     return {**found, "f1": f1}
 
 
-_FISHER: dict[Figure, Literal["pearson", "spearman"]] = {numbers.pearson: "pearson", numbers.spearman: "spearman"}
+_FISHER: dict[Statistic, Literal["pearson", "spearman"]] = {numbers.pearson: "pearson", numbers.spearman: "spearman"}

@@ -132,7 +132,7 @@ def non_inferiority(
         human: Labels of people, one per sample.
         before: The judge's labels before, in the same order; None where its answer could not be read.
         after: Its labels after.
-        figure: Of agreement or correlation (`figures_of`), where higher is better.
+        figure: Of agreement or correlation (`statistics_of`), where higher is better.
         scale: Of the labels.
         margin: The drop that must not pass, above 0.
         alpha: The level, below 0.5.

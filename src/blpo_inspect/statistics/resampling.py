@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from blpo_inspect.statistics.interval import Comparison, Figure, Interval, check_level, no_interval
+from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, check_level, no_interval
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ _TIE = 1e-12
 def resampled(
     human: Sequence[Any],
     judge: Sequence[Any],
-    figure: Figure,
+    figure: Statistic,
     *,
     clusters: Sequence[Hashable] | None = None,
     method: Method = "percentile",
@@ -78,7 +78,7 @@ def paired_difference(
     human: Sequence[Any],
     first: Sequence[Any],
     second: Sequence[Any],
-    figure: Figure,
+    figure: Statistic,
     *,
     clusters: Sequence[Hashable] | None = None,
     method: Method = "percentile",
@@ -170,7 +170,7 @@ class Units:
         ordered = sorted(kinds)
         return cls(distinct, ordered, [kinds[kind] for kind in ordered], len(rows))
 
-    def figure(self, figure: Figure, weights: "Floats", *, judge: int = 1) -> "Floats":
+    def figure(self, figure: Statistic, weights: "Floats", *, judge: int = 1) -> "Floats":
         """The figure of each resample (resamples × rows), between people and the column `judge`."""
         from blpo_inspect.statistics import vectorized
 
@@ -211,14 +211,14 @@ class Units:
         return self.weights(times[None, :] - np.eye(len(times)))
 
 
-Statistic = Callable[[Units, "Floats"], "Floats"]
+WeightedStatistic = Callable[[Units, "Floats"], "Floats"]
 """(units, weight of each row in each resample) → the figure of each resample."""
 
 
 def bootstrap(
     units: Units,
     value: float,
-    statistic: Statistic,
+    statistic: WeightedStatistic,
     *,
     method: Method = "percentile",
     seed: int = 0,
@@ -265,7 +265,7 @@ def bootstrap(
     return Interval(value, low, high, units.n, level, "; ".join(reasons) or None)
 
 
-def _swapped(units: Units, value: float, difference: Statistic, seed: int, permutations: int) -> float:
+def _swapped(units: Units, value: float, difference: WeightedStatistic, seed: int, permutations: int) -> float:
     """The share of permutations of the two judges whose difference is at least as large; NaN for none."""
     import numpy as np
 
@@ -296,7 +296,7 @@ def _ends(units: Units, level: float) -> tuple[float, float]:
 
 
 def _corrected(
-    ends: tuple[float, float], units: Units, value: float, statistic: Statistic, values: "Floats"
+    ends: tuple[float, float], units: Units, value: float, statistic: WeightedStatistic, values: "Floats"
 ) -> tuple[float, float] | str:
     """The shares between which BCa takes the resamples, or why it cannot."""
     import numpy as np

@@ -46,7 +46,7 @@ def smoothed_difference(
     permutation test's (`paired_difference`), whose distribution is symmetric.
 
     Args:
-        named: The figure, from `figures_of`.
+        named: The figure, from `statistics_of`.
         human: Labels of people, one per sample.
         first: Labels of one judge.
         second: Labels of the other.

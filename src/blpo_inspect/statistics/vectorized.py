@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blpo_inspect.statistics import agreement, numbers, probabilities
-from blpo_inspect.statistics.interval import Figure
+from blpo_inspect.statistics.interval import Statistic
 
 Floats = NDArray[np.float64]
 Column = Sequence[Any]
@@ -27,7 +27,7 @@ _NOTHING = 1e-9
 """Below this share of what it is compared with, a sum is rounding only."""
 
 
-def figures(figure: Figure, human: Column, judge: Column, weights: Floats) -> Floats:
+def figures(figure: Statistic, human: Column, judge: Column, weights: Floats) -> Floats:
     """The figure of each resample, by its fast form or else by calling it with every row as often as it was drawn.
 
     Raises:
@@ -218,7 +218,7 @@ def _binary_f1(human: Column, judge: Column, weights: Floats) -> Floats:
     return _ratio(2 * weights @ (left * right), weights @ (left + right), weights.sum(1))
 
 
-def _mean_of_rows(figure: Figure) -> FastForm:
+def _mean_of_rows(figure: Statistic) -> FastForm:
     """For a figure that is a mean over samples."""
 
     def fast(human: Column, judge: Column, weights: Floats) -> Floats:
@@ -233,7 +233,7 @@ def _rmse(human: Column, judge: Column, weights: Floats) -> Floats:
     return cast(Floats, np.sqrt(weights @ squares / weights.sum(1)))
 
 
-FAST: dict[Figure, FastForm] = {
+FAST: dict[Statistic, FastForm] = {
     agreement.accuracy: _of_tallies(_accuracy),
     agreement.balanced_accuracy: _of_tallies(_balanced_accuracy),
     agreement.macro_f1: _of_tallies(_macro_f1),

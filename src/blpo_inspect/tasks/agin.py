@@ -21,7 +21,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -70,7 +70,7 @@ def agin(
         pool, faults, rule = _rows(path)
     except (UnicodeDecodeError, csv.Error) as error:
         raise PrerequisiteError(f"{path}: cannot be read as CSV ({error}); save it as UTF-8") from error
-    dealt = deal(pool)
+    dealt = assign_splits(pool)
     images = _Images(folder)
     drawn = draw(
         lambda wanted: Pool(dealt[wanted], faults),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_members
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -53,7 +53,7 @@ def seetrue(
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
     """
     pool, faults = _rows()
-    dealt = deal(pool)
+    dealt = assign_splits(pool)
     drawn = draw(
         lambda wanted: Pool(dealt[wanted], faults),
         _fetch,

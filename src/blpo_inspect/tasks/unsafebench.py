@@ -19,7 +19,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, deal, draw, quotas
+from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_cells, read_columns
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -147,4 +147,4 @@ def _pool(source: Repository, split: Split) -> Pool:
             )
     if split == "test":
         return Pool(candidates, faults)
-    return Pool(deal(candidates, ("train", "train", "train", "validation"))[split], faults)
+    return Pool(assign_splits(candidates, ("train", "train", "train", "validation"))[split], faults)

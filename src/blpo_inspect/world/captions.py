@@ -6,7 +6,7 @@ shapes and which), as a general captioner leaves out what it was not asked about
 
 from collections.abc import Collection
 
-from blpo_inspect.world.scenes import NUMBERS, Figure, Scene
+from blpo_inspect.world.scenes import NUMBERS, Scene, Shape
 
 PROPERTIES = ("number", "size", "colour", "shape", "position")
 VAGUE = frozenset({"number", "shape"})
@@ -40,7 +40,7 @@ def describe(scene: Scene, asked: Collection[str]) -> str:
     return " ".join(sentences)
 
 
-def _phrase(figure: Figure, wanted: Collection[str]) -> str:
+def _phrase(figure: Shape, wanted: Collection[str]) -> str:
     words = ["a"]
     if "size" in wanted:
         words.append(figure.size)

@@ -9,7 +9,7 @@ import random
 
 from PIL import Image, ImageDraw
 
-from blpo_inspect.world.scenes import POSITIONS, Figure, Scene
+from blpo_inspect.world.scenes import POSITIONS, Scene, Shape
 
 SIDE = 144
 """Width and height of a drawing in pixels."""
@@ -46,7 +46,7 @@ def png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _draw_figure(canvas: ImageDraw.ImageDraw, figure: Figure, rng: random.Random) -> None:
+def _draw_figure(canvas: ImageDraw.ImageDraw, figure: Shape, rng: random.Random) -> None:
     place = POSITIONS.index(figure.position)
     quarter = SIDE / 4
     x = quarter * (1 + 2 * (place % 2)) + rng.uniform(-4, 4)

@@ -16,7 +16,7 @@ ASPECTS = ("number", "size", "colour", "shape")
 
 
 @dataclass(frozen=True, order=True)
-class Figure:
+class Shape:
     """One coloured shape in one quadrant."""
 
     position: str
@@ -29,7 +29,7 @@ class Figure:
 class Scene:
     """One to four figures in reading order, at most one in each quadrant."""
 
-    figures: tuple[Figure, ...]
+    figures: tuple[Shape, ...]
 
     def __post_init__(self) -> None:
         places = [POSITIONS.index(figure.position) for figure in self.figures]
@@ -46,7 +46,7 @@ class Feature:
     size: str | None = None
     more_than: int | None = None
 
-    def fits(self, figure: Figure) -> bool:
+    def fits(self, figure: Shape) -> bool:
         """Whether one figure is of the named kind (never for a count)."""
         return self.more_than is None and all(
             wanted is None or wanted == has
@@ -109,9 +109,9 @@ class Claim:
         return matching == self.number if "number" in aspects else matching > 0
 
 
-def random_figure(rng: random.Random, position: str) -> Figure:
+def random_figure(rng: random.Random, position: str) -> Shape:
     """A figure of any kind in the given quadrant."""
-    return Figure(position, rng.choice(COLOURS), rng.choice(SHAPES), rng.choice(SIZES))
+    return Shape(position, rng.choice(COLOURS), rng.choice(SHAPES), rng.choice(SIZES))
 
 
 def random_scene(rng: random.Random, count: int | None = None) -> Scene:
@@ -148,7 +148,7 @@ def scene_with(
     return None
 
 
-def _make_fit(figure: Figure, feature: Feature) -> Figure:
+def _make_fit(figure: Shape, feature: Feature) -> Shape:
     return replace(
         figure,
         colour=feature.colour or figure.colour,
@@ -157,13 +157,13 @@ def _make_fit(figure: Figure, feature: Feature) -> Figure:
     )
 
 
-def _near_miss(rng: random.Random, figure: Figure, feature: Feature) -> Figure:
+def _near_miss(rng: random.Random, figure: Shape, feature: Feature) -> Shape:
     fit = _make_fit(figure, feature)
     named = [name for name in ("colour", "shape", "size") if getattr(feature, name)]
     missed = rng.choice(named)
     values = {"colour": COLOURS, "shape": SHAPES, "size": SIZES}[missed]
     other = rng.choice([value for value in values if value != getattr(feature, missed)])
-    return Figure(
+    return Shape(
         fit.position,
         other if missed == "colour" else fit.colour,
         other if missed == "shape" else fit.shape,
@@ -188,7 +188,7 @@ def scene_for_claim(rng: random.Random, claim: Claim) -> Scene:
     for index, place in enumerate(sorted(rng.sample(range(4), total))):
         figure = random_figure(rng, POSITIONS[place])
         if index in about:
-            figure = Figure(POSITIONS[place], kind["colour"], kind["shape"], kind["size"])
+            figure = Shape(POSITIONS[place], kind["colour"], kind["shape"], kind["size"])
         elif rng.random() < 0.5:
             # a bystander that shares all but one aspect with the claim
             near = Feature(colour=claim.colour, shape=claim.shape, size=claim.size)

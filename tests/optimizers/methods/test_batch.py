@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.optimizers.evaluator import Judgement, Trials
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
 from blpo_inspect.optimizers.methods.batch import Batch, draw_batch
 from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
@@ -48,9 +48,9 @@ def draw(
     """A batch from items with these labels, of which some are wrong."""
     items = items_of(humans)
     labels = tuple("abcd")
-    trials = FakeTrials({item.id: float(n in wrong) for n, item in enumerate(items)}, scale or of(labels))
-    batch = asyncio.run(draw_batch(cast(Trials, trials), "P", "Q", items, options, random.Random(seed)))
-    return batch, trials
+    evaluator = FakeTrials({item.id: float(n in wrong) for n, item in enumerate(items)}, scale or of(labels))
+    batch = asyncio.run(draw_batch(cast(Evaluator, evaluator), "P", "Q", items, options, random.Random(seed)))
+    return batch, evaluator
 
 
 def of(labels: Sequence[str]) -> LabelScale:
@@ -84,7 +84,7 @@ def _drawn(draw_: st.DrawFn) -> tuple[list[str], set[int], BlpoSettings, int]:
 @settings(max_examples=300)
 def test_what_every_batch_is(case: tuple[list[str], set[int], BlpoSettings, int]) -> None:
     humans, wrong, options, seed = case
-    batch, trials = draw(humans, wrong, options, seed=seed)
+    batch, evaluator = draw(humans, wrong, options, seed=seed)
     names = ids(batch.scored)
     assert len(set(names)) == len(names), "nothing twice"
     assert all(one.wrong for one in (*batch.errors, *batch.fresh))
@@ -94,15 +94,15 @@ def test_what_every_batch_is(case: tuple[list[str], set[int], BlpoSettings, int]
     assert len(batch.fresh) <= options.fresh_errors
     assert len(batch.anchors) <= options.anchors
     # as much as there is
-    found = [int(name[1:]) in wrong for name in trials.asked]
+    found = [int(name[1:]) in wrong for name in evaluator.asked]
     assert len(batch.errors) + len(batch.fresh) == min(sum(found), options.batch_size + options.fresh_errors)
     assert len(batch.errors) == min(sum(found), options.batch_size)
     assert len(batch.anchors) == min(len(found) - sum(found), options.anchors)
     # nothing is judged twice, and all of it counts
-    assert len(set(trials.asked)) == len(trials.asked) == batch.judged
+    assert len(set(evaluator.asked)) == len(evaluator.asked) == batch.judged
     assert batch.error_rate == sum(found) / len(found) == batch.loss
     # it stops only when there is nothing left to judge or nothing left to want
-    if len(trials.asked) < len(humans):
+    if len(evaluator.asked) < len(humans):
         assert len(batch.errors) + len(batch.fresh) == options.batch_size + options.fresh_errors
         assert len(batch.anchors) == options.anchors
 
@@ -114,10 +114,10 @@ def test_shares_of_labels_are_as_even_as_what_was_judged_allows(
 ) -> None:
     humans, wrong, options, seed = case
     options = BlpoSettings(**{**vars(options), "stratify": True})
-    batch, trials = draw(humans, wrong, options, seed=seed)
+    batch, evaluator = draw(humans, wrong, options, seed=seed)
     label = {f"i{number}": human for number, human in enumerate(humans)}
-    found = [name for name in trials.asked if int(name[1:]) in wrong]
-    right = [name for name in trials.asked if int(name[1:]) not in wrong]
+    found = [name for name in evaluator.asked if int(name[1:]) in wrong]
+    right = [name for name in evaluator.asked if int(name[1:]) not in wrong]
     rest = [name for name in found if name not in ids(batch.errors)]
     for drawn, pool in ((batch.errors, found), (batch.fresh, rest), (batch.anchors, right)):
         shares = Counter(one.item.human for one in drawn)
@@ -139,10 +139,10 @@ def test_without_stratification_these_are_the_first_of_the_seeded_order(
 ) -> None:
     humans, wrong, options, seed = case
     options = BlpoSettings(**{**vars(options), "stratify": False})
-    batch, trials = draw(humans, wrong, options, seed=seed)
+    batch, evaluator = draw(humans, wrong, options, seed=seed)
     items = items_of(humans)
     order = [item.id for item in random.Random(seed).sample(items, len(items))]
-    assert trials.asked == order[: len(trials.asked)]
+    assert evaluator.asked == order[: len(evaluator.asked)]
     errors = [name for name in order if int(name[1:]) in wrong]
     anchors = [name for name in order if int(name[1:]) not in wrong]
     assert ids(batch.errors) == errors[: options.batch_size]
@@ -160,21 +160,21 @@ def test_the_same_seed_draws_the_same_batch_and_another_one_another() -> None:
 def test_judging_stops_when_the_batch_is_full() -> None:
     """Two errors and one fresh one are wanted: six items are judged at a time."""
     options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=0, stratify=False)
-    batch, trials = draw("a" * 100, set(range(100)), options)
-    assert len(trials.asked) == batch.judged == 6
+    batch, evaluator = draw("a" * 100, set(range(100)), options)
+    assert len(evaluator.asked) == batch.judged == 6
     options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=9, stratify=False)
-    batch, trials = draw("a" * 100, set(range(0, 100, 2)), options)
+    batch, evaluator = draw("a" * 100, set(range(0, 100, 2)), options)
     assert len(batch.anchors) == 9
-    assert 9 + 3 <= len(trials.asked) < 40
+    assert 9 + 3 <= len(evaluator.asked) < 40
 
 
 def test_stratified_judging_goes_on_until_there_are_errors_of_each_label() -> None:
     humans = ["a"] * 90 + ["b"] * 10
     options = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0)
-    batch, trials = draw(humans, set(range(100)), options, of("ab"))
+    batch, evaluator = draw(humans, set(range(100)), options, of("ab"))
     assert Counter(one.item.human for one in batch.errors) == {"a": 1, "b": 1}
     assert Counter(one.item.human for one in batch.fresh) == {"a": 1, "b": 1}
-    assert len(trials.asked) > 8
+    assert len(evaluator.asked) > 8
     unstratified = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0, stratify=False)
     assert len(draw(humans, set(range(100)), unstratified)[1].asked) == 8
 
@@ -182,15 +182,15 @@ def test_stratified_judging_goes_on_until_there_are_errors_of_each_label() -> No
 def test_a_numeric_scale_has_no_labels_to_wait_for() -> None:
     humans = [str(number) for number in range(50)]
     options = BlpoSettings(batch_size=2, fresh_errors=0, anchors=0)
-    batch, trials = draw(humans, set(range(50)), options, LabelScale("numeric", low=0, high=100))
-    assert len(batch.errors) == 2 and len(trials.asked) == 4
+    batch, evaluator = draw(humans, set(range(50)), options, LabelScale("numeric", low=0, high=100))
+    assert len(batch.errors) == 2 and len(evaluator.asked) == 4
 
 
 def test_without_errors_all_is_judged_and_the_batch_has_none() -> None:
-    batch, trials = draw("abcd" * 5, set(), BlpoSettings(batch_size=1, fresh_errors=0))
+    batch, evaluator = draw("abcd" * 5, set(), BlpoSettings(batch_size=1, fresh_errors=0))
     assert batch.errors == batch.fresh == ()
     assert (batch.judged, batch.error_rate, batch.loss) == (20, 0.0, 0.0)
-    assert len(trials.asked) == 20
+    assert len(evaluator.asked) == 20
     assert len(batch.anchors) == 10
 
 
@@ -228,8 +228,8 @@ def test_with_all_items_in_the_batch_the_gain_is_the_fall_in_loss(
     table = {item.id: old for item, (old, _) in zip(items, losses, strict=True)}
     new = {item.id: loss for item, (_, loss) in zip(items, losses, strict=True)}
     options = BlpoSettings(batch_size=batch_size, fresh_errors=20, anchors=20, stratify=stratify)
-    trials = cast(Trials, FakeTrials(table, of("ab")))
-    batch = asyncio.run(draw_batch(trials, "P", "Q", items, options, random.Random(0)))
+    evaluator = cast(Evaluator, FakeTrials(table, of("ab")))
+    batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     assert len(batch.scored) == len(items)
     gain = batch.gain([judged(one.item, new[one.item.id]) for one in batch.scored])
     fall = (sum(table.values()) - sum(new.values())) / len(items)
@@ -244,9 +244,9 @@ def test_without_fresh_errors_and_anchors_the_gain_is_the_mean_over_the_errors(
     if not any(old for old, _ in losses):
         return
     items = items_of("a" * len(losses))
-    trials = cast(Trials, FakeTrials({i.id: old for i, (old, _) in zip(items, losses, strict=True)}, of("ab")))
+    evaluator = cast(Evaluator, FakeTrials({i.id: old for i, (old, _) in zip(items, losses, strict=True)}, of("ab")))
     options = BlpoSettings(batch_size=20, fresh_errors=0, anchors=0)
-    batch = asyncio.run(draw_batch(trials, "P", "Q", items, options, random.Random(0)))
+    batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     changes = [old - new for old, new in losses if old]
     new_of = {item.id: new for item, (_, new) in zip(items, losses, strict=True)}
     gain = batch.gain([judged(one.item, new_of[one.item.id]) for one in batch.scored])
@@ -262,8 +262,8 @@ def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
     options = BlpoSettings(batch_size=3, fresh_errors=3, anchors=54, stratify=False)
     gains = []
     for seed in range(100):
-        trials = cast(Trials, FakeTrials(old, of("ab")))
-        batch = asyncio.run(draw_batch(trials, "P", "Q", items, options, random.Random(seed)))
+        evaluator = cast(Evaluator, FakeTrials(old, of("ab")))
+        batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(seed)))
         gains.append(batch.gain([judged(one.item, new[one.item.id]) for one in batch.scored]))
     fall = (sum(old.values()) - sum(new.values())) / 60
     assert sum(gains) / len(gains) == pytest.approx(fall, abs=0.02)

@@ -32,7 +32,7 @@ features = st.one_of(
 )
 some = st.lists(features, min_size=1, max_size=4, unique=True).map(tuple)
 figures = st.builds(
-    scenes.Figure,
+    scenes.Shape,
     st.just(""),
     st.sampled_from(scenes.COLOURS),
     st.sampled_from(scenes.SHAPES),
@@ -65,10 +65,8 @@ def test_captions_are_read(caption: str, expected: Description) -> None:
 
 
 @given(st.lists(figures, min_size=1, max_size=4), asked)
-def test_captions_of_the_embedded_world_are_read_whole(drawn: list[scenes.Figure], wanted: frozenset[str]) -> None:
-    placed = [
-        scenes.Figure(place, f.colour, f.shape, f.size) for place, f in zip(scenes.POSITIONS, drawn, strict=False)
-    ]
+def test_captions_of_the_embedded_world_are_read_whole(drawn: list[scenes.Shape], wanted: frozenset[str]) -> None:
+    placed = [scenes.Shape(place, f.colour, f.shape, f.size) for place, f in zip(scenes.POSITIONS, drawn, strict=False)]
     read = describe(captions.describe(scenes.Scene(tuple(placed)), wanted))
     expected = tuple(
         Thing(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.optimizers.evaluator import Judgement, Trials, mean_loss
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement, mean_loss
 from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
 
@@ -55,7 +55,7 @@ class Batch:
 
 
 async def draw_batch(
-    trials: Trials, prompt: str, i2t: str, train: Sequence[Item], settings: BlpoSettings, rng: random.Random
+    evaluator: Evaluator, prompt: str, i2t: str, train: Sequence[Item], settings: BlpoSettings, rng: random.Random
 ) -> Batch:
     """Judge training items in random order until the minibatch is full or all were judged.
 
@@ -63,7 +63,7 @@ async def draw_batch(
     ``stratify`` each of people's labels gets an equal share where there are enough.
 
     Args:
-        trials: Judges.
+        evaluator: Judges.
         prompt: The judge prompt in force.
         i2t: The I2T prompt in force.
         train: The training items.
@@ -77,8 +77,8 @@ async def draw_batch(
     judged: list[Judgement] = []
     step = 2 * (settings.batch_size + settings.fresh_errors)
     for start in range(0, len(order), step):
-        judged += await trials.judge(prompt, order[start : start + step], i2t)
-        if _is_full(judged, settings, trials.scale):
+        judged += await evaluator.judge(prompt, order[start : start + step], i2t)
+        if _is_full(judged, settings, evaluator.scale):
             break
     wrong = [one for one in judged if one.wrong]
     right = [one for one in judged if not one.wrong]

@@ -56,7 +56,7 @@ async def run_blpo(run: Run[BlpoSettings]) -> None:
     for number in range(1, settings.outer_steps + 1):
         async with span(f"outer step {number}", type="outer_step"):
             step = await _outer_step(run, number, at, i2t if settings.carry_i2t else run.problem.start.i2t)
-        chosen = next((one for one in step.candidates if one.number == step.chosen), None)
+        chosen = next((candidate for candidate in step.candidates if candidate.number == step.chosen), None)
         i2t = chosen.i2t if chosen and chosen.i2t else i2t
         pair = run.pair(chosen.prompt, _kept_i2t(run, i2t)) if chosen and chosen.prompt else None
         run.finish_step(step, f"outer step {number}/{settings.outer_steps}", pair)
@@ -79,7 +79,7 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
     settings = run.settings
     rng = random.Random(f"{run.seed}/outer step {number}")
     async with span("batch", type="batch"):
-        batch = await draw_batch(run.trials, at.pair.judge, at.pair.i2t, run.problem.train, settings, rng)
+        batch = await draw_batch(run.evaluator, at.pair.judge, at.pair.i2t, run.problem.train, settings, rng)
     step = Step(
         number=number,
         prompt=at.pair.judge,
@@ -87,9 +87,9 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
         judged=batch.judged,
         error_rate=batch.error_rate,
         train_loss=batch.loss,
-        shown=tuple(one.item.id for one in batch.errors),
+        shown=tuple(error.item.id for error in batch.errors),
         fresh_errors=tuple(one.item.id for one in batch.fresh),
-        anchors=tuple(one.item.id for one in batch.anchors),
+        anchors=tuple(anchor.item.id for anchor in batch.anchors),
     )
     if not batch.errors:
         return replace(step, reason=f"none of {batch.judged} training images is misjudged")
@@ -130,7 +130,7 @@ async def _try_i2t(
 ) -> Candidate:
     """score(q; p): describe the misjudged images under q, update p from that, see how much better p′ judges."""
     async with span("captions", type="captions"):
-        shown = await show_judged(run.trials, batch.errors, i2t)
+        shown = await show_judged(run.evaluator, batch.errors, i2t)
     async with span("proposal of a judge prompt", type="proposal"):
         question = proposal_requests.update_p(run, at.pair.judge, shown, at.failed)
         proposal = await propose(run.calls, question, run.settings.attempts)
@@ -139,7 +139,7 @@ async def _try_i2t(
     score = None
     if scored:
         async with span("score", type="score"):
-            after = await run.trials.judge(proposal.prompt, [one.item for one in batch.scored], i2t)
+            after = await run.evaluator.judge(proposal.prompt, [one.item for one in batch.scored], i2t)
         score = batch.gain(after)
     return Candidate(inner, proposal.prompt, i2t, score=score, rejected=proposal.rejected)
 
@@ -160,7 +160,7 @@ async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
 
 def _best(step: Step, *, include_start: bool) -> Candidate | None:
     """q* = argmax of the scores; of equal ones the first, which changes least."""
-    usable = [one for one in step.candidates if one.prompt is not None]
+    usable = [candidate for candidate in step.candidates if candidate.prompt is not None]
     new = [one for one in usable if one.number > 0]
     pool = usable if include_start or not new else new
     return max(pool, key=lambda one: one.score or 0.0, default=None)

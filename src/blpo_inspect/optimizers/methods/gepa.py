@@ -141,17 +141,17 @@ class _Adapter:
 
         async def judge() -> list[Judgement]:
             async with span("score", type="score"):
-                return await self.run.trials.judge(candidate[JUDGE], batch, candidate[I2T])
+                return await self.run.evaluator.judge(candidate[JUDGE], batch, candidate[I2T])
 
         judged = self._wait(judge)
-        return _Evaluation([one.label for one in judged], [self.run.trials.score([one]) for one in judged], judged)
+        return _Evaluation([one.label for one in judged], [self.run.evaluator.score([one]) for one in judged], judged)
 
     def make_reflective_dataset(
         self, candidate: Mapping[str, str], eval_batch: _Evaluation, components_to_update: Sequence[str]
     ) -> dict[str, list[dict[str, str]]]:
         """The misjudged images of a minibatch; what the optimizer is shown of them is up to `propose_new_texts`."""
-        self.errors = [one for one in eval_batch.trajectories if one.wrong]
-        rows = [{"id": one.item.id, "people": one.item.human, "judge": one.answer} for one in self.errors]
+        self.errors = [trajectory for trajectory in eval_batch.trajectories if trajectory.wrong]
+        rows = [{"id": error.item.id, "people": error.item.human, "judge": error.answer} for error in self.errors]
         return dict.fromkeys(components_to_update, rows)
 
     def propose_new_texts(
@@ -167,10 +167,10 @@ class _Adapter:
             if change_i2t:
                 asked = await propose(run.calls, proposal_requests.update_q(run, prompt, self._history(i2t)), attempts)
                 i2t, rejected = asked.prompt or i2t, asked.rejected
-            shown = await show_judged(run.trials, self.errors, i2t)
+            shown = await show_judged(run.evaluator, self.errors, i2t)
             new = await propose(run.calls, proposal_requests.update_p(run, prompt, shown), attempts)
         child = Candidate(0, new.prompt, i2t, rejected=(*rejected, *new.rejected))
-        self.steps.propose(child, tuple(one.item.id for one in self.errors))
+        self.steps.propose(child, tuple(error.item.id for error in self.errors))
         return {} if new.prompt is None else {JUDGE: new.prompt, I2T: i2t}
 
     def _history(self, i2t: str) -> list[Tried]:

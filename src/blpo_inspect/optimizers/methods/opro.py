@@ -105,7 +105,7 @@ async def _step(run: Run[OproSettings], number: int, tried: list[Tried], items: 
     rng = random.Random(f"{run.seed}/step {number}")
     exemplars = rng.sample(run.problem.train, min(settings.exemplars, len(run.problem.train)))
     async with span("proposals", type="proposal"):
-        shown = await show_labelled(run.trials, exemplars, run.settings.captions_under(run.problem.start.i2t))
+        shown = await show_labelled(run.evaluator, exemplars, run.settings.captions_under(run.problem.start.i2t))
         history = _history(tried, settings)
         # seeds of their own in each step: a step that finds nothing new is followed by the same question
         samples = range((number - 1) * settings.candidates, number * settings.candidates)
@@ -134,8 +134,8 @@ async def _step(run: Run[OproSettings], number: int, tried: list[Tried], items: 
 
 async def _score(run: Run[OproSettings], prompt: str, items: list[Item]) -> float:
     """How well the judge agrees with people under a prompt, rounded to a whole number from 0 to 100."""
-    judged = await run.trials.judge(prompt, items, run.problem.start.i2t)
-    return float(round(100 * run.trials.score(judged)))
+    judged = await run.evaluator.judge(prompt, items, run.problem.start.i2t)
+    return float(round(100 * run.evaluator.score(judged)))
 
 
 def _history(tried: list[Tried], settings: OproSettings) -> list[Tried]:

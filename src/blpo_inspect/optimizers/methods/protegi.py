@@ -126,7 +126,7 @@ async def _expanded(run: Run[ProtegiSettings], number: int, beam: Sequence[str],
     """A step whose candidates are the beam and its new descendants."""
     settings, train = run.settings, run.problem.train
     minibatch = rng.sample(train, min(settings.minibatch, len(train)))
-    judged = [await run.trials.judge(prompt, minibatch, run.problem.start.i2t) for prompt in beam]
+    judged = [await run.evaluator.judge(prompt, minibatch, run.problem.start.i2t) for prompt in beam]
     step = Step(
         number=number,
         prompt=beam[0],
@@ -161,7 +161,9 @@ async def _edited(
 ) -> list[Candidate]:
     """One critique per draw of errors, and one edit per critique."""
     attempts = run.settings.attempts
-    shown = [await show_judged(run.trials, draw, run.settings.captions_under(run.problem.start.i2t)) for draw in draws]
+    shown = [
+        await show_judged(run.evaluator, draw, run.settings.captions_under(run.problem.start.i2t)) for draw in draws
+    ]
     drawn = list(zip(samples, shown, strict=False))  # without errors there are no draws
     asked = [proposal_requests.critique(run, prompt, each, sample) for sample, each in drawn]
     critiques = await propose_all(run.calls, asked, attempts)
@@ -169,7 +171,7 @@ async def _edited(
     asked = [proposal_requests.edit(run, prompt, each, why, sample) for sample, each, why in found]
     edits = await propose_all(run.calls, asked, attempts)
     return [
-        *(Candidate(0, rejected=one.rejected) for one in critiques if one.prompt is None),
+        *(Candidate(0, rejected=critique.rejected) for critique in critiques if critique.prompt is None),
         *(
             Candidate(0, one.prompt, critique=why, rejected=one.rejected)
             for one, (_, _, why) in zip(edits, found, strict=True)
@@ -181,16 +183,24 @@ async def _reworded(run: Run[ProtegiSettings], texts: Sequence[str], samples: Se
     """Paraphrases of some prompts."""
     asked = [proposal_requests.reword(run, text, sample) for text in texts for sample in samples]
     proposals = await propose_all(run.calls, asked, run.settings.attempts)
-    return [Candidate(0, one.prompt, rejected=one.rejected) for one in proposals]
+    return [Candidate(0, proposal.prompt, rejected=proposal.rejected) for proposal in proposals]
 
 
 def _joined(step: Step, descendants: Sequence[Candidate], most: int, rng: random.Random) -> Step:
     """The step with those descendants that are new; of too many some are drawn, and stay in their order."""
-    known = {one.prompt for one in step.candidates}
-    fresh = {one.prompt: one for one in reversed(descendants) if one.prompt is not None and one.prompt not in known}
+    known = {candidate.prompt for candidate in step.candidates}
+    fresh = {
+        descendant.prompt: descendant
+        for descendant in reversed(descendants)
+        if descendant.prompt is not None and descendant.prompt not in known
+    }
     drawn = set(rng.sample(sorted(fresh), min(most, len(fresh))))
     # what came to nothing stays in the record, too
-    new = [one for one in descendants if one.prompt is None or (one is fresh.get(one.prompt) and one.prompt in drawn)]
+    new = [
+        descendant
+        for descendant in descendants
+        if descendant.prompt is None or (descendant is fresh.get(descendant.prompt) and descendant.prompt in drawn)
+    ]
     first = len(step.candidates)
     return step.with_candidates(replace(one, number=first + place) for place, one in enumerate(new))
 
@@ -198,7 +208,7 @@ def _joined(step: Step, descendants: Sequence[Candidate], most: int, rng: random
 async def _selected(run: Run[ProtegiSettings], step: Step, rng: random.Random) -> tuple[Step, list[str]]:
     """Scores by the bandit, and the next beam: the best first, of equal ones the first."""
     settings, train = run.settings, run.problem.train
-    numbers = {one.prompt: one.number for one in step.candidates if one.prompt is not None}
+    numbers = {candidate.prompt: candidate.number for candidate in step.candidates if candidate.prompt is not None}
     prompts = list(numbers)
     bandit = Ucb(len(prompts), settings.c)
     async with span("selection", type="score"):
@@ -206,14 +216,15 @@ async def _selected(run: Run[ProtegiSettings], step: Step, rng: random.Random) -
         for turn in range(settings.eval_rounds if len(prompts) > 1 else 0):
             sample = rng.sample(train, min(settings.eval_samples, len(train)))
             for arm in bandit.choose(settings.eval_prompts, turn, rng):
-                judged = await run.trials.judge(prompts[arm], sample, run.problem.start.i2t)
-                bandit.update(arm, run.trials.score(judged), len(sample))
+                judged = await run.evaluator.judge(prompts[arm], sample, run.problem.start.i2t)
+                bandit.update(arm, run.evaluator.score(judged), len(sample))
     means = bandit.means()
     order = sorted(range(len(prompts)), key=lambda arm: -means[arm])
     beam = [prompts[arm] for arm in order[: settings.beam]]
     scores = {prompt: mean for prompt, mean, count in zip(prompts, means, bandit.counts, strict=True) if count}
     candidates = tuple(
-        replace(one, score=scores.get(one.prompt or ""), kept=one.prompt in beam) for one in step.candidates
+        replace(candidate, score=scores.get(candidate.prompt or ""), kept=candidate.prompt in beam)
+        for candidate in step.candidates
     )
     return replace(step, candidates=candidates, chosen=numbers[beam[0]]), beam
 

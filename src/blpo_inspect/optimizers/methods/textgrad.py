@@ -89,7 +89,7 @@ async def run_textgrad(run: Run[TextgradSettings]) -> None:
 async def _update(run: Run[TextgradSettings], number: int, batch: list[Item]) -> Step:
     """Forward, backward, step, and whether it is taken back."""
     attempts, prompt = run.settings.attempts, run.best.judge
-    judged = await run.trials.judge(prompt, batch, run.problem.start.i2t)
+    judged = await run.evaluator.judge(prompt, batch, run.problem.start.i2t)
     step = Step(
         number=number,
         prompt=prompt,
@@ -101,7 +101,7 @@ async def _update(run: Run[TextgradSettings], number: int, batch: list[Item]) ->
     if not any(one.wrong for one in judged):
         return replace(step, reason=f"none of {len(judged)} training images is misjudged")
     step = replace(step, shown=tuple(one.item.id for one in judged))
-    shown = await show_judged(run.trials, judged, run.settings.captions_under(run.problem.start.i2t))
+    shown = await show_judged(run.evaluator, judged, run.settings.captions_under(run.problem.start.i2t))
     async with span("gradient", type="proposal"):
         gradient = await propose(run.calls, proposal_requests.critique(run, prompt, shown), attempts)
     if gradient.prompt is None:

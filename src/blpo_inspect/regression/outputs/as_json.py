@@ -34,14 +34,14 @@ def _case(case: CaseResult) -> dict[str, Any]:
         "headline": headline(case),
         "more_labels": case.more,
         "criteria": [asdict(one) for one in case.criteria],
-        "figures": [asdict(one) for one in case.figures],
-        "categories": [asdict(one) for one in case.categories],
-        "flips": [asdict(one) for one in case.flips],
+        "figures": [asdict(figure) for figure in case.figures],
+        "categories": [asdict(category) for category in case.categories],
+        "flips": [asdict(flip) for flip in case.flips],
         "drift": list(case.drift),
         "samples": None if run is None else len(run.answers),
         "unread": None if run is None or case.before is None else {"before": case.before.unread, "after": run.unread},
         "calls": None if run is None else {"made": run.made, "replayed": run.replayed},
-        "probes": [asdict(one) for one in case.probed.results.values()] if case.probed else [],
+        "probes": [asdict(result) for result in case.probed.results.values()] if case.probed else [],
     }
 
 

@@ -17,7 +17,7 @@ def junit(found: SuiteResult) -> bytes:
     outcomes = [case.outcome for case in found.cases]
     counts = {
         "tests": len(outcomes),
-        "failures": sum(one in ("fail", "inconclusive") for one in outcomes),
+        "failures": sum(outcome in ("fail", "inconclusive") for outcome in outcomes),
         "errors": outcomes.count("broken"),
         "skipped": 0,
     }

@@ -45,17 +45,26 @@ def _case(case: CaseResult) -> list[str]:
         ((_cell(one.kind + ": " + one.name), ICONS[one.outcome], _cell(one.reason)) for one in case.criteria),
     )
     lines.append("")
-    lines += _table(("figure", "before", "now", "difference"), (map(_cell, figure_cells(one)) for one in case.figures))
+    lines += _table(
+        ("figure", "before", "now", "difference"), (map(_cell, figure_cells(figure)) for figure in case.figures)
+    )
     if case.categories:
         rows = [
-            (one.name, str(one.n), f"{one.before:.3f}", f"{one.after:.3f}", change(one.difference), str(one.unread))
-            for one in case.categories
+            (
+                category.name,
+                str(category.n),
+                f"{category.before:.3f}",
+                f"{category.after:.3f}",
+                change(category.difference),
+                str(category.unread),
+            )
+            for category in case.categories
         ]
         titles = ("category", "images", "accuracy before", "now", "difference", "unread")
         lines += _folded(f"By category ({len(rows)})", titles, rows)
     if case.flips:
         heads = ("sample", "people", "before", "now", "")
-        lines += _folded(f"Flipped labels ({len(case.flips)})", heads, [flip_cells(one) for one in case.flips])
+        lines += _folded(f"Flipped labels ({len(case.flips)})", heads, [flip_cells(flip) for flip in case.flips])
     if case.drift:
         lines += ["", "What changed about the judge:", "", *(f"- {_cell(one)}" for one in case.drift), *_prompt(case)]
     return lines

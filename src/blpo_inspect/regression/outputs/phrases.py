@@ -2,7 +2,7 @@
 
 import math
 
-from blpo_inspect.regression.compare import Figure, Flip
+from blpo_inspect.regression.compare import Flip, StatisticChange
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
 from blpo_inspect.statistics import Comparison, Interval
 
@@ -37,13 +37,13 @@ def calls(found: CaseResult) -> str:
 
 def summary(found: SuiteResult) -> str:
     """The whole suite in one line."""
-    counts = {name: sum(one.outcome == name for one in found.cases) for name in MARKS}
+    counts = {name: sum(case.outcome == name for case in found.cases) for name in MARKS}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     tests = f"{found.tests} {'test' if found.tests == 1 else 'tests'}"
     return f"{MARKS[found.outcome]}: {listed or 'no case'} (false alarms of {tests} together at most {found.alpha:.0%})"
 
 
-def figure_cells(figure: Figure) -> tuple[str, str, str, str]:
+def figure_cells(figure: StatisticChange) -> tuple[str, str, str, str]:
     """Name, before, after and difference."""
     return figure.name, interval(figure.before), interval(figure.after), change(figure.difference)
 

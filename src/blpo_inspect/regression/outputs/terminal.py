@@ -11,7 +11,7 @@ from rich.text import Text
 
 from blpo_inspect.judging.prompt_files import word_diff
 from blpo_inspect.regression.check import Update
-from blpo_inspect.regression.compare import Figure, Flip
+from blpo_inspect.regression.compare import Flip, StatisticChange
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
 from blpo_inspect.regression.escaping import shortened, visible
 from blpo_inspect.regression.outputs.phrases import MARKS, calls, change, figure_cells, flip_cells, summary
@@ -70,8 +70,15 @@ def _case(case: CaseResult, out: Console) -> None:
     _figures(case.figures, out)
     if case.categories:
         rows = [
-            (one.name, str(one.n), f"{one.before:.3f}", f"{one.after:.3f}", change(one.difference), str(one.unread))
-            for one in case.categories
+            (
+                category.name,
+                str(category.n),
+                f"{category.before:.3f}",
+                f"{category.after:.3f}",
+                change(category.difference),
+                str(category.unread),
+            )
+            for category in case.categories
         ]
         _table(("category", "images", "before", "now", "accuracy", "unread"), rows, out)
     _flips(case.flips, out)
@@ -79,17 +86,17 @@ def _case(case: CaseResult, out: Console) -> None:
     out.print()
 
 
-def _figures(figures: Sequence[Figure], out: Console) -> None:
+def _figures(figures: Sequence[StatisticChange], out: Console) -> None:
     if figures:
         level = figures[0].difference.level
         titles = ("figure", "before", "now", f"difference ({level:.0%} interval)")
-        _table(titles, [figure_cells(one) for one in figures], out)
+        _table(titles, [figure_cells(figure) for figure in figures], out)
 
 
 def _flips(flips: Sequence[Flip], out: Console) -> None:
     if flips:
         out.print(f"  {len(flips):,} labels flipped:")
-        _table(("sample", "people", "before", "now", ""), [flip_cells(one) for one in flips], out)
+        _table(("sample", "people", "before", "now", ""), [flip_cells(flip) for flip in flips], out)
 
 
 def _drift(case: CaseResult, out: Console) -> None:

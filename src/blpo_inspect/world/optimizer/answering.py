@@ -84,7 +84,9 @@ def _plain(text: str) -> str:
 
 
 def _judge_prompts(question: Question) -> Iterator[_Idea]:
-    seen = [one for one in question.examples if one.description is not None and one.human in question.labels]
+    seen = [
+        example for example in question.examples if example.description is not None and example.human in question.labels
+    ]
     if not seen or len(question.labels) < 2:
         return iter(())
     if any(one.text is not None for one in seen):

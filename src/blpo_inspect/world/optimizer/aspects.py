@@ -43,12 +43,12 @@ def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]
     visible = shown(pair.description for pair in pairs)
     claimed = {a for a in ASPECTS if any(_claims(pair.claim, a) for pair in pairs)}
     open_ones = [a for a in ASPECTS if a in claimed and _FIELDS.get(a, "number") in visible]
-    settled = regarded - set(open_ones)
+    resolve_label = regarded - set(open_ones)
     found = []
     explained = sum(pair.right for pair in pairs)
     for size in range(len(open_ones) + 1):
         for chosen in combinations(open_ones, size):
-            aspects = settled | set(chosen)
+            aspects = resolve_label | set(chosen)
             if not aspects or aspects == regarded:
                 continue
             right = sum(holds(pair.claim, pair.description, frozenset(chosen)) == pair.agree for pair in pairs)

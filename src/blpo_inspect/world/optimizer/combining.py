@@ -9,7 +9,7 @@ from blpo_inspect.world.optimizer.statements import label_rules, point_rules, st
 
 def combined(question: Question) -> Iterator[tuple[str, str]]:
     """Prompts with the rules of two instructions that have scores, those of the best two first, each with a reason."""
-    ranked = sorted(question.instructions, key=lambda one: -one.score)
+    ranked = sorted(question.instructions, key=lambda instruction: -instruction.score)
     for one, other in combinations(ranked, 2):
         joined_rules = _together(one.text, other.text, question)
         if joined_rules is not None:

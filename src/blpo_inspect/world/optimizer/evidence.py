@@ -43,12 +43,12 @@ class Evidence:
             *(Feature(colour=colour) for colour in colours),
             *(Feature(noun=noun) for noun in nouns),
         ]
-        numbers = [one.number for one in descriptions if one.number is not None]
+        numbers = [description.number for description in descriptions if description.number is not None]
         typical = sum(numbers) / len(numbers) if numbers else 1.0
         # values count as equally frequent: the examples are too few and too much chosen to say more
         common = {
-            one: 1 - (1 - math.prod(1 / len(found[name]) for name in one.needs())) ** max(typical, 1.0)
-            for one in features
+            feature: 1 - (1 - math.prod(1 / len(found[name]) for name in feature.needs())) ** max(typical, 1.0)
+            for feature in features
         }
         for number in range(1, min(max(numbers, default=1), _MOST_VALUES)):
             counted = Feature(more_than=number)
@@ -76,6 +76,9 @@ class Evidence:
 def _values(descriptions: Sequence[Description], name: str) -> list[str]:
     """What captions say of one property, in a fixed order."""
     counts: Counter[str] = Counter(
-        value for one in descriptions for thing in set(one.things) if (value := getattr(thing, name)) is not None
+        value
+        for description in descriptions
+        for thing in set(description.things)
+        if (value := getattr(thing, name)) is not None
     )
     return sorted(sorted(counts, key=lambda value: (-counts[value], value))[:_MOST_VALUES])

@@ -50,7 +50,7 @@ def proposals(tried: Sequence[Tried]) -> Iterator[tuple[frozenset[str], str]]:
         properties = asked(one.text)
         scores[properties] = max(one.score, scores.get(properties, one.score))
     # of requests that score alike the one that asks for more: it has shown that the rest does no harm
-    ranked = sorted(scores, key=lambda one: (-scores[one], -len(one), sorted(one)))
+    ranked = sorted(scores, key=lambda score: (-scores[score], -len(score), sorted(score)))
     best = ranked[0] if ranked else frozenset()
     for properties, reason in _ideas(ranked, best):
         if properties and properties not in scores:

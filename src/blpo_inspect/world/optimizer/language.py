@@ -189,9 +189,11 @@ def feature(phrase: str) -> Feature | None:
 def shown(descriptions: Iterable[Description]) -> frozenset[str]:
     """The properties that captions tell at all: size, colour, noun, number."""
     found: set[str] = set()
-    for one in descriptions:
-        found.update(name for thing in one.things for name in ("size", "colour", "noun") if getattr(thing, name))
-        if one.number is not None:
+    for description in descriptions:
+        found.update(
+            name for thing in description.things for name in ("size", "colour", "noun") if getattr(thing, name)
+        )
+        if description.number is not None:
             found.add("number")
     return frozenset(found)
 

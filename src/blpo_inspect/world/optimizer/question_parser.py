@@ -91,7 +91,7 @@ def read(messages: Sequence[ChatMessage]) -> Question | None:
         critique = _first(plain, CRITIQUE)
         plain = _without(plain, CRITIQUE)
     instructions = _scored(text, "instruction")
-    best = max(instructions, key=lambda one: one.score, default=None)
+    best = max(instructions, key=lambda instruction: instruction.score, default=None)
     examples = tuple(one for block in _blocks(text, "example") if (one := _example(block)) is not None)
     labels, ordered = _labels(plain, examples)
     length = _LENGTH.search(plain)
@@ -161,12 +161,12 @@ def _labels(text: str, examples: Sequence[Example]) -> tuple[tuple[str, ...], bo
         low, high = (int(float(bound)) for bound in span.groups())
         if low < high <= low + _MAX_STEPS:
             return tuple(str(value) for value in range(low, high + 1)), True
-    found = {one.human for one in examples}
+    found = {example.human for example in examples}
     if len(found) > 2 and all(map(_is_integer, found)):
         return tuple(sorted(found, key=int)), True
     # the judge's label counts where people gave but one: it may also be an answer that could not be read
     if len(found) == 1:
-        found |= {one.judge for one in examples if one.judge}
+        found |= {example.judge for example in examples if example.judge}
     return tuple(sorted(found)), False
 
 

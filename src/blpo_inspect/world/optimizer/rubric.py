@@ -75,7 +75,11 @@ class _Fitting:
         self.masks = {one: self.evidence.mask(one) for one in (*self.evidence.candidates, *stated)}
         self.fixed = tuple(one for one in stated if not self.evidence.tells(one))
         # what was counted too widely may be narrower: the examples then hold only what should not have counted
-        able = [one for one in self.evidence.candidates if self.masks[one] or any(old.covers(one) for old in stated)]
+        able = [
+            candidate
+            for candidate in self.evidence.candidates
+            if self.masks[candidate] or any(old.covers(candidate) for old in stated)
+        ]
         self.pool = sorted(able, key=lambda one: (-self.masks[one].bit_count(), one.phrase()))[:_POOL]
 
     def neighbours(self, faults: tuple[Feature, ...]) -> Iterator[tuple[Feature, ...]]:
@@ -98,7 +102,7 @@ class _Fitting:
         return sum(abs(mark - one.human) for mark, one in zip(marks, self.rated, strict=True)) / len(self.rated)
 
     def weigh(self, faults: tuple[Feature, ...]) -> Rubric:
-        added = [one for one in faults if one not in self.stated]
+        added = [fault for fault in faults if fault not in self.stated]
         dropped = [one for one in self.stated if one not in faults]
         near = [one for one in dropped if any(one.covers(f) or f.covers(one) for f in added)]
         score = -_ADD * (len(added) - min(len(near), len(added))) - _DROP * len(dropped)

@@ -56,8 +56,8 @@ def induce(cases: Sequence[Case], stated: Sequence[Feature]) -> list[Hypothesis]
         key = frozenset(features)
         if features and key != frozenset(stated) and key not in seen:
             seen[key] = weighing.weigh(features)
-    settled = sum(case.right for case in cases)
-    useful = [one for one in seen.values() if one.explained > settled]
+    resolve_label = sum(case.right for case in cases)
+    useful = [one for one in seen.values() if one.explained > resolve_label]
     return sorted(useful, key=lambda one: (-one.score, [feature.phrase() for feature in one.features]))
 
 
@@ -81,7 +81,7 @@ class _Weighing:
                         yield features
 
     def weigh(self, features: tuple[Feature, ...]) -> Hypothesis:
-        added = [one for one in features if one not in self.stated]
+        added = [feature for feature in features if feature not in self.stated]
         dropped = [one for one in self.stated if one not in features and not any(f.covers(one) for f in features)]
         narrowed = [one for one in dropped if any(one.covers(f) for f in added)]
         score = -_DROP * (len(dropped) - len(narrowed)) - _NARROW * len(narrowed)
@@ -118,7 +118,11 @@ class _Weighing:
             rarity = -math.log(self.evidence.likelihood(one))
             return -(right * (rarity - math.log(_NOISE)) + wrong * math.log(_NOISE)), one.phrase()
 
-        able = [one for one in self.evidence.candidates if self.masks[one] & self.positive and one not in self.stated]
+        able = [
+            candidate
+            for candidate in self.evidence.candidates
+            if self.masks[candidate] & self.positive and candidate not in self.stated
+        ]
         return sorted(able, key=worth)[:_POOL]
 
     def _bases(self) -> Iterator[tuple[tuple[Feature, ...], int]]:
@@ -138,4 +142,6 @@ class _Weighing:
     def _united(self, base: tuple[Feature, ...], extra: tuple[Feature, ...]) -> tuple[Feature, ...]:
         """Both together, without what another feature covers."""
         features = tuple(dict.fromkeys((*base, *extra)))
-        return tuple(one for one in features if not any(other != one and other.covers(one) for other in features))
+        return tuple(
+            feature for feature in features if not any(other != feature and other.covers(feature) for other in features)
+        )

@@ -139,7 +139,7 @@ def state_points(faults: Sequence[Feature], best: str) -> str:
     """A rubric in words; empty for no faults."""
     if not faults:
         return ""
-    listed = "; ".join(one.phrase() for one in faults)
+    listed = "; ".join(fault.phrase() for fault in faults)
     return f"Start from {best} points and take off one point for each of these faults: {listed}."
 
 

@@ -17,7 +17,7 @@ from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import Interval
 
-Figures = dict[str, float]
+Statistics = dict[str, float]
 """Key → value of one metric."""
 
 
@@ -83,13 +83,13 @@ class Judged:
         return (item.sample_metadata or {}).get(name)
 
 
-def keys(name: str, interval: Interval, label: str | None = None) -> Figures:
+def keys(name: str, interval: Interval, label: str | None = None) -> Statistics:
     """The keys of one figure, for one label where it is of one."""
     end = "" if label is None else f"({label})"
     return {f"{name}{end}": interval.value, f"{name}_low{end}": interval.low, f"{name}_high{end}": interval.high}
 
 
-def over(figures: Callable[[Judged], Figures]) -> Metric:
+def grouped(figures: Callable[[Judged], Statistics]) -> Metric:
     """A metric over all scored samples, and over each group where the scorer was asked for groups."""
 
     def compute(scores: list[SampleScore]) -> Value:
@@ -103,19 +103,19 @@ def over(figures: Callable[[Judged], Figures]) -> Metric:
 
 
 def named(name: str) -> Metric:
-    """The metric of a figure of `statistics.figures_of`."""
+    """The metric of a figure of `statistics.statistics_of`."""
 
-    def figures(judged: Judged) -> Figures:
+    def figures(judged: Judged) -> Statistics:
         if judged.scale is None:
             return keys(name, Interval(math.nan, math.nan, math.nan, 0))
-        figure = statistics.figures_of(judged.scale).get(name)
+        figure = statistics.statistics_of(judged.scale).get(name)
         if figure is None:
             return {}
         return keys(
-            name, statistics.measured(figure, judged.human, judged.judge, judged.scale, clusters=judged.clusters)
+            name, statistics.with_interval(figure, judged.human, judged.judge, judged.scale, clusters=judged.clusters)
         )
 
-    return over(figures)
+    return grouped(figures)
 
 
 def ceilings(names: Sequence[str]) -> Metric:
@@ -125,14 +125,14 @@ def ceilings(names: Sequence[str]) -> Metric:
     ``NAME_share``: the judge's figure over one rater's, both against the same consensuses.
     """
 
-    def figures(judged: Judged) -> Figures:
-        if judged.scale is None or not any(len(one) > 1 for one in judged.raters):
+    def figures(judged: Judged) -> Statistics:
+        if judged.scale is None or not any(len(rater) > 1 for rater in judged.raters):
             return {}
-        found: Figures = {}
+        found: Statistics = {}
         scale = judged.scale
         once = Judged([judged.scores[place] for place in judged.once])
-        labels = [[one[name] for name in sorted(one)] for one in judged.raters]
-        for name, figure in statistics.figures_of(scale).items():
+        labels = [[rater[name] for name in sorted(rater)] for rater in judged.raters]
+        for name, figure in statistics.statistics_of(scale).items():
             if name not in names or (scale.kind == "numeric" and figure.takes == "labels"):
                 continue
 
@@ -149,10 +149,10 @@ def ceilings(names: Sequence[str]) -> Metric:
             found |= keys(f"{name}_ceiling", people) | keys(f"{name}_raters", pairs) | keys(f"{name}_share", share)
         return found
 
-    return over(figures)
+    return grouped(figures)
 
 
 @metric(scores="unreduced")
 def n() -> Metric:
     """Number of scored samples that the other figures rest on."""
-    return over(lambda judged: {"n": len(judged.scores)})
+    return grouped(lambda judged: {"n": len(judged.scores)})

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoProcessor
 
+from blpo_inspect.models.checkpoint import resolve
 from blpo_inspect.world import JUDGE
 from blpo_inspect.world.drawing import draw
 from training import judge_checkpoint
@@ -120,3 +121,12 @@ def test_training_is_deterministic_and_learns(tmp_path: Path, capsys: pytest.Cap
     assert "parameters" in capsys.readouterr().out
     train(tmp_path / "three", TINY, seed=6, examples_per_skill=50)
     assert (tmp_path / "three" / "model.safetensors").read_bytes() != one
+
+
+def test_the_revision_is_that_of_recorded_calls() -> None:
+    """Every file of the folder counts, the model card too: a change makes every recorded call miss.
+
+    A new training changes it, and with it this line, baselines and bundles.
+    """
+    recorded = "sha256:7b78cc2bfd52c04bd6516f711edb2648e2be98ac13de51ea95267b984a3e6a3a"
+    assert resolve("shapes-judge").revision == recorded

@@ -63,7 +63,7 @@ class Method:
             ValueError: No such setting, one out of its range, or a library that is lacking.
         """
         # only what is compared is loaded: a method may need a library of its own
-        module = importlib.import_module(f"blpo_inspect.optimizers.{self.name}")
+        module = importlib.import_module(f"blpo_inspect.optimizers.methods.{self.name}")
         factory = cast(Callable[..., Solver], getattr(module, self.name))
         try:
             return factory(**self.solver_args(max_calls))

@@ -124,7 +124,7 @@ def test_the_embedded_checkpoint(llava: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path)
     with pytest.raises(CheckpointError, match="shapes-judge: no such folder"):
         resolve("shapes-judge")
-    shutil.copytree(llava, tmp_path / "shapes" / "judge")
+    shutil.copytree(llava, tmp_path / "world" / "judge")
     assert resolve("shapes-judge").revision == resolve(str(llava)).revision
 
 

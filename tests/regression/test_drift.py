@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from inspect_ai.model import GenerateConfig
 
+from blpo_inspect.cache.request import TRAVEL
 from blpo_inspect.regression.baseline import to_bytes
 from blpo_inspect.regression.drift import drift
+from blpo_inspect.regression.judge_identity import settings
 from tests.conftest import ScriptedAPI
 from tests.regression.toy import Suite, recorded
 
@@ -39,6 +43,23 @@ def test_every_change_is_a_sentence() -> None:
     assert drift(BEFORE, replace(BEFORE, prompts={"judge": "No?", "i2t": "Describe."})) == ["the judge prompt changed"]
     roles = replace(BEFORE, model={"judge": JUDGE, "i2t": {"name": "d"}})
     assert drift(BEFORE, roles) == ["i2t: the model changed: none → {'name': 'd'}"]
+
+
+@pytest.mark.parametrize("name", sorted(TRAVEL))
+def test_what_changes_no_answer_is_no_drift(name: str) -> None:
+    """The gate and the cache key have one list of such settings; an older baseline may still hold some of them."""
+    assert drift(BEFORE, replace(BEFORE, settings={**BEFORE.settings, name: 7})) == []
+
+
+def test_a_log_gives_settings_that_change_answers_and_of_headers_the_names() -> None:
+    config = GenerateConfig(
+        temperature=0.5, extra_headers={"X-Corp": "hush"}, cache_prompt=True, fail_on_refusal=True, max_tool_output=9
+    )
+    log = SimpleNamespace(
+        plan=SimpleNamespace(config=GenerateConfig()),
+        eval=SimpleNamespace(model_generate_config=config, metadata=None),
+    )
+    assert settings(cast(Any, log)) == {"temperature": 0.5, "extra_headers": ["x-corp"]}
 
 
 def test_drift_is_reported_where_no_figure_moved(

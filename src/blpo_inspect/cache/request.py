@@ -51,7 +51,8 @@ TRAVEL = frozenset(
         "timeout",
     }
 )
-"""Generation settings that decide how a request travels. Any other, also one to come, is part of the key."""
+"""Generation settings that decide how a request travels, and change no answer. Any other, also one to come, is part of
+the key, and its change is reported by the gate."""
 
 _draw: ContextVar[int] = ContextVar("blpo_draw", default=0)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from blpo_inspect.cache.request import TRAVEL
 from blpo_inspect.regression.recorded import Recorded
 
 _NAMES = {
@@ -35,7 +36,8 @@ def drift(before: Recorded, after: Recorded) -> list[str]:
         for place, old, new in _differences(before.model.get(role), after.model.get(role)):
             what = _NAMES.get(place, f"the model's {place}" if place else "the model")
             found.append(_sentence(what if role == "judge" else f"{role}: {what}", old, new))
-    for place, old, new in _differences(before.settings, after.settings):
+    settings = [{name: value for name, value in run.settings.items() if name not in TRAVEL} for run in (before, after)]
+    for place, old, new in _differences(*settings):
         found.append(_sentence(f"the setting {place}", old, new))
     for place, old, new in _differences(before.versions, after.versions):
         found.append(_sentence(f"the package {place}", old, new))

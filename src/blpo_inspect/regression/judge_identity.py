@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.cache.model_identity import OPERATIONAL, VERSIONS, Target, identity, public
+from blpo_inspect.cache.request import TRAVEL
 from blpo_inspect.judging.answer_mode import METADATA
 
 if TYPE_CHECKING:
@@ -17,17 +18,6 @@ if TYPE_CHECKING:
 PACKAGES = ("blpo-inspect", "inspect-ai", "pillow", "torch", "transformers")
 """Packages whose versions every baseline notes; the provider's own comes on top where it is one of that name."""
 
-_TRAVEL = {
-    "adaptive_connections",
-    "attempt_timeout",
-    "batch",
-    "cache",
-    "extra_headers",
-    "max_connections",
-    "max_retries",
-    "stream_idle_timeout",
-    "timeout",
-}
 _PATH = re.compile(r"^(/|~|\.{1,2}/|[A-Za-z]:[\\/])")
 
 
@@ -64,12 +54,18 @@ def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
 
 
 def settings(log: "EvalLog") -> dict[str, Any]:
-    """The generation settings of a log that change answers, and how its judge was asked if not for text."""
+    """The generation settings of a log that change answers, and how its judge was asked if not for text.
+
+    Of headers the names alone: their values may be secrets, and a baseline is a file of a repository.
+    """
     given = {
         **log.plan.config.model_dump(mode="json", exclude_none=True),
         **log.eval.model_generate_config.model_dump(mode="json", exclude_none=True),
     }
-    found: dict[str, Any] = _plain(public({name: value for name, value in given.items() if name not in _TRAVEL}))
+    changing = {name: value for name, value in given.items() if name not in TRAVEL}
+    if headers := changing.pop("extra_headers", None):
+        changing["extra_headers"] = sorted(name.lower() for name in headers)
+    found: dict[str, Any] = _plain(public(changing))
     asked = (log.eval.metadata or {}).get(METADATA)
     return found if asked is None else {**found, "answer": str(asked)}
 

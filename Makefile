@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lint judge clean
+.PHONY: demo test lint docs judge clean
 
 demo: $(READY)
 	$(BIN)/python -m blpo_inspect.demo
@@ -15,6 +15,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages as a site, in build/site; fails on a broken link or anchor.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "build/site/index.html"
 
 # Train the embedded judge anew (about an hour on two cores) and measure it.
 judge: $(READY)

@@ -11,7 +11,7 @@ import click
 from blpo_inspect.cli.shared import Fault, finish, one_line
 
 if TYPE_CHECKING:
-    from blpo_inspect.reporting.content import Report
+    from blpo_inspect.reporting.writing import Format
 
 FORMATS = ("html", "md", "csv", "json")
 _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be used; 2 wrong usage, or it cannot run."
@@ -50,7 +50,7 @@ class _ReportCommand(click.Command):
 def command(
     logs: tuple[str, ...],
     file: Path | None,
-    form: str | None,
+    form: "Format | None",
     title: str,
     no_images: bool,
     blur: bool | None,
@@ -63,11 +63,10 @@ def command(
     or at any address that Inspect reads (s3://…). The report is one HTML file that needs nothing else; without -o it is
     report.html, and other formats go to the standard output. The order of LOGS makes no difference.
     """
-    from blpo_inspect._util.files import written_whole
-    from blpo_inspect.reporting.content import Options, report
-    from blpo_inspect.reporting.logs import gather
+    from blpo_inspect.reporting.content import Options
+    from blpo_inspect.reporting.writing import as_bytes, format_of, report, save
 
-    form = form or _format_of(file)
+    form = form or (format_of(file) if file else "html")
     if file is None and form == "html":
         file = Path("report.html")
     if file is not None and file.suffix.lower() == ".eval":
@@ -75,49 +74,17 @@ def command(
     if file is not None and any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
         raise click.UsageError(f"{file} is one of the logs")
     with _progress() as on_log:
-        gathered = gather(logs, on_log)
-    found = report(gathered, Options(title, not no_images, blur, most, gallery))
-    text = _TEXT[form](found)
+        found = report(logs, Options(title, not no_images, blur, most, gallery), on_log=on_log)
     if file is None:
-        click.echo(text.encode("utf-8", "replace"), nl=False)
+        click.echo(as_bytes(found, form), nl=False)
     else:
-        with written_whole(file) as out:
-            out.write(text.encode("utf-8", "replace"))
+        save(found, file, form)
         runs = sum(len(part.group.rows) for part in found.parts)
         click.echo(one_line(f"{file}: {runs} judging runs, {len(found.optimizations)} optimizations"), err=True)
     unusable = [one for one in found.left_out if one.problem]
     for one in unusable:
         click.echo(one_line(f"left out: {one.what}: {one.why}"), err=True)
     finish(problem=bool(unusable))
-
-
-def _html(found: "Report") -> str:
-    from blpo_inspect.reporting.page import html
-
-    return html(found)
-
-
-def _exported(name: str) -> "Callable[[Report], str]":
-    def text(found: "Report") -> str:
-        from blpo_inspect.reporting import export
-
-        writer: Callable[[Report], str] = getattr(export, name)
-        return writer(found)
-
-    return text
-
-
-_TEXT: "dict[str, Callable[[Report], str]]" = {
-    "html": _html,
-    "md": _exported("markdown"),
-    "csv": _exported("csv_text"),
-    "json": _exported("json_text"),
-}
-
-
-def _format_of(file: Path | None) -> str:
-    ending = file.suffix.lower().removeprefix(".") if file else "html"
-    return {"htm": "html", "markdown": "md"}.get(ending, ending if ending in FORMATS else "html")
 
 
 @contextmanager

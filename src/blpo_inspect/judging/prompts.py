@@ -112,21 +112,22 @@ class PromptPair:
         except (ValueError, TypeError, AttributeError) as error:
             raise PromptError(f"{source}: {error}") from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the pair; the file is there whole or not at all."""
+        path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as file:
             file.write(self.to_yaml().encode())
 
     @classmethod
-    def load(cls, path: Path) -> "PromptPair":
+    def load(cls, path: str | Path) -> "PromptPair":
         """Read a file.
 
         Raises:
             PromptError: Missing or invalid; names the file.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = Path(path).read_text(encoding="utf-8")
         except FileNotFoundError:
             raise PromptError(f"{path}: no such prompt file") from None
         except (OSError, UnicodeDecodeError) as error:

@@ -22,7 +22,7 @@ from blpo_inspect.regression.decide import (
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import PROBES, ProbeResult
 from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
-from blpo_inspect.regression.suite import Case, Suite
+from blpo_inspect.regression.suite import Case, Suite, load
 from blpo_inspect.statistics.noninferiority import Decision, suite_wide
 
 Tell = Callable[[str], None]
@@ -89,16 +89,26 @@ class Update:
         baseline.save(self.new, self.case.baseline)
 
 
-def check(suite: Suite, names: Sequence[str] = (), how: How | None = None) -> SuiteResult:
-    """Check the cases of these names, all where none is given.
+def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None = None) -> SuiteResult:
+    """Check judges against their baselines: what ``blpo check`` does, as an object.
 
     The level is that of the whole suite, whichever cases are chosen.
 
+    Args:
+        suite: The suite, or the YAML file of one.
+        names: The cases to check; all where none is named.
+        how: Where logs go, logs that stand for runs, how strict to be; see `How`.
+
+    Returns:
+        The result: ``outcome`` (pass, fail, inconclusive, broken), ``exit_code``, and what each case said.
+
     Raises:
-        SuiteError: No such case.
-        BrokenError: A log in `how` is of none of them.
+        SuiteError: The file is no suite, or has no such case.
+        BrokenError: A log in `how` is of none of the cases.
     """
     how = how or How()
+    if not isinstance(suite, Suite):
+        suite = load(Path(suite))
     chosen = suite.chosen(tuple(names))
     found: dict[str, Undecided | str] = {}
     baselines: dict[str, Recorded] = {}

@@ -36,8 +36,7 @@ def drift(before: Recorded, after: Recorded) -> list[str]:
         for place, old, new in _differences(before.model.get(role), after.model.get(role)):
             what = _NAMES.get(place, f"the model's {place}" if place else "the model")
             found.append(_sentence(what if role == "judge" else f"{role}: {what}", old, new))
-    settings = [{name: value for name, value in run.settings.items() if name not in TRAVEL} for run in (before, after)]
-    for place, old, new in _differences(*settings):
+    for place, old, new in _differences(_changing(before), _changing(after)):
         found.append(_sentence(f"the setting {place}", old, new))
     for place, old, new in _differences(before.versions, after.versions):
         found.append(_sentence(f"the package {place}", old, new))
@@ -45,6 +44,11 @@ def drift(before: Recorded, after: Recorded) -> list[str]:
 
 
 _PROMPTS = {"the judge prompt": "judge", "the I2T prompt": "i2t"}
+
+
+def _changing(run: Recorded) -> dict[str, Any]:
+    """The settings that change answers: older baselines hold some that do not."""
+    return {name: value for name, value in run.settings.items() if name not in TRAVEL}
 
 
 def _other(before: Mapping[str, str], after: Mapping[str, str], name: str) -> bool:

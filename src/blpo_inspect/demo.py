@@ -23,8 +23,8 @@ from blpo_inspect.regression import suite as suites
 from blpo_inspect.regression.check import How, check, update
 from blpo_inspect.regression.outputs import terminal
 from blpo_inspect.reporting.content import Options, report
-from blpo_inspect.reporting.logs import gather
 from blpo_inspect.reporting.page import html
+from blpo_inspect.reporting.run_data import gather
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.shapes import shapes_safety
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blpo_inspect.regression.baseline import from_bytes, load, save, to_bytes
-from blpo_inspect.regression.recorded import Answer, BrokenError, data_differences
+from blpo_inspect.logs.judged_run import JudgedSample
+from blpo_inspect.logs.usage import Usage
+from blpo_inspect.regression.baseline import data_digest, from_bytes, load, save, to_bytes
+from blpo_inspect.regression.recorded import BrokenError, data_differences
 from tests.regression.toy import ORDERED, recorded
 
 RUN = recorded({"a": "yes", "b": "no", "c": None}, {"c": "no"})
@@ -22,11 +24,11 @@ def test_a_baseline_reads_back_and_has_one_line_per_sample(tmp_path: Path) -> No
     assert load(file) == RUN and to_bytes(load(file)) == file.read_bytes() == to_bytes(RUN)
     lines = file.read_text().splitlines()
     assert '{"human": "no", "id": "c", "shown": "0000000000000002", "unread": "no label in it"}' in lines
-    assert json.loads(file.read_bytes())["data"] == RUN.data
+    assert json.loads(file.read_bytes())["data"] == data_digest(RUN)
 
 
 def test_what_belongs_to_one_run_is_not_written() -> None:
-    assert to_bytes(replace(RUN, made=5, replayed=7, log="/home/me/logs/x.eval")) == to_bytes(RUN)
+    assert to_bytes(replace(RUN, usage=Usage(5, 7), log="/home/me/logs/x.eval")) == to_bytes(RUN)
 
 
 def change(**fields: Any) -> bytes:
@@ -89,17 +91,22 @@ def test_no_value_raises_anything_else(name: str, value: object) -> None:
     assert from_bytes(to_bytes(run), "b.json") == run
 
 
+def added(name: str) -> JudgedSample:
+    """A sample that is not in `RUN`."""
+    return JudgedSample(id=name, shown="9", human="yes", label="yes")
+
+
 def test_differences_of_data_name_the_samples() -> None:
     assert data_differences(RUN, RUN) == []
     others = {
-        "1 sample removed: c": [one for one in RUN.answers if one.id != "c"],
-        "1 sample added: d": [*RUN.answers, Answer("d", "9", "yes", "yes")],
+        "1 sample removed: c": [answer for answer in RUN.answers if answer.id != "c"],
+        "1 sample added: d": [*RUN.answers, added("d")],
         "1 sample labelled otherwise by people: a (yes → no)": [replace(RUN.answers[0], human="no"), *RUN.answers[1:]],
         "1 sample with another image or text: a": [replace(RUN.answers[0], shown="9"), *RUN.answers[1:]],
     }
     for sentence, answers in others.items():
         assert data_differences(RUN, replace(RUN, answers=tuple(answers))) == [sentence]
-    many = replace(RUN, answers=tuple(Answer(f"s{n}", "9", "yes", "yes") for n in range(8)))
+    many = replace(RUN, answers=tuple(added(f"s{n}") for n in range(8)))
     assert data_differences(RUN, many)[1] == "8 samples added: s0, s1, s2, s3, s4 and 3 more"
     assert data_differences(RUN, recorded({}, scale=ORDERED))[0] == (
         "the scale was unordered (yes, no) and is ordinal (1, 2, 3, 4, 5)"

@@ -15,7 +15,7 @@ from PIL import Image
 from blpo_inspect.cli import main
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
-from blpo_inspect.regression.recorded import Answer, Recorded
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
 from blpo_inspect.scorers import unread
 from blpo_inspect.tasks.common import judging_task
 from tests.conftest import ScriptedAPI
@@ -141,11 +141,11 @@ class Suite:
         return json.loads((self.folder / "out.json").read_bytes())
 
 
-def recorded(labels: Mapping[str, str | None], people: Mapping[str, str] | None = None, **fields: Any) -> Recorded:
+def recorded(labels: Mapping[str, str | None], people: Mapping[str, str] | None = None, **fields: Any) -> JudgedRun:
     """A run in which the judge says these labels (None: unread) and people the same or `people`'s."""
     scale = fields.pop("scale", SCALE)
     answers = tuple(
-        Answer(
+        JudgedSample(
             id=name,
             shown=f"{number:016x}",
             human=(people or {}).get(name) or label or scale.labels[0],
@@ -162,4 +162,4 @@ def recorded(labels: Mapping[str, str | None], people: Mapping[str, str] | None 
         "versions": {"torch": "2.13.0"},
         **fields,
     }
-    return Recorded(scale=scale, answers=answers, **given)
+    return JudgedRun(scale=scale, answers=answers, **given)

@@ -15,9 +15,10 @@ from PIL import Image
 from blpo_inspect._util.images import data_uri
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record as Labelled
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
+from blpo_inspect.logs.run_record import RunRecord
 from blpo_inspect.reporting.content import Options, Report, report
-from blpo_inspect.reporting.logs import gather
-from blpo_inspect.reporting.run_data import Answer, JudgeRun, Record, Usage
+from blpo_inspect.reporting.run_data import gather
 from blpo_inspect.tasks.common import judging_task
 from tests.conftest import ScriptedAPI
 
@@ -75,7 +76,7 @@ def judged(
 
     def script(messages: list[ChatMessage]) -> str:
         content = messages[0].content
-        [image] = [one.image for one in content if isinstance(one, ContentImage)]
+        [image] = [part.image for part in content if isinstance(part, ContentImage)]
         answer = answers[pictures[image]]
         if answer == "!":
             raise RuntimeError("the model at /home/someone/models/x failed")
@@ -100,16 +101,25 @@ def reported(*logs: Path, **options: Any) -> Report:
 
 def run_of(
     human: Sequence[str], labels: Sequence[str | None], scale: LabelScale = SAFETY, model: str = "m", **known: Any
-) -> JudgeRun:
+) -> JudgedRun:
     """A run without a log."""
     answers = tuple(
-        Answer(f"s{number}", 1, one, label, None if label else "not read", image=str(number))
-        for number, (one, label) in enumerate(zip(human, labels, strict=True))
+        JudgedSample(
+            id=f"s{number}", human=people, label=label, unread=None if label else "not read", image=str(number)
+        )
+        for number, (people, label) in enumerate(zip(human, labels, strict=True))
     )
     for name, values in known.items():
-        answers = tuple(replace(one, **{name: value}) for one, value in zip(answers, values, strict=True))
-    record = Record(log=f"{model}.eval", status="success", model=model)
-    return JudgeRun(f"/{model}.eval", "toy", scale, "Safe?", None, answers, len(answers), Usage(), record)
+        answers = tuple(replace(answer, **{name: value}) for answer, value in zip(answers, values, strict=True))
+    return JudgedRun(
+        benchmark="toy",
+        scale=scale,
+        answers=answers,
+        prompts={"judge": "Safe?"},
+        log=f"/{model}.eval",
+        expected=len(answers),
+        record=RunRecord(log=f"{model}.eval", model=model),
+    )
 
 
 def decoded(uri: str) -> bytes:

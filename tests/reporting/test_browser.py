@@ -9,8 +9,8 @@ import pytest
 
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.reporting.content import Options, report
-from blpo_inspect.reporting.logs import gather
 from blpo_inspect.reporting.page import html
+from blpo_inspect.reporting.run_data import gather
 from tests.conftest import ScriptedAPI
 from tests.optimizers import toy
 from tests.reporting import browser

@@ -6,17 +6,18 @@ import pytest
 from scipy.stats import binomtest
 
 from blpo_inspect import statistics
+from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.reporting.comparison import Group, compared, letter
 from blpo_inspect.reporting.content import Options, report
 from blpo_inspect.reporting.failures import calibration, categories, confusion, disagreements
-from blpo_inspect.reporting.run_data import Gathered, JudgeRun, LeftOut
+from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import pairs_of
 from tests.reporting.runs import RATING, run_of
 
 HUMAN = ["safe"] * 4 + ["unsafe"] * 4
 
 
-def groups_of(*runs: JudgeRun) -> tuple[list[Group], list[LeftOut]]:
+def groups_of(*runs: JudgedRun) -> tuple[list[Group], list[LeftOut]]:
     return compared(Gathered(tuple(runs), (), ()))
 
 

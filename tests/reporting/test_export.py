@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from blpo_inspect.logs.optimize_run import OptimizeRun
+from blpo_inspect.logs.run_record import RunRecord
+from blpo_inspect.logs.usage import Usage
 from blpo_inspect.reporting.content import Options, report
 from blpo_inspect.reporting.export import csv_text, json_text, markdown
 from blpo_inspect.reporting.page import html
-from blpo_inspect.reporting.run_data import Gathered, OptimizeRun, Record, Usage
+from blpo_inspect.reporting.run_data import Gathered
 from tests.reporting.runs import NUMBER, reported, run_of
 
 
@@ -65,7 +68,7 @@ def test_figures_that_are_not_defined() -> None:
 
 def test_numbers_and_runs_without_any_answer() -> None:
     numbers = [run_of(["1", "2.5", "9"], ["1", one, "8"], NUMBER, model=str(one)) for one in ("3", None)]
-    failed = run_of(["safe", "unsafe"], [None, None], failed=[True, True])
+    failed = run_of(["safe", "unsafe"], [None, None], error=["it broke", "it broke"])
     for runs in (numbers, [failed]):
         found = report(Gathered(tuple(runs), (), ()), Options(images=False))
         for form in (html, json_text, csv_text, markdown):
@@ -76,7 +79,7 @@ def test_numbers_and_runs_without_any_answer() -> None:
 def test_provenance_of_another_form_than_ours(odd: object) -> None:
     names = ("method", "benchmark", "models", "start", "trajectory", "calls", "validation_loss", "test", "settings")
     provenance = {**dict.fromkeys(names, odd), "trajectory": [{"candidates": odd, "step": odd, "score": odd}, odd]}
-    record = Record(log="x.eval", status="success", model="m")
+    record = RunRecord(log="x.eval", status="success", model="m")
     for known in (provenance, dict.fromkeys(names, odd), {}):
         run = OptimizeRun("seed-0", 1, "P?", "Q?", known, {"judge": Usage()}, Usage(), record)
         found = report(Gathered((), (run,), ()), Options())

@@ -17,9 +17,8 @@ from blpo_inspect._util.images import ImageError
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.reporting.content import Options, Report, report
-from blpo_inspect.reporting.logs import gather
 from blpo_inspect.reporting.page import html
-from blpo_inspect.reporting.run_data import Gathered
+from blpo_inspect.reporting.run_data import Gathered, gather
 from blpo_inspect.reporting.thumbnails import thumbnail
 from tests.conftest import ScriptedAPI
 from tests.optimizers import toy

@@ -1,6 +1,7 @@
-"""What an Inspect log tells the cache: the keys it used, the images it holds, the requests it made.
+"""Opens Inspect logs, and reads from them what the cache needs: the keys used, the images, the requests made.
 
-Reads one sample at a time. Does not change logs and follows no path that a log names.
+What the cache needs is read one sample at a time. Does not change logs, follows no path that a log names, and does not
+say what a judge answered (`blpo_inspect.logs`).
 """
 
 import base64
@@ -16,7 +17,10 @@ from blpo_inspect.cache.cache_info import note
 
 if TYPE_CHECKING:
     from inspect_ai.event import ModelEvent
-    from inspect_ai.log import EvalSample
+    from inspect_ai.log import EvalLog, EvalSample
+
+
+_UNNEEDED = {"events", "messages", "store", "timelines"}
 
 
 class LogError(ValueError):
@@ -38,19 +42,40 @@ class Call:
     key: str | None
 
 
+def read_log(log: str | Path, *, images: bool = False) -> "EvalLog":
+    """A whole log, without its events, messages and stores.
+
+    Args:
+        log: The file, here or at any address that Inspect reads.
+        images: Whether to read the images too (``attachments``).
+
+    Raises:
+        LogError: No such file, or no log that Inspect can read.
+    """
+    from inspect_ai.log import read_eval_log
+
+    with _reading(log):
+        return read_eval_log(str(log), exclude_fields=_UNNEEDED if images else {*_UNNEEDED, "attachments"})
+
+
+def is_remote(source: str) -> bool:
+    """Whether a file is not on this machine."""
+    return "://" in source and not source.startswith("file:")
+
+
 def used_keys(log: Path) -> frozenset[str]:
     """The keys of all memoized calls of a log, those of retried samples too.
 
     Raises:
         LogError: Unreadable, or no call in it was memoized.
     """
-    found: set[str] = set()
+    keys: set[str] = set()
     for sample in _samples(log, exclude={"attachments", "store", "messages"}):
         outputs = [event.output for event in _model_events(sample)]
-        found.update(key for output in [*outputs, sample.output] if (key := note(output.metadata).key))
-    if not found:
+        keys.update(key for output in [*outputs, sample.output] if (key := note(output.metadata).key))
+    if not keys:
         raise LogError(f"{log}: no call in it was memoized, so it says nothing about the cache")
-    return frozenset(found)
+    return frozenset(keys)
 
 
 def images(log: Path) -> Iterator[tuple[str, str]]:
@@ -73,22 +98,19 @@ def calls(log: Path, sample_id: str) -> list[Call]:
     Raises:
         LogError: Unreadable, no such sample, or a sample that made no call.
     """
-    found: list[Call] = []
-    known: list[str] = []
+    model_calls: list[Call] = []
+    ids: dict[str, None] = {}
     for sample in _samples(log, exclude={"store"}, resolve=True):
+        ids[str(sample.id)] = None
         if str(sample.id) == sample_id:
             events = _model_events(sample)
-            found += [Call(event, sample.epoch, note(event.output.metadata).key) for event in events]
-            known.clear()
-            known.append(sample_id)
-        elif sample_id not in known:
-            known.append(str(sample.id))
-    if sample_id not in known:
-        some = ", ".join(sorted(set(known))[:5]) or "no samples"
-        raise LogError(f"{log}: no sample {sample_id!r}; it has {some}{' …' if len(set(known)) > 5 else ''}")
-    if not found:
+            model_calls += [Call(event, sample.epoch, note(event.output.metadata).key) for event in events]
+    if sample_id not in ids:
+        some = ", ".join(sorted(ids)[:5]) or "no samples"
+        raise LogError(f"{log}: no sample {sample_id!r}; it has {some}{' …' if len(ids) > 5 else ''}")
+    if not model_calls:
         raise LogError(f"{log}: sample {sample_id!r} made no model call")
-    return found
+    return model_calls
 
 
 def _digest(uri: str) -> str | None:
@@ -109,17 +131,17 @@ def _model_events(sample: "EvalSample") -> "list[ModelEvent]":
 
 
 @contextmanager
-def reading(log: Path) -> Iterator[None]:
+def _reading(log: str | Path) -> Iterator[None]:
     """Turns whatever reading a log raises into one line.
 
     Raises:
         LogError: No such file, or no log that Inspect can read.
     """
-    if not log.is_file():
+    if not is_remote(str(log)) and not Path(log).is_file():
         raise LogError(f"{log}: no such log file")
     try:
         yield
-    except Exception as error:  # Inspect reports broken logs with many types
+    except Exception as error:  # Inspect, and every file system, report broken logs with types of their own
         reason = str(error).partition("\n")[0]
         raise LogError(f"{log}: cannot be read as an Inspect log: {reason or type(error).__name__}") from error
 
@@ -130,5 +152,5 @@ def _samples(log: Path, *, exclude: set[str], resolve: bool = False) -> "Iterato
     samples = read_eval_log_samples(
         str(log), all_samples_required=False, resolve_attachments="full" if resolve else False, exclude_fields=exclude
     )
-    with reading(log):
+    with _reading(log):
         yield from samples

@@ -60,7 +60,7 @@ def of_sample(command: Callable[..., None]) -> Callable[..., None]:
 @as_json
 def show(pair: Path, sample: str | None, epoch: int | None, as_json: bool) -> None:
     """Print both prompts of PAIR, and where they come from."""
-    from blpo_inspect.judging.prompt_files import json_ready
+    from blpo_inspect.logs.prompt_pairs import json_ready
 
     loaded = _load([pair], sample, epoch)[0]
     provenance = json_ready(loaded.provenance, str(pair))
@@ -119,7 +119,7 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
 @of_sample
 def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch: int | None) -> None:
     """Take the prompt pair that an optimize run left in LOG, as YAML: to FILE, else to the standard output."""
-    from blpo_inspect.judging.prompt_files import is_log
+    from blpo_inspect.logs.prompt_pairs import is_log
 
     if not is_log(log):
         raise Fault(one_line(f"{log}: not an Inspect log (.eval or .json)"))
@@ -134,15 +134,12 @@ def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch:
 
 
 def _load(paths: list[Path], sample: str | None, epoch: int | None) -> "list[PromptPair]":
-    from blpo_inspect.judging import prompt_files
+    from blpo_inspect.logs.prompt_pairs import is_log, load
 
-    logs = [prompt_files.is_log(path) for path in paths]
+    logs = [is_log(path) for path in paths]
     if (sample or epoch) and not any(logs):
         raise click.UsageError("--sample and --epoch are for logs; this is a prompt file")
-    return [
-        prompt_files.load(path, sample, epoch) if log else prompt_files.load(path)
-        for path, log in zip(paths, logs, strict=True)
-    ]
+    return [load(path, sample, epoch) if log else load(path) for path, log in zip(paths, logs, strict=True)]
 
 
 def _scale(pair: "PromptPair") -> str:

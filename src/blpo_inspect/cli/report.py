@@ -81,9 +81,9 @@ def command(
         save(found, file, form)
         runs = sum(len(part.group.rows) for part in found.parts)
         click.echo(one_line(f"{file}: {runs} judging runs, {len(found.optimizations)} optimizations"), err=True)
-    unusable = [one for one in found.left_out if one.problem]
-    for one in unusable:
-        click.echo(one_line(f"left out: {one.what}: {one.why}"), err=True)
+    unusable = [item for item in found.left_out if item.problem]
+    for item in unusable:
+        click.echo(one_line(f"left out: {item.what}: {item.why}"), err=True)
     finish(problem=bool(unusable))
 
 

@@ -1,107 +1,13 @@
-"""Prompt pairs where people keep them: YAML files and the Inspect logs of optimize runs; and how two pairs differ.
+"""How two texts differ, word by word. Does not print (`cli.prompts`)."""
 
-Does not print (`cli.prompts`), and does not write a pair but through `PromptPair.save`.
-"""
-
-import datetime
 import difflib
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-from blpo_inspect.cache.logs import LogError, reading
-from blpo_inspect.judging.prompts import PromptError, PromptPair
-
-if TYPE_CHECKING:
-    from inspect_ai.log import EvalLog
-
-_LOGS = frozenset({".eval", ".json"})
-_BEGINS = "format: blpo-inspect/prompt-pair/"
-_MAX_VALUES = 200_000
-_MAX_DEPTH = 40
 _TOKEN = re.compile(r"\n|[^\S\n]*(?:\w+|[^\w\s])|[^\S\n]+")
-
-
-def is_log(path: Path) -> bool:
-    """Whether a file is taken for an Inspect log, by its ending (``.eval``, ``.json``)."""
-    return path.suffix.lower() in _LOGS
-
-
-def load(path: Path, sample: str | None = None, epoch: int | None = None) -> PromptPair:
-    """The pair in a YAML file, or the one that an optimize run left in a log.
-
-    Args:
-        path: The file; see `is_log`.
-        sample: Which sample of a log; needed where several hold a pair.
-        epoch: Which epoch of it, from 1.
-
-    Raises:
-        PromptError: An invalid pair.
-        LogError: A log that cannot be read, has no such pair, or several that fit.
-    """
-    if not is_log(path):
-        pair = PromptPair.load(path)
-    else:
-        found = from_log(path, sample, epoch)
-        pair = PromptPair.from_yaml(found.text, source=f"{path}, sample {found.sample}")
-    if not isinstance(pair.provenance, Mapping):
-        raise PromptError(f"{path}: provenance must be a mapping, not {type(pair.provenance).__name__}")
-    return pair
-
-
-@dataclass(frozen=True)
-class LoggedPair:
-    """A pair that a sample of a log has as its output.
-
-    Attributes:
-        sample: The sample's id.
-        epoch: Its epoch, from 1.
-        text: The pair as YAML, not checked yet.
-    """
-
-    sample: str
-    epoch: int
-    text: str
-
-
-def from_log(path: Path, sample: str | None = None, epoch: int | None = None) -> LoggedPair:
-    """The one pair in a log that fits the sample's id and epoch, where they are given.
-
-    Raises:
-        LogError: Unreadable, no such pair (says what the log holds), or several (lists them).
-    """
-    log = _read(path)
-    samples = log.samples or []
-    pairs = [
-        LoggedPair(str(one.id), one.epoch, one.output.completion)
-        for one in samples
-        if one.output.completion.lstrip().startswith(_BEGINS)
-    ]
-    if not pairs:
-        raise LogError(f"{path}: no prompt pair in it, as an optimize run leaves one. {_described(log)}")
-    fitting = [pair for pair in pairs if sample in (None, pair.sample) and epoch in (None, pair.epoch)]
-    if len(fitting) == 1:
-        return fitting[0]
-    several = len({pair.epoch for pair in pairs}) > 1
-    names = ", ".join(f"{pair.sample} (epoch {pair.epoch})" if several else pair.sample for pair in fitting or pairs)
-    if fitting:
-        choose = "--sample ID" if len({pair.sample for pair in fitting}) > 1 else "--epoch N"
-        raise LogError(f"{path}: {len(fitting)} samples hold a prompt pair: {names}; choose one by {choose}")
-    wanted = " and ".join(f"{name} {value}" for name, value in (("sample", sample), ("epoch", epoch)) if value)
-    raise LogError(f"{path}: no prompt pair of {wanted}; there is one of: {names}")
-
-
-def json_ready(value: object, path: str = "provenance") -> Any:
-    """A copy that JSON can hold: names as text, dates as text, NaN and infinities as None.
-
-    Raises:
-        PromptError: So many or so deeply nested values that they are no record of a run (YAML can refer to itself).
-    """
-    return _copied(value, path, 0, iter(range(_MAX_VALUES)))
 
 
 @dataclass(frozen=True)
@@ -159,38 +65,6 @@ def diff_lines(pieces: list[Piece], context: int = 3) -> Iterator[list[Piece] | 
         yield line
     if left_out and changed:
         yield None
-
-
-def _read(path: Path) -> "EvalLog":
-    if not is_log(path):
-        raise LogError(f"{path}: not an Inspect log (.eval or .json)")
-    from inspect_ai.log import read_eval_log
-
-    with reading(path):
-        return read_eval_log(str(path), exclude_fields={"attachments", "events", "messages", "store"})
-
-
-def _described(log: "EvalLog") -> str:
-    samples = log.samples or []
-    failed = [sample.error.message for sample in samples if sample.error]
-    why = f"; {len(failed)} failed, the first with: {failed[0].strip().partition(chr(10))[0][:200]}" if failed else ""
-    count = f"{len(samples)} sample{'' if len(samples) == 1 else 's'}"
-    return f"It holds {count} of the task {log.eval.task} with {log.eval.model}, status {log.status}{why}"
-
-
-def _copied(value: object, path: str, depth: int, left: Iterator[int]) -> Any:
-    if next(left, None) is None or depth > _MAX_DEPTH:
-        raise PromptError(f"{path}: too many values, or nested too deeply, for a record of a run")
-    if isinstance(value, Mapping):
-        return {str(name): _copied(item, path, depth + 1, left) for name, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        items = sorted(value, key=str) if isinstance(value, set) else value
-        return [_copied(item, path, depth + 1, left) for item in items]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat() if isinstance(value, datetime.date) else str(value)
 
 
 def _common_space(removed: str, added: str) -> str:

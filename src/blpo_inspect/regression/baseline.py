@@ -1,39 +1,50 @@
-"""Baselines: recorded runs as files to keep in a repository. JSON, one line per sample; equal runs give equal bytes."""
+"""Baselines: runs of judges as files to keep in a repository. JSON, one line per sample; equal runs give equal bytes.
 
+A baseline keeps what a later run is compared with: no images, keys, paths or times.
+"""
+
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from blpo_inspect._util.files import written_whole
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
+from blpo_inspect.regression.recorded import BrokenError
 
 FORMAT = "blpo-inspect/baseline/1"
 MAX_BYTES = 256_000_000
 
 _HEAD = ("benchmark", "model", "prompts", "settings", "versions")
 _KEYS = {"format", "data", "scale", "samples", *_HEAD}
-_OF_ANSWER = {field.name for field in fields(Answer)}
+_OF_SAMPLE = ("id", "shown", "human", "label", "unread", "category", "group")
 
 
-def to_bytes(run: Recorded) -> bytes:
+def to_bytes(run: JudgedRun) -> bytes:
     """The run as a baseline file."""
     head = {
         "format": FORMAT,
-        "data": run.data,
+        "data": data_digest(run),
         "scale": run.scale.to_dict(),
         **{name: getattr(run, name) for name in _HEAD},
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in sorted(head.items())]
     samples = ",\n".join(
-        _json({name: value for name, value in vars(answer).items() if value is not None}) for answer in run.answers
+        _json({name: value for name in _OF_SAMPLE if (value := getattr(answer, name)) is not None})
+        for answer in run.answers
     )
     return ("{\n" + "\n".join(lines) + '\n"samples": [\n' + samples + "\n]\n}\n").encode()
 
 
-def save(run: Recorded, file: Path) -> None:
+def data_digest(run: JudgedRun) -> str:
+    """SHA-256 over what was judged: scale, ids, people's labels, images and texts."""
+    plain = [run.scale.to_dict(), [[answer.id, answer.human, answer.shown] for answer in run.answers]]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def save(run: JudgedRun, file: Path) -> None:
     """Write a baseline; the file is there whole or not at all.
 
     Raises:
@@ -44,7 +55,7 @@ def save(run: Recorded, file: Path) -> None:
         out.write(to_bytes(run))
 
 
-def load(file: Path) -> Recorded:
+def load(file: Path) -> JudgedRun:
     """Read a baseline.
 
     Raises:
@@ -61,50 +72,52 @@ def load(file: Path) -> Recorded:
     return from_bytes(data, file.name)
 
 
-def from_bytes(data: bytes, source: str) -> Recorded:
+def from_bytes(data: bytes, source: str) -> JudgedRun:
     """The run in these bytes.
 
     Raises:
         BrokenError: As `load`; names `source`.
     """
     try:
-        found = json.loads(data, parse_constant=_no_constant)
+        fields = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BrokenError(f"{source}: not valid JSON: {str(error)[:200]}") from error
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise BrokenError(f"{source}: not a baseline of this format ({FORMAT}); record it again with --update")
     try:
-        if set(found) != _KEYS:
+        if set(fields) != _KEYS:
             raise ValueError(f"has other keys than {', '.join(sorted(_KEYS))}")
-        run = _run(found)
+        run = _run(fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenError(f"{source}: damaged: {str(error)[:200]}") from error
     if len(run.by_id) < len(run.answers):
         raise BrokenError(f"{source}: damaged: a sample is there twice")
-    if run.data != found["data"]:
+    if data_digest(run) != fields["data"]:
         raise BrokenError(f"{source}: damaged or edited: its samples are not those that its digest is of")
     return run
 
 
-def _run(found: dict[str, Any]) -> Recorded:
-    answers = []
-    scale = LabelScale.from_dict(found["scale"])
-    for sample in found["samples"]:
-        if not isinstance(sample, dict) or set(sample) - _OF_ANSWER:
-            raise ValueError("a sample is not as it was written")
-        if not all(isinstance(value, str) for value in sample.values()):
-            raise ValueError("a sample holds something else than text")
-        answer = Answer(**{"label": None, **sample})
-        for label in (answer.human, answer.label):
-            if label is not None and scale.canonical(label) != label:
-                raise ValueError(f"label {label!r} is not on the scale")
-        answers.append(answer)
+def _run(fields: dict[str, Any]) -> JudgedRun:
+    scale = LabelScale.from_dict(fields["scale"])
+    answers = tuple(_answer(sample, scale) for sample in fields["samples"])
     for name in ("model", "prompts", "settings", "versions"):
-        if not isinstance(found[name], Mapping):
+        if not isinstance(fields[name], Mapping):
             raise TypeError(f"{name} must be a mapping")
-    if not all(isinstance(value, str) for name in ("prompts", "versions") for value in found[name].values()):
+    if not all(isinstance(value, str) for name in ("prompts", "versions") for value in fields[name].values()):
         raise ValueError("prompts and versions must be text")
-    return Recorded(scale=scale, answers=tuple(answers), **{name: found[name] for name in _HEAD})
+    return JudgedRun(scale=scale, answers=answers, **{name: fields[name] for name in _HEAD})
+
+
+def _answer(sample: object, scale: LabelScale) -> JudgedSample:
+    if not isinstance(sample, dict) or not {"id", "shown", "human"} <= set(sample) <= set(_OF_SAMPLE):
+        raise ValueError("a sample is not as it was written")
+    if not all(isinstance(value, str) for value in sample.values()):
+        raise ValueError("a sample holds something else than text")
+    answer = JudgedSample(**{"label": None, **sample})
+    for label in (answer.human, answer.label):
+        if label is not None and scale.canonical(label) != label:
+            raise ValueError(f"label {label!r} is not on the scale")
+    return answer
 
 
 def _json(value: object) -> str:

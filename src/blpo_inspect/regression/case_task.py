@@ -4,7 +4,7 @@ Calls no model (`running`).
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ class Prepared:
         case: The case.
         task: Its task.
         scale: The labels.
-        facts: Sample id → what is known of it before it is judged: the fields of `Answer` but the answer's.
+        facts: Sample id → what is known of it before it is judged, as `facts_of` says it.
     """
 
     case: Case
@@ -103,19 +103,23 @@ def _task(case: Case) -> Task:
 
 
 def _facts(sample: Sample) -> dict[str, str | None]:
-    metadata = sample.metadata or {}
-    digests = [image_digest(image.image) for image in images_of(sample.input)]
-    return known_of(metadata, shown_of(digests, metadata.get("text")))
+    return facts_of(sample.metadata or {}, [image.image for image in images_of(sample.input)])
 
 
-def known_of(metadata: Mapping[str, Any], shown: str) -> dict[str, str | None]:
-    """What a sample's metadata tell, as fields of `Answer`."""
-    human = scale_of(metadata).canonical(metadata["human"])
+def facts_of(metadata: Mapping[str, Any], images: Iterable[str]) -> dict[str, str | None]:
+    """What is known of a sample before it is judged, as fields of `JudgedSample`: people's label, category, group, and
+    as ``shown`` a digest of the images and the text that a judge is shown.
+
+    Args:
+        metadata: The sample's.
+        images: Its images, as files or ``data:`` URIs.
+    """
+    text = metadata.get("text")
+    parts = [image_digest(image) for image in images]
+    parts.append("" if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
     kinds = {name: metadata.get(name) for name in ("category", "group")}
-    return {"human": human, "shown": shown, **{name: None if v is None else str(v) for name, v in kinds.items()}}
-
-
-def shown_of(digests: list[str], text: str | None) -> str:
-    """The digest of what a judge is shown: images, by their own digests, and text."""
-    parts = [*digests, "" if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return {
+        "human": scale_of(metadata).canonical(metadata["human"]),
+        "shown": hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16],
+        **{name: None if value is None else str(value) for name, value in kinds.items()},
+    }

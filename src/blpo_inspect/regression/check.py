@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.regression import baseline, running
 from blpo_inspect.regression.case_task import Prepared, prepare
 from blpo_inspect.regression.compare import Flip, StatisticChange, figures, flips
@@ -21,7 +22,7 @@ from blpo_inspect.regression.decide import (
 )
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import PROBES, ProbeResult
-from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
+from blpo_inspect.regression.recorded import BrokenError, data_differences
 from blpo_inspect.regression.suite import Case, Suite, load
 from blpo_inspect.statistics.noninferiority import Decision, suite_wide
 
@@ -74,8 +75,8 @@ class Update:
     """
 
     case: Case
-    new: Recorded
-    old: Recorded | None
+    new: JudgedRun
+    old: JudgedRun | None
     changes: tuple[str, ...]
     flips: tuple[Flip, ...] = ()
     figures: tuple[StatisticChange, ...] = ()
@@ -111,7 +112,7 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
         suite = load(Path(suite))
     chosen = suite.chosen(tuple(names))
     found: dict[str, Undecided | str] = {}
-    baselines: dict[str, Recorded] = {}
+    baselines: dict[str, JudgedRun] = {}
     ready: list[Prepared] = []
     for case in chosen:
         try:
@@ -165,14 +166,14 @@ def tests_of(case: Case) -> list[str]:
     return [*(f"{case.name}: {name}" for name in case.margin or {}), *probes]
 
 
-def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, Recorded]:
+def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, JudgedRun]:
     """Case → what the log of it says; every log must be of one."""
-    found: dict[str, Recorded] = {}
+    found: dict[str, JudgedRun] = {}
     for log in logs:
         why_not = []
         for prepared in ready:
             taken = running.take(prepared, log)
-            if isinstance(taken, Recorded):
+            if isinstance(taken, JudgedRun):
                 found[prepared.case.name] = taken
             else:
                 why_not.append(f"{prepared.case.name}: {taken}")
@@ -181,7 +182,7 @@ def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, Recorde
     return found
 
 
-def _judged(prepared: Prepared, how: How, taken: dict[str, Recorded]) -> Recorded:
+def _judged(prepared: Prepared, how: How, taken: dict[str, JudgedRun]) -> JudgedRun:
     case = prepared.case
     if case.name in taken:
         how.tell(f"{case.name}: taken from a log")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blpo_inspect import statistics
-from blpo_inspect.regression.recorded import Answer, Recorded
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
 from blpo_inspect.statistics import Comparison, Interval, accuracy_difference, with_unread
 
 ALWAYS_SHOWN = ("accuracy", "cohens_kappa", "quadratic_kappa", "spearman")
@@ -79,7 +79,7 @@ class Category:
     difference: Comparison
 
 
-def flips(before: Recorded, after: Recorded) -> tuple[Flip, ...]:
+def flips(before: JudgedRun, after: JudgedRun) -> tuple[Flip, ...]:
     """Every sample whose label changed: what got worse first, then by id."""
     found = []
     for new in after.answers:
@@ -90,13 +90,13 @@ def flips(before: Recorded, after: Recorded) -> tuple[Flip, ...]:
     return tuple(sorted(found, key=lambda flip: (("lost", "other", "gained").index(flip.turn), flip.id)))
 
 
-def right(answer: Answer) -> bool:
+def right(answer: JudgedSample) -> bool:
     """Whether the judge says what people say; an answer that could not be read does not."""
     return answer.label == answer.human
 
 
 def figures(
-    before: Recorded, after: Recorded, names: Sequence[str], known: dict[str, Comparison], *, alpha: float
+    before: JudgedRun, after: JudgedRun, names: Sequence[str], known: dict[str, Comparison], *, alpha: float
 ) -> tuple[StatisticChange, ...]:
     """Figures of both runs: those that are always shown where they apply, and these.
 
@@ -131,7 +131,7 @@ def figures(
     return tuple(found)
 
 
-def categories(before: Recorded, after: Recorded, *, alpha: float) -> tuple[Category, ...]:
+def categories(before: JudgedRun, after: JudgedRun, *, alpha: float) -> tuple[Category, ...]:
     """Accuracy by category, those that lost most first; empty where samples have none."""
     found = []
     for name in sorted({answer.category for answer in after.answers if answer.category is not None}):
@@ -176,7 +176,7 @@ class Columns:
     clusters: list[str] | None
 
     @classmethod
-    def of(cls, before: Recorded, after: Recorded) -> "Columns":
+    def of(cls, before: JudgedRun, after: JudgedRun) -> "Columns":
         """The columns of two runs of the same data."""
         human = [answer.human for answer in after.answers]
         olds = [before.by_id[answer.id].label for answer in after.answers]
@@ -189,7 +189,7 @@ class Columns:
         )
 
 
-def clusters(answers: Sequence[Answer]) -> list[str] | None:
+def clusters(answers: Sequence[JudgedSample]) -> list[str] | None:
     """The cluster of each sample: its group, else itself; None where no two samples belong together."""
     found = [f"sample {answer.id}" if answer.group is None else f"group {answer.group}" for answer in answers]
     return found if len(set(found)) < len(found) else None

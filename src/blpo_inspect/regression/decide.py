@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from blpo_inspect import statistics
+from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.regression.compare import (
     Category,
     Columns,
@@ -20,7 +21,7 @@ from blpo_inspect.regression.compare import (
 )
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import ProbeResult
-from blpo_inspect.regression.recorded import BrokenError, Recorded, data_differences
+from blpo_inspect.regression.recorded import BrokenError, data_differences
 from blpo_inspect.regression.running import Probed
 from blpo_inspect.regression.suite import Bar, Case
 from blpo_inspect.statistics.noninferiority import Decision, bar, non_inferiority
@@ -72,8 +73,8 @@ class CaseResult:
     model: str
     criteria: tuple[Criterion, ...] = ()
     broken: str | None = None
-    before: Recorded | None = None
-    after: Recorded | None = None
+    before: JudgedRun | None = None
+    after: JudgedRun | None = None
     flips: tuple[Flip, ...] = ()
     figures: tuple[StatisticChange, ...] = ()
     categories: tuple[Category, ...] = ()
@@ -139,14 +140,14 @@ class Undecided:
     """
 
     case: Case
-    before: Recorded
-    after: Recorded
+    before: JudgedRun
+    after: JudgedRun
     decisions: dict[str, Decision]
     probed: Probed
     others: list[Criterion] = field(default_factory=list)
 
 
-def weigh(case: Case, before: Recorded, after: Recorded, probed: Probed, *, alpha: float, strict: bool) -> Undecided:
+def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, alpha: float, strict: bool) -> Undecided:
     """Hold a run against its baseline and bars.
 
     Args:
@@ -214,7 +215,7 @@ def conclude(
     )
 
 
-def _absolute(asked: Bar, after: Recorded) -> list[Criterion]:
+def _absolute(asked: Bar, after: JudgedRun) -> list[Criterion]:
     named = statistics.statistics_of(after.scale)[asked.figure]
     columns = Columns.of(after, after)
     value = statistics.with_interval(named, columns.human, columns.after, after.scale, clusters=columns.clusters)
@@ -230,7 +231,7 @@ def _absolute(asked: Bar, after: Recorded) -> list[Criterion]:
     return found
 
 
-def _unread(case: Case, after: Recorded) -> list[Criterion]:
+def _unread(case: Case, after: JudgedRun) -> list[Criterion]:
     if case.unread_at_most is None:
         return []
     share = after.unread / len(after.answers)

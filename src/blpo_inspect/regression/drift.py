@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from blpo_inspect.cache.request import TRAVEL
-from blpo_inspect.regression.recorded import Recorded
+from blpo_inspect.logs.judged_run import JudgedRun
 
 _NAMES = {
     "revision": "the model's revision",
@@ -29,7 +29,7 @@ _NAMES = {
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 
 
-def drift(before: Recorded, after: Recorded) -> list[str]:
+def drift(before: JudgedRun, after: JudgedRun) -> list[str]:
     """What is not as it was: models, settings, prompts and package versions."""
     found = [f"{title} changed" for title, name in _PROMPTS.items() if _other(before.prompts, after.prompts, name)]
     for role in sorted({*before.model, *after.model}):
@@ -46,7 +46,7 @@ def drift(before: Recorded, after: Recorded) -> list[str]:
 _PROMPTS = {"the judge prompt": "judge", "the I2T prompt": "i2t"}
 
 
-def _changing(run: Recorded) -> dict[str, Any]:
+def _changing(run: JudgedRun) -> dict[str, Any]:
     """The settings that change answers: older baselines hold some that do not."""
     return {name: value for name, value in run.settings.items() if name not in TRAVEL}
 

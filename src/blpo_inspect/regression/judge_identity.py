@@ -29,28 +29,29 @@ def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
     """
     outputs = [sample.output for sample in samples]
     metadata = [output.metadata or {} for output in outputs]
-    checkpoints = [one["checkpoint"] for one in metadata if isinstance(one.get("checkpoint"), dict)]
+    checkpoints = [known["checkpoint"] for known in metadata if isinstance(known.get("checkpoint"), dict)]
     target = _target(spec.model, spec.model_base_url, spec.model_args)
     judge: dict[str, Any] = {"provider": target.provider, "name": _no_path(target.name)}
     if checkpoints:
         for name in sorted({name for checkpoint in checkpoints for name in checkpoint} - VERSIONS):
-            judge[name] = _one([checkpoint.get(name) for checkpoint in checkpoints])
+            judge[name] = _common([checkpoint.get(name) for checkpoint in checkpoints])
     else:
         judge |= identity(target, None)
     answered: dict[str, Any] = {
-        name: _one([checkpoint.get(name) for checkpoint in checkpoints]) for name in sorted(VERSIONS) if checkpoints
+        name: _common([checkpoint.get(name) for checkpoint in checkpoints]) for name in sorted(VERSIONS) if checkpoints
     }
-    runtimes = [one["runtime"] for one in metadata if isinstance(one.get("runtime"), dict)]
+    runtimes = [known["runtime"] for known in metadata if isinstance(known.get("runtime"), dict)]
     for name in sorted({name for runtime in runtimes for name in runtime}):
-        answered[name] = _one([runtime.get(name) for runtime in runtimes])
-    named = _one([output.model for output in outputs])
+        answered[name] = _common([runtime.get(name) for runtime in runtimes])
+    named = _common([output.model for output in outputs])
     if named not in ("", target.name):
         answered["model"] = named
-    found = {"judge": {**judge, **({"answered": answered} if answered else {})}}
+    roles = {"judge": {**judge, **({"answered": answered} if answered else {})}}
     for role, configs in sorted((spec.model_roles or {}).items()):
         several = configs if isinstance(configs, list) else [configs]
-        found[role] = _one([identity(_target(one.model, one.base_url, one.args), None) for one in several])
-    return {role: _plain(one) for role, one in found.items()}
+        identities = [identity(_target(config.model, config.base_url, config.args), None) for config in several]
+        roles[role] = _common(identities)
+    return {role: _plain(model) for role, model in roles.items()}
 
 
 def settings(log: "EvalLog") -> dict[str, Any]:
@@ -65,21 +66,21 @@ def settings(log: "EvalLog") -> dict[str, Any]:
     changing = {name: value for name, value in given.items() if name not in TRAVEL}
     if headers := changing.pop("extra_headers", None):
         changing["extra_headers"] = sorted(name.lower() for name in headers)
-    found: dict[str, Any] = _plain(public(changing))
+    settings: dict[str, Any] = _plain(public(changing))
     asked = (log.eval.metadata or {}).get(METADATA)
-    return found if asked is None else {**found, "answer": str(asked)}
+    return settings if asked is None else {**settings, "answer": str(asked)}
 
 
 def versions(model: str) -> dict[str, str]:
     """The versions of packages here that an answer may depend on."""
     provider = model.removeprefix("cached/").partition("/")[0]
-    found = {}
+    installed = {}
     for name in sorted({*PACKAGES, provider}):
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except (importlib.metadata.PackageNotFoundError, ValueError):
             continue
-    return found
+    return installed
 
 
 def _target(model: str, base_url: str | None, args: Mapping[str, Any]) -> Target:
@@ -87,7 +88,7 @@ def _target(model: str, base_url: str | None, args: Mapping[str, Any]) -> Target
     return Target(provider, name, base_url, {key: value for key, value in args.items() if key not in OPERATIONAL})
 
 
-def _one(values: list[Any]) -> Any:
+def _common(values: list[Any]) -> Any:
     """The value of all answers, or all values where they differ."""
     distinct = list({repr(value): value for value in values}.values())
     return distinct[0] if len(distinct) == 1 else sorted(distinct, key=repr)

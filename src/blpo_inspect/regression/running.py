@@ -5,7 +5,7 @@ needed. Decides nothing (`check`).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,43 +13,46 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 
 from blpo_inspect.cache.cache_info import note
-from blpo_inspect.cache.logs import LogError, reading
-from blpo_inspect.data.splits import image_digest
+from blpo_inspect.cache.logs import LogError, read_log
 from blpo_inspect.judging.answer_mode import METADATA, answer_of
 from blpo_inspect.judging.samples import images_of
-from blpo_inspect.regression.case_task import Prepared, known_of, reason_of, shown_of
+from blpo_inspect.logs.judged_run import JudgedRun
+from blpo_inspect.logs.reader import judged_run
+from blpo_inspect.regression.case_task import Prepared, facts_of, reason_of
 from blpo_inspect.regression.judge_identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
 from blpo_inspect.regression.probing import probe_results, probe_task
-from blpo_inspect.regression.recorded import Answer, BrokenError, Recorded, some
+from blpo_inspect.regression.recorded import BrokenError, some
 from blpo_inspect.regression.suite import Case
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 
-def run(prepared: Prepared, *, log_dir: Path, display: str = "none") -> Recorded:
+def run(prepared: Prepared, *, log_dir: Path, display: str = "none") -> JudgedRun:
     """Judge a case's benchmark.
 
     Raises:
         BrokenError: The run did not end well; says what helps.
     """
-    return answers(prepared, _eval(prepared.case, prepared.task, log_dir, display))
+    return _judged(prepared, _eval(prepared.case, prepared.task, log_dir, display))
 
 
-def take(prepared: Prepared, file: Path) -> Recorded | str:
+def take(prepared: Prepared, file: Path) -> JudgedRun | str:
     """What a log says, if it is one of this case; else why it is not.
 
     Raises:
         BrokenError: It cannot be read, or is one of this case that did not end well.
     """
-    from inspect_ai.log import read_eval_log
-
     try:
-        with reading(file):
-            log = read_eval_log(str(file))
+        log = read_log(file, images=True)
     except LogError as error:
         raise BrokenError(str(error)) from error
+    return _why_not(prepared, log) or _judged(prepared, log)
+
+
+def _why_not(prepared: Prepared, log: "EvalLog") -> str | None:
+    """Why a log is not one of a case; None where it is."""
     spec = log.eval
     if spec.task.rpartition("/")[2] != prepared.name.rpartition("/")[2]:
         return f"it is of the task {spec.task}"
@@ -67,47 +70,41 @@ def take(prepared: Prepared, file: Path) -> Recorded | str:
     if log.status == "success" and ids != set(prepared.facts):
         return f"its samples are others ({some(sorted(ids ^ set(prepared.facts)))})"
     for sample in log.samples or []:
-        known, own = prepared.facts.get(str(sample.id)), _of_log(sample)
-        if known and {**known, **own} != dict(known):
+        known = prepared.facts.get(str(sample.id))
+        if known and {**known, **_facts_in_log(sample)} != dict(known):
             return f"its sample {sample.id} has another label, image or text"
-    return answers(prepared, log)
+    return None
 
 
-def answers(prepared: Prepared, log: "EvalLog") -> Recorded:
-    """What a finished log of a case says.
+def _judged(prepared: Prepared, log: "EvalLog") -> JudgedRun:
+    """What a log of a case says; people's labels, prompts and scale are those of the case's task.
 
     Raises:
         BrokenError: It did not end well.
     """
-    samples = {str(sample.id): sample for sample in log.samples or []}
     if log.status != "success":
         raise BrokenError(_failure(log))
+    samples = {str(sample.id): sample for sample in log.samples or []}
     lacking = sorted(set(prepared.facts) - set(samples))
     if lacking:
         raise BrokenError(f"{len(lacking)} samples were not judged: {some(lacking)}")
-    found = []
-    hits = 0
-    for name in sorted(prepared.facts):
-        sample = samples[name]
-        if sample.error is not None or sample.limit is not None:
-            raise BrokenError(f"sample {name} was not judged to its end; see {log.location}")
-        verdict = prepared.scale.read(sample.output.completion)
-        facts = cast(dict[str, Any], prepared.facts[name])
-        found.append(Answer(id=name, label=verdict.label, unread=verdict.reason, **facts))
-        hits += note(sample.output.metadata).hit
-    described = prepared.task.metadata or {}
     ordered = [samples[name] for name in sorted(prepared.facts)]
-    return Recorded(
+    for sample in ordered:
+        if sample.error is not None or sample.limit is not None:
+            raise BrokenError(f"sample {sample.id} was not judged to its end; see {log.location}")
+    try:
+        judged = judged_run(log, prepared.scale)
+    except LogError as error:
+        raise BrokenError(f"{log.location}: {error}") from error
+    described = prepared.task.metadata or {}
+    return replace(
+        judged,
         benchmark=prepared.name.removeprefix("blpo_inspect/"),
-        scale=prepared.scale,
-        answers=tuple(found),
+        answers=tuple(replace(answer, **cast(Any, prepared.facts[answer.id])) for answer in judged.answers),
         prompts={"judge": str(described["judge_prompt"]), "i2t": str(described["i2t_prompt"])},
         model=models(log.eval, ordered),
         settings=settings(log),
         versions=versions(log.eval.model),
-        made=len(found) - hits,
-        replayed=hits,
-        log=str(log.location),
     )
 
 
@@ -145,7 +142,7 @@ def probe(prepared: Prepared, probes: Sequence[Probe], *, alpha: float, log_dir:
         if isinstance(error, BrokenError):
             raise
         raise BrokenError(f"probes: {error}") from error
-    absent = [one.name for one in probes if one.name not in results]
+    absent = [asked.name for asked in probes if asked.name not in results]
     if absent:
         raise BrokenError(f"the probe {absent[0]} does not apply to this scale and prompt; leave it out")
     hits = sum(note(sample.output.metadata).hit for sample in log.samples or [])
@@ -171,14 +168,12 @@ def _eval(case: Case, task: Task, log_dir: Path, display: str) -> "EvalLog":
     return log
 
 
-def _of_log(sample: "EvalSample") -> dict[str, str | None]:
+def _facts_in_log(sample: "EvalSample") -> dict[str, str | None]:
     """The facts that a log tells; logs may have been written without images."""
-    found = known_of(sample.metadata, "")
     uris = [sample.attachments.get(image.image.removeprefix("attachment://"), "") for image in images_of(sample.input)]
-    if uris and all(uri.startswith("data:") for uri in uris):
-        digests = [image_digest(uri) for uri in uris]
-        return {**found, "shown": shown_of(digests, sample.metadata.get("text"))}
-    return {name: value for name, value in found.items() if name != "shown"}
+    whole = bool(uris) and all(uri.startswith("data:") for uri in uris)
+    facts = facts_of(sample.metadata, uris if whole else [])
+    return {name: value for name, value in facts.items() if whole or name != "shown"}
 
 
 def _failure(log: "EvalLog") -> str:

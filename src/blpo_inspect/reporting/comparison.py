@@ -12,7 +12,9 @@ from typing import Any
 
 from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.reporting.run_data import Answer, Gathered, JudgeRun, LeftOut, OptimizeRun, Unit
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample, Unit
+from blpo_inspect.logs.optimize_run import OptimizeRun
+from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.statistics import Interval
 
 HEADLINE = {"unordered": "cohens_kappa", "ordinal": "quadratic_kappa", "numeric": "spearman"}
@@ -52,7 +54,7 @@ class Row:
     """
 
     letter: str
-    run: JudgeRun
+    run: JudgedRun
     prompt_name: str
     figures: dict[str, Interval]
     unread: Interval
@@ -102,9 +104,7 @@ def compared(gathered: Gathered) -> tuple[list[Group], list[LeftOut]]:
     """The groups, and why runs of one benchmark are in different ones."""
     parts, notes = _grouped(gathered.judges)
     names = _numbered([part[0].benchmark for part in parts])
-    groups = []
-    for name, part in zip(names, parts, strict=True):
-        groups.append(_group(name, part, gathered.optimizations))
+    groups = [_group(name, part, gathered.optimizations) for name, part in zip(names, parts, strict=True)]
     for group in groups:
         notes += [
             LeftOut(
@@ -118,20 +118,20 @@ def compared(gathered: Gathered) -> tuple[list[Group], list[LeftOut]]:
     return groups, notes
 
 
-def clusters(answers: Sequence[Answer]) -> list[Any]:
+def clusters(answers: Sequence[JudgedSample]) -> list[Any]:
     """What each answer belongs to: its group, else its sample, so that epochs stay together."""
     return [("sample", answer.id) if answer.group is None else ("group", answer.group) for answer in answers]
 
 
-def readable(run: JudgeRun) -> list[Answer]:
+def readable(run: JudgedRun) -> list[JudgedSample]:
     """The answers that could be read."""
-    return [one for one in run.by_unit.values() if one.label is not None]
+    return [answer for answer in run.by_unit.values() if answer.label is not None]
 
 
-def _grouped(runs: Sequence[JudgeRun]) -> tuple[list[list[JudgeRun]], list[LeftOut]]:
+def _grouped(runs: Sequence[JudgedRun]) -> tuple[list[list[JudgedRun]], list[LeftOut]]:
     """Groups of runs, the largest of a benchmark first, and why the runs of its others are not in that one."""
     parts: list[_Part] = []
-    for run in sorted(runs, key=lambda one: (one.benchmark, -len(one.facts), one.order)):
+    for run in sorted(runs, key=lambda run: (run.benchmark, -len(run.facts), run.order)):
         same = (part for part in parts if part.benchmark == run.benchmark)
         place = next((part for part in same if _why_not(run, part) is None), None)
         if place is None:
@@ -142,8 +142,8 @@ def _grouped(runs: Sequence[JudgeRun]) -> tuple[list[list[JudgeRun]], list[LeftO
     parts.sort(key=lambda part: (part.benchmark, -len(part.runs), part.runs[0].order))
     notes = []
     for number, part in enumerate(parts):
-        first = next(one for one in parts if one.benchmark == part.benchmark)
-        place_name = f"data {1 + sum(one.benchmark == part.benchmark for one in parts[:number])}"
+        first = next(other for other in parts if other.benchmark == part.benchmark)
+        place_name = f"data {1 + sum(other.benchmark == part.benchmark for other in parts[:number])}"
         for run in part.runs if part is not first else []:
             why = _why_not(run, first) or "its samples contradict those of other runs there"
             notes.append(LeftOut(run.record.log, f"kept apart as {part.benchmark}, {place_name}: {why}"))
@@ -154,11 +154,11 @@ def _grouped(runs: Sequence[JudgeRun]) -> tuple[list[list[JudgeRun]], list[LeftO
 class _Part:
     benchmark: str
     scale: LabelScale
-    runs: list[JudgeRun] = field(default_factory=list)
+    runs: list[JudgedRun] = field(default_factory=list)
     facts: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
-def _why_not(run: JudgeRun, part: _Part) -> str | None:
+def _why_not(run: JudgedRun, part: _Part) -> str | None:
     """Why a run cannot be compared with those of a part; None where it can."""
     if run.scale != part.scale:
         return f"another scale than data 1 ({run.scale.instruction()} There: {part.scale.instruction()})"
@@ -166,15 +166,15 @@ def _why_not(run: JudgeRun, part: _Part) -> str | None:
     if not shared:
         return "other data, no sample is shared with data 1"
     for place, what in enumerate(("human labels", "images", "texts")):
-        differ = [one for one in shared if run.facts[one][place] != part.facts[one][place]]
+        differ = [sample for sample in shared if run.facts[sample][place] != part.facts[sample][place]]
         if differ:
             return f"other {what} than data 1 for {len(differ)} of {len(shared)} shared samples, such as {differ[0]}"
     return None
 
 
-def _group(name: str, runs: Sequence[JudgeRun], optimizations: Sequence[OptimizeRun]) -> Group:
+def _group(name: str, runs: Sequence[JudgedRun], optimizations: Sequence[OptimizeRun]) -> Group:
     scale = runs[0].scale
-    units: dict[Unit, Answer] = {}
+    units: dict[Unit, JudgedSample] = {}
     for run in runs:
         units.update((unit, answer) for unit, answer in run.by_unit.items() if unit not in units)
     wanted = {unit[0] for unit in units}
@@ -200,7 +200,7 @@ def _group(name: str, runs: Sequence[JudgeRun], optimizations: Sequence[Optimize
     )
 
 
-def _row(run: JudgeRun, scale: LabelScale, missing: int, prompt_name: str) -> Row:
+def _row(run: JudgedRun, scale: LabelScale, missing: int, prompt_name: str) -> Row:
     answers = readable(run)
     given = list(run.by_unit.values())
     human, judge = [answer.human for answer in answers], [str(answer.label) for answer in answers]
@@ -209,11 +209,11 @@ def _row(run: JudgeRun, scale: LabelScale, missing: int, prompt_name: str) -> Ro
         name: statistics.with_interval(known[name], human, judge, scale, clusters=clusters(answers))
         for name in dict.fromkeys([*SHOWN[scale.kind], HEADLINE[scale.kind]])
     }
-    unread = statistics.proportion([one.label is None for one in given], clusters=clusters(given))
+    unread = statistics.proportion([answer.label is None for answer in given], clusters=clusters(given))
     return Row("", run, prompt_name, figures, unread, _share(answers, scale), missing)
 
 
-def _share(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
+def _share(answers: Sequence[JudgedSample], scale: LabelScale) -> Interval | None:
     if not any(len(answer.raters) > 1 for answer in answers):
         return None
     named = statistics.statistics_of(scale)[HEADLINE[scale.kind]]
@@ -227,10 +227,10 @@ def _share(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
     )
 
 
-def _ceiling(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
+def _ceiling(answers: Sequence[JudgedSample], scale: LabelScale) -> Interval | None:
     once = list({answer.id: answer for answer in reversed(answers)}.values())
-    once.sort(key=lambda one: one.id)
-    if not any(len(one.raters) > 1 for one in once):
+    once.sort(key=lambda answer: answer.id)
+    if not any(len(answer.raters) > 1 for answer in once):
         return None
     named = statistics.statistics_of(scale)[HEADLINE[scale.kind]]
     return statistics.rater_consensus(
@@ -242,32 +242,30 @@ def _ceiling(answers: Sequence[Answer], scale: LabelScale) -> Interval | None:
     )
 
 
-def _ratings(answers: Sequence[Answer]) -> list[list[str]]:
+def _ratings(answers: Sequence[JudgedSample]) -> list[list[str]]:
     return [[answer.raters[name] for name in sorted(answer.raters)] for answer in answers]
 
 
-def _prompt_name(run: JudgeRun, optimizations: Sequence[OptimizeRun]) -> str:
+def _prompt_name(run: JudgedRun, optimizations: Sequence[OptimizeRun]) -> str:
     if run.prompt is None:
         return "unknown prompt"
-    same = [
-        optimization for optimization in optimizations if optimization.benchmark.rpartition("@")[2] == run.benchmark
-    ]
-    ended = sorted({f"{one.method}, seed {one.seed}" for one in same if one.judge == run.prompt.strip()})
+    same = [other for other in optimizations if other.benchmark.rpartition("@")[2] == run.benchmark]
+    ended = sorted({f"{other.method}, seed {other.seed}" for other in same if other.judge == run.prompt.strip()})
     if ended:
         return f"prompt of {' and '.join(ended)}"
     if run.prompt_file:
         return f"prompt of {run.prompt_file}"
-    starts = {str((one.provenance.get("start") or {}).get("judge")) for one in same}
+    starts = {str((other.provenance.get("start") or {}).get("judge")) for other in same}
     return "first prompt" if run.prompt in starts else "default prompt"
 
 
 def _numbered(names: Sequence[str]) -> list[str]:
     counts: dict[str, int] = {}
-    found = []
+    numbered = []
     for name in names:
         counts[name] = counts.get(name, 0) + 1
-        found.append(f"{name}, data {counts[name]}" if names.count(name) > 1 else name)
-    return found
+        numbered.append(f"{name}, data {counts[name]}" if names.count(name) > 1 else name)
+    return numbered
 
 
 def letter(number: int) -> str:

@@ -3,13 +3,13 @@
 Does not know how it will look (`page`, `export`).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import comparison, failures, significance
 from blpo_inspect.reporting.comparison import Group
 from blpo_inspect.reporting.failures import Disagreement
-from blpo_inspect.reporting.run_data import Gathered, LeftOut, OptimizeRun
+from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import Pair
 
 UNSAFE = ("unsafe", "nsfw", "harmful", "toxic", "violent", "sexual", "explicit")
@@ -94,13 +94,13 @@ def report(gathered: Gathered, options: Options) -> Report:
     return Report(options, tuple(parts), gathered.optimizations, tuple(sorted(set(left_out))), len(logs))
 
 
-def wanted_images(found: Report) -> dict[str, list[str]]:
-    """Which samples' images the gallery shows: log file → ids."""
+def wanted_images(report: Report) -> dict[str, list[str]]:
+    """The samples whose images the gallery shows: log file → ids."""
     wanted: dict[str, list[str]] = {}
-    shown: Iterable[Disagreement] = (one for part in found.parts for one in (*part.wrong, *part.split))
-    if found.options.images:
-        for one in shown:
-            wanted.setdefault(one.source.source, []).append(one.sample.id)
+    if report.options.images:
+        for part in report.parts:
+            for disagreement in (*part.wrong, *part.split):
+                wanted.setdefault(str(disagreement.source.log), []).append(disagreement.sample.id)
     return wanted
 
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting
 from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
 from blpo_inspect.reporting.content import Part, Report
 from blpo_inspect.reporting.failures import Disagreement
-from blpo_inspect.reporting.run_data import OptimizeRun
 from blpo_inspect.statistics import Interval
 
 _FORMULA = re.compile(r"^[=+\-@\t\r]")

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
 from blpo_inspect.reporting.comparison import Group, Row, clusters, readable
-from blpo_inspect.reporting.run_data import Answer, JudgeRun
 from blpo_inspect.statistics import Interval
 from blpo_inspect.statistics.probabilities import BINS, bin_of, top
 
@@ -66,7 +66,7 @@ class Given:
     """One judge's answer in the gallery; `right` is None where it could not be read."""
 
     letter: str
-    answer: Answer
+    answer: JudgedSample
     right: bool | None
 
 
@@ -82,49 +82,49 @@ class Disagreement:
         unanimous: Share of raters who gave people's label; None where they are not known.
     """
 
-    sample: Answer
+    sample: JudgedSample
     given: tuple[Given, ...]
     loss: float
     spread: float
     unanimous: float | None
-    source: JudgeRun = field(repr=False, compare=False)
+    source: JudgedRun = field(repr=False, compare=False)
 
 
-def confusion(run: JudgeRun, scale: LabelScale) -> Confusion | None:
+def confusion(run: JudgedRun, scale: LabelScale) -> Confusion | None:
     """The confusion matrix; None for a numeric scale."""
     if scale.kind == "numeric":
         return None
     counts: Counter[tuple[str, str]] = Counter(
-        (one.human, UNREAD if one.label is None else one.label) for one in run.by_unit.values()
+        (answer.human, UNREAD if answer.label is None else answer.label) for answer in run.by_unit.values()
     )
-    unread = any(one.label is None for one in run.by_unit.values())
+    unread = any(answer.label is None for answer in run.by_unit.values())
     columns = (*scale.labels, UNREAD) if unread else scale.labels
     table = {human: {label: counts[human, label] for label in columns} for human in scale.labels}
     return Confusion(scale.labels, table, unread)
 
 
-def categories(run: JudgeRun, scale: LabelScale) -> dict[str, tuple[int, Interval]]:
+def categories(run: JudgedRun, scale: LabelScale) -> dict[str, tuple[int, Interval]]:
     """Category → number of answers and mean agreement of those that could be read; empty where none is known.
 
     Agreement is 1 less the scale's loss: accuracy for an unordered scale.
     """
-    known = sorted({one.category for one in run.by_unit.values() if one.category is not None})
-    found = {}
+    known = sorted({answer.category for answer in run.by_unit.values() if answer.category is not None})
+    figures = {}
     for name in known:
-        part = [one for one in run.by_unit.values() if one.category == name]
-        read = [one for one in part if one.label is not None]
-        hits = [one.label == one.human for one in read]
-        found[name] = (len(part), statistics.proportion(hits, clusters=clusters(read)))
-    return found
+        part = [answer for answer in run.by_unit.values() if answer.category == name]
+        read = [answer for answer in part if answer.label is not None]
+        hits = [answer.label == answer.human for answer in read]
+        figures[name] = (len(part), statistics.proportion(hits, clusters=clusters(read)))
+    return figures
 
 
-def calibration(run: JudgeRun) -> Calibration | None:
+def calibration(run: JudgedRun) -> Calibration | None:
     """None where the log has no probabilities."""
-    answers = [one for one in readable(run) if one.probabilities]
+    answers = [answer for answer in readable(run) if answer.probabilities]
     if not answers:
         return None
     tops = [top(answer.probabilities or {}) for answer in answers]
-    right = [float(label == one.human) for (label, _), one in zip(tops, answers, strict=True)]
+    right = [float(label == answer.human) for (label, _), answer in zip(tops, answers, strict=True)]
     sure = [confidence for _, confidence in tops]
     bins = []
     for number in range(BINS):
@@ -156,11 +156,11 @@ def disagreements(group: Group, most: int, judges: int) -> tuple[list[Disagreeme
         judges: How many of the group's first runs take part.
     """
     rows = group.rows[:judges]
-    found = [one for one in (_sample(group, rows, id) for id in _ids(rows)) if one is not None]
-    wrong = [one for one in found if not any(given.right for given in one.given)]
-    split = [one for one in found if any(one.right for one in one.given) and not all(one.right for one in one.given)]
-    wrong.sort(key=lambda one: (-one.loss, -(one.unanimous or 0), one.sample.id))
-    split.sort(key=lambda one: (-one.spread, -(one.unanimous or 0), abs(one.loss - 0.5), one.sample.id))
+    every = [item for item in (_sample(group, rows, id) for id in _ids(rows)) if item is not None]
+    wrong = [item for item in every if not any(given.right for given in item.given)]
+    split = [item for item in every if 0 < sum(bool(given.right) for given in item.given) < len(item.given)]
+    wrong.sort(key=lambda item: (-item.loss, -(item.unanimous or 0), item.sample.id))
+    split.sort(key=lambda item: (-item.spread, -(item.unanimous or 0), abs(item.loss - 0.5), item.sample.id))
     return wrong[:most], split[:most]
 
 

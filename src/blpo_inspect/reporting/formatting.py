@@ -2,9 +2,9 @@
 
 import math
 
+from blpo_inspect.logs.usage import Usage
 from blpo_inspect.reporting.comparison import NAMES, Row
 from blpo_inspect.reporting.content import Part
-from blpo_inspect.reporting.run_data import Usage
 from blpo_inspect.statistics import Interval
 
 NONE = "–"

@@ -15,10 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from blpo_inspect.judging.prompt_files import Piece, diff_lines, word_diff
+from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting, plots, thumbnails
 from blpo_inspect.reporting.comparison import NAMES, SHOWN
 from blpo_inspect.reporting.content import Part, Report, wanted_images
-from blpo_inspect.reporting.run_data import OptimizeRun
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _TEMPLATES = "report.html"

@@ -127,11 +127,11 @@ def trajectory(steps: Sequence[Mapping[str, Any]], losses: Mapping[str, Any], ke
 def scores(steps: Sequence[Mapping[str, Any]], key: str) -> str | None:
     """The scores of the candidates of every step, which are BLPO's inner steps; None where there are fewer than two."""
     points = [
-        (_number(step.get("step")), _number(one.get("number")), _number(one.get("score")), step.get("chosen"))
+        (_number(step.get("step")), _number(item.get("number")), _number(item.get("score")), step.get("chosen"))
         for step in steps
         for given in [step.get("candidates")]
-        for one in (given if isinstance(given, list) else [])
-        if isinstance(one, Mapping)
+        for item in (given if isinstance(given, list) else [])
+        if isinstance(item, Mapping)
     ]
     known = [(s, n, score, chosen) for s, n, score, chosen in points if None not in (s, n, score)]
     if len(known) < 2:
@@ -156,13 +156,14 @@ def scores(steps: Sequence[Mapping[str, Any]], key: str) -> str | None:
     return _svg(key, draw, 2.9, "Scores of candidates", f"Score of each candidate, higher is better: {told}.")
 
 
-def reliability(found: Calibration, key: str) -> str:
+def reliability(calibration: Calibration, key: str) -> str:
     """How often answers of a given confidence are right."""
-    told = "; ".join(f"confidence {one.confidence:.2f}: right {one.right:.2f} of {one.n}" for one in found.bins)
+    bins = calibration.bins
+    told = "; ".join(f"confidence {part.confidence:.2f}: right {part.right:.2f} of {part.n}" for part in bins)
 
     def draw(axes: "Axes") -> None:
         axes.plot([0, 1], [0, 1], "--", color=_SOFT, linewidth=1)
-        axes.plot([one.confidence for one in found.bins], [one.right for one in found.bins], "o-", color=_SERIES[0])
+        axes.plot([part.confidence for part in bins], [part.right for part in bins], "o-", color=_SERIES[0])
         axes.set_xlim(0, 1.02)
         axes.set_ylim(-0.02, 1.02)
         axes.set_xlabel("mean confidence of the bin")

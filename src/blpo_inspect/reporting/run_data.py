@@ -1,221 +1,22 @@
-"""What a report knows of each log: plain data, without images and without Inspect's types.
+"""Logs → `Gathered`, what a report is made of: one log at a time, without its events, messages and images.
 
-One `JudgeRun` per judging log, one `OptimizeRun` per sample of an optimization log, one `LeftOut` per thing that could
-not be used. Does not read files (`logs`) and computes no figures (`comparison`).
+A log that cannot be used is named with the reason and never stops the others. What a log says is read by
+`blpo_inspect.logs`; what may be compared is decided by `comparison`.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.cache.logs import LogError, read_log
+from blpo_inspect.logs import log_files
+from blpo_inspect.logs.judged_run import JudgedRun
+from blpo_inspect.logs.optimize_run import OptimizeRun, is_optimization, optimize_run
+from blpo_inspect.logs.reader import ended, judged_run, samples_of
+from blpo_inspect.logs.redaction import file_name, text
 
-Unit = tuple[str, int]
-"""A sample's id and epoch."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One judge's answer to one sample.
-
-    Attributes:
-        id: The sample's.
-        epoch: From 1.
-        human: People's label.
-        label: The judge's; None where there is none.
-        reason: Why there is none: the answer could not be read, or the sample failed.
-        failed: Whether the sample ended with an error, so that there is no answer at all.
-        said: The answer as it was given.
-        image: Which image, by Inspect's hash; None where the log holds none.
-        text: What the image was judged against.
-        category: What kind of image it is, where known.
-        group: Samples of one group depend on each other.
-        raters: Rater → label, where known.
-        probabilities: Label → probability, where the log has log-probabilities.
-        caption: The description that the judge or the optimizer was given, where there is one.
-    """
-
-    id: str
-    epoch: int
-    human: str
-    label: str | None
-    reason: str | None
-    failed: bool = False
-    said: str = ""
-    image: str | None = None
-    text: str | None = None
-    category: str | None = None
-    group: str | None = None
-    raters: Mapping[str, str] = field(default_factory=dict)
-    probabilities: Mapping[str, float] | None = None
-    caption: str | None = None
-
-    @property
-    def facts(self) -> tuple[Any, ...]:
-        """What must be the same for two judges to have been asked the same question."""
-        return self.human, self.image, self.text
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What calls took.
-
-    Attributes:
-        made: Calls that a model answered.
-        replayed: Calls that were answered from disk.
-        input_tokens: Tokens read, of both kinds of calls.
-        output_tokens: Tokens written.
-        cost: Dollars for the calls made; None where a price is not known.
-        seconds: From the start of the log to its end; None where unknown.
-    """
-
-    made: int = 0
-    replayed: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: float | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is needed to repeat a run or to doubt it, without secrets and without this machine's paths.
-
-    Attributes:
-        log: The log's file name.
-        status: Inspect's: success, error, cancelled or started.
-        model: The main model.
-        roles: Other models by role.
-        identity: What the answers say about the model: revision, dtype, digests.
-        settings: Generation settings, arguments of task and solver.
-        versions: Packages.
-        data: What the log says about its data: digests, revisions, split.
-        command: What makes the run again.
-        error: What ended it, where something did.
-    """
-
-    log: str
-    status: str
-    model: str
-    roles: Mapping[str, str] = field(default_factory=dict)
-    identity: tuple[Mapping[str, Any], ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class JudgeRun:
-    """A judging log.
-
-    Attributes:
-        source: Where it was read from; for reading its images, not for the report.
-        benchmark: The task's name.
-        scale: The labels.
-        prompt: The judge prompt; None where the log does not say it.
-        prompt_file: The name of the file that it came from.
-        answers: By id and epoch.
-        expected: How many answers there should be.
-        usage: What it took.
-        record: How to repeat it.
-    """
-
-    source: str
-    benchmark: str
-    scale: LabelScale
-    prompt: str | None
-    prompt_file: str | None
-    answers: tuple[Answer, ...]
-    expected: int
-    usage: Usage
-    record: Record
-
-    @cached_property
-    def by_unit(self) -> dict[Unit, Answer]:
-        """The answers that were given, readable or not."""
-        return {(answer.id, answer.epoch): answer for answer in self.answers if not answer.failed}
-
-    @cached_property
-    def facts(self) -> dict[str, tuple[Any, ...]]:
-        """What each sample was."""
-        return {answer.id: answer.facts for answer in self.answers}
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 over ids, people's labels, texts and images of all samples."""
-        plain = json.dumps(sorted((key, *value) for key, value in self.facts.items()), default=str)
-        return hashlib.sha256(plain.encode()).hexdigest()
-
-    @cached_property
-    def order(self) -> tuple[Any, ...]:
-        """A place among runs that depends on what the log holds and not on where it lies."""
-        said = json.dumps([(answer.id, answer.epoch, answer.label, answer.said) for answer in self.answers])
-        plain = json.dumps([self.prompt, dict(self.record.settings)], sort_keys=True, default=str)
-        digests = [hashlib.sha256(text.encode()).hexdigest() for text in (plain, said)]
-        return self.benchmark, self.record.model, *digests, self.record.log
-
-    @property
-    def failed(self) -> int:
-        """Answers that are missing: samples that failed or never ran."""
-        return max(0, self.expected - len(self.by_unit))
-
-
-@dataclass(frozen=True)
-class OptimizeRun:
-    """One optimization: a sample of an optimization log.
-
-    Attributes:
-        sample: Its id in the log.
-        epoch: Its epoch.
-        judge: The judge prompt that it ended with.
-        i2t: The I2T prompt that it ended with.
-        provenance: Where the pair comes from, JSON-ready.
-        uses: What each role was asked.
-        usage: What the log took as a whole, other samples included.
-        record: How to repeat it.
-    """
-
-    sample: str
-    epoch: int
-    judge: str
-    i2t: str
-    provenance: Mapping[str, Any]
-    uses: Mapping[str, Usage]
-    usage: Usage
-    record: Record
-
-    @property
-    def order(self) -> tuple[Any, ...]:
-        """As `JudgeRun.order`."""
-        plain = json.dumps([self.provenance, self.judge, self.i2t], sort_keys=True, default=str)
-        digest = hashlib.sha256(plain.encode()).hexdigest()
-        return self.benchmark, self.method, self.seed, self.record.model, digest, self.record.log, self.epoch
-
-    @property
-    def benchmark(self) -> str:
-        """What was optimized."""
-        found = self.provenance.get("benchmark")
-        return str(found.get("name", "?")) if isinstance(found, Mapping) else "?"
-
-    @property
-    def method(self) -> str:
-        """How."""
-        return str(self.provenance.get("method", "?"))
-
-    @property
-    def seed(self) -> str:
-        """With which seed."""
-        return str(self.provenance.get("seed", "?"))
-
-    @property
-    def name(self) -> str:
-        """What it is called in the report."""
-        return f"{self.method} on {self.benchmark}, seed {self.seed}"
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog
 
 
 @dataclass(frozen=True, order=True)
@@ -237,6 +38,78 @@ class LeftOut:
 class Gathered:
     """All that was read, in an order that does not depend on the order of the logs."""
 
-    judges: tuple[JudgeRun, ...]
+    judges: tuple[JudgedRun, ...]
     optimizations: tuple[OptimizeRun, ...]
     left_out: tuple[LeftOut, ...]
+
+
+def gather(given: Sequence[str], on_log: Callable[[int, int, str], None] = lambda done, total, name: None) -> Gathered:
+    """Read all logs.
+
+    Args:
+        given: Files, folders, patterns; see `log_files.find`.
+        on_log: Called before each log and once after the last, with how many are done, how many there are, and its
+            name.
+
+    Raises:
+        LogError: None of them holds anything to report; says why of the first ones.
+    """
+    files, missing = log_files.find(given)
+    left_out = [LeftOut(file_name(name), why, problem=True) for name, why in missing.items()]
+    judges: list[JudgedRun] = []
+    optimizations: list[OptimizeRun] = []
+    seen: dict[tuple[str, str], str] = {}
+    for done, file in enumerate(files):
+        name = file_name(file)
+        on_log(done, len(files), name)
+        try:
+            log = read_log(file)
+            run = (log.eval.eval_id, log.eval.run_id)
+            if all(run) and seen.setdefault(run, file) != file:
+                left_out.append(LeftOut(name, f"the same run as {file_name(seen[run])}, which is in the report"))
+            elif is_optimization(log):
+                runs, notes = _optimizations(name, log)
+                optimizations += runs
+                left_out += notes
+            else:
+                judged = judged_run(log)
+                judges.append(judged)
+                if judged.failed:
+                    why = f"{judged.failed} of {judged.expected} samples have no answer: {_why_missing(judged)}"
+                    left_out.append(LeftOut(name, why))
+        except LogError as error:
+            left_out.append(LeftOut(name, text(str(error).removeprefix(f"{file}: ")), problem=True))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            why = f"holds something of another form than expected: {text(str(error))[:200]}"
+            left_out.append(LeftOut(name, why, problem=True))
+    on_log(len(files), len(files), "")
+    if not judges and not optimizations:
+        reasons = "; ".join(f"{item.what}: {item.why}" for item in sorted(left_out)[:3])
+        raise LogError(f"nothing to report. {reasons or 'No log was given'}")
+    return Gathered(
+        tuple(sorted(judges, key=lambda judge: judge.order)),
+        tuple(sorted(optimizations, key=lambda optimization: optimization.order)),
+        tuple(sorted(set(left_out))),
+    )
+
+
+def _optimizations(name: str, log: "EvalLog") -> tuple[list[OptimizeRun], list[LeftOut]]:
+    runs: list[OptimizeRun] = []
+    notes: list[LeftOut] = []
+    for sample in samples_of(log):
+        try:
+            runs.append(optimize_run(log, sample))
+        except LogError as error:
+            what = f"{name}, sample {sample.id}" + (f", epoch {sample.epoch}" if sample.epoch > 1 else "")
+            notes.append(LeftOut(what, str(error), problem=True))
+    if not log.samples:
+        notes.append(LeftOut(name, f"holds no optimization that got as far as a result; {ended(log)}", problem=True))
+    return runs, notes
+
+
+def _why_missing(run: JudgedRun) -> str:
+    errors = sorted({answer.error for answer in run.answers if answer.error})
+    if errors:
+        return text(errors[0])[:200]
+    status = run.record.status
+    return f"the log ended with status {status}" if status != "success" else "they are not in the log"

@@ -1,7 +1,7 @@
 """Are the differences within a group real? Paired tests between all pairs of its runs, corrected for their number."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blpo_inspect import statistics
 from blpo_inspect.reporting.comparison import Group, Row, clusters
@@ -51,17 +51,14 @@ def pairs_of(group: Group, most: int) -> tuple[list[Pair], list[LeftOut]]:
         most: How many runs take part; pairs grow with its square.
     """
     rows = group.rows[:most]
-    found = {}
+    pairs = {}
     for place, first in enumerate(rows):
         for second in rows[place + 1 :]:
-            found[f"{first.letter}-{second.letter}"] = _pair(group, first, second)
-    p = statistics.holm({name: pair.difference.p for name, pair in found.items()})
-    accuracies = {name: math.nan if pair.accuracy is None else pair.accuracy.p for name, pair in found.items()}
+            pairs[f"{first.letter}-{second.letter}"] = _pair(group, first, second)
+    p = statistics.holm({name: pair.difference.p for name, pair in pairs.items()})
+    accuracies = {name: math.nan if pair.accuracy is None else pair.accuracy.p for name, pair in pairs.items()}
     accuracy_p = statistics.holm(accuracies)
-    pairs = [
-        Pair(one.first, one.second, one.shared, one.unread, one.difference, p[name], one.accuracy, accuracy_p[name])
-        for name, one in found.items()
-    ]
+    corrected = [replace(pair, p=p[name], accuracy_p=accuracy_p[name]) for name, pair in pairs.items()]
     notes = []
     if len(group.rows) > most:
         notes.append(
@@ -70,16 +67,16 @@ def pairs_of(group: Group, most: int) -> tuple[list[Pair], list[LeftOut]]:
                 f"only the first {most} of {len(group.rows)} runs are tested against each other; --most N changes it",
             )
         )
-    return pairs, notes
+    return corrected, notes
 
 
 def _pair(group: Group, first: Row, second: Row) -> Pair:
     units = sorted(set(first.run.by_unit) & set(second.run.by_unit))
     both = [(first.run.by_unit[unit], second.run.by_unit[unit]) for unit in units]
-    read = [(one, other) for one, other in both if one.label is not None and other.label is not None]
-    human = [one.human for one, _ in read]
-    labels = [[str(one.label) for one in side] for side in zip(*read, strict=True)] if read else [[], []]
-    held = clusters([one for one, _ in read])
+    read = [(a, b) for a, b in both if a.label is not None and b.label is not None]
+    human = [answer.human for answer, _ in read]
+    labels = [[str(answer.label) for answer in side] for side in zip(*read, strict=True)] if read else [[], []]
+    held = clusters([answer for answer, _ in read])
     named = statistics.statistics_of(group.scale)[group.headline]
     if not read:
         none = Comparison(math.nan, math.nan, math.nan, 0, reason="no sample that both answered readably")

@@ -51,14 +51,14 @@ def read(wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
     Returns:
         (log file, id) → ``data:`` URI; images that cannot be had are missing.
     """
-    found = {}
+    thumbnails = {}
     for source, ids in sorted(wanted.items()):
         for id, uri in _images(source, sorted(set(ids))):
             try:
-                found[source, id] = thumbnail(uri, name=id)
+                thumbnails[source, id] = thumbnail(uri, name=id)
             except ImageError:
                 continue
-    return found
+    return thumbnails
 
 
 def _images(source: str, ids: list[str]) -> Iterable[tuple[str, str]]:

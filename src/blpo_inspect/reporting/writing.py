@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from blpo_inspect._util.files import written_whole
 from blpo_inspect.reporting import content
 from blpo_inspect.reporting.content import Options, Report
-from blpo_inspect.reporting.logs import gather
+from blpo_inspect.reporting.run_data import gather
 
 Format = Literal["html", "md", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)

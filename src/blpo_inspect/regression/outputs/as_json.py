@@ -40,7 +40,7 @@ def _case(case: CaseResult) -> dict[str, Any]:
         "drift": list(case.drift),
         "samples": None if run is None else len(run.answers),
         "unread": None if run is None or case.before is None else {"before": case.before.unread, "after": run.unread},
-        "calls": None if run is None else {"made": run.made, "replayed": run.replayed},
+        "calls": None if run is None else {"made": run.usage.made, "replayed": run.usage.replayed},
         "probes": [asdict(result) for result in case.probed.results.values()] if case.probed else [],
     }
 

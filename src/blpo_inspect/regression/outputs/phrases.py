@@ -29,7 +29,8 @@ def calls(found: CaseResult) -> str:
     run = found.after
     if run is None:
         return ""
-    text = f"{len(run.answers):,} images, {run.unread:,} unread; {run.made:,} calls made, {run.replayed:,} replayed"
+    text = f"{len(run.answers):,} images, {run.unread:,} unread; "
+    text += f"{run.usage.made:,} calls made, {run.usage.replayed:,} replayed"
     if found.probed is not None and found.probed.results:
         text += f"; for probes {found.probed.made:,} made, {found.probed.replayed:,} replayed"
     return text

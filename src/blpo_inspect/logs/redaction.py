@@ -1,4 +1,4 @@
-"""What of a log may stand in a report: no keys, no passwords in addresses, no folders of this machine."""
+"""What of a log may be shown to others: no keys, no passwords in addresses, no folders of this machine."""
 
 import re
 from collections.abc import Mapping
@@ -21,15 +21,19 @@ def plain(value: Any) -> Any:
 
 def text(raw: str) -> str:
     """A text without what looks like a key, without passwords in addresses, and with folders cut off paths."""
-    found = _BEARER.sub(rf"\1 {REMOVED}", _KEY.sub(REMOVED, raw))
-    found = _URL.sub(_address, found)
-    return _FOLDERS.sub("…/", found)
+    without_keys = _BEARER.sub(rf"\1 {REMOVED}", _KEY.sub(REMOVED, raw))
+    return _FOLDERS.sub("…/", _URL.sub(_address, without_keys))
 
 
 def model_name(name: str) -> str:
     """A model's name, in which a folder of this machine is cut to its last part."""
     provider, slash, rest = name.partition("/")
     return f"{provider}{slash}…/{rest.rstrip('/').rpartition('/')[2]}" if rest.startswith("/") else text(name)
+
+
+def file_name(source: str) -> str:
+    """A file's name without its folders, which is what others may see of it."""
+    return source.rstrip("/").rpartition("/")[2] or source
 
 
 def _address(match: re.Match[str]) -> str:

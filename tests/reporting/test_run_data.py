@@ -13,8 +13,7 @@ from inspect_ai.log import read_eval_log, write_eval_log
 
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.optimizers.methods.blpo import blpo
-from blpo_inspect.reporting import redaction
-from blpo_inspect.reporting.logs import gather
+from blpo_inspect.reporting.run_data import gather
 from tests.conftest import ScriptedAPI
 from tests.optimizers import toy
 from tests.reporting.runs import RATING, Benchmark, judged
@@ -31,12 +30,12 @@ def test_answers_calls_and_how_to_repeat_them(scripted: type[ScriptedAPI], tmp_p
     assert {run.record.log for run in found.judges} == {first.name, second.name}
     by_log = {run.record.log: run for run in found.judges}
     run, again = by_log[first.name], by_log[second.name]
-    assert [(one.id, one.human, one.label) for one in run.answers] == [
+    assert [(answer.id, answer.human, answer.label) for answer in run.answers] == [
         ("s0", "safe", "safe"),
         ("s1", "unsafe", "unsafe"),
         ("s2", "safe", None),
     ]
-    assert run.answers[2].reason
+    assert run.answers[2].unread
     assert (run.usage.made, run.usage.replayed, run.usage.input_tokens) == (3, 0, 3)
     assert (again.usage.made, again.usage.replayed, again.usage.input_tokens) == (0, 3, 3)
     assert again.usage.cost == 0
@@ -59,8 +58,8 @@ def test_failed_samples_are_missing_and_named_without_paths(scripted: type[Scrip
 def test_json_logs_and_several_epochs(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
     judged(SMALL, ["safe", "unsafe", "safe"], tmp_path, log_format="json", epochs=2)
     [run] = gather([str(tmp_path)]).judges
-    assert [(one.id, one.epoch) for one in run.answers] == [(f"s{n}", e) for n in range(3) for e in (1, 2)]
-    assert all(one.image for one in run.answers)
+    assert [(answer.id, answer.epoch) for answer in run.answers] == [(f"s{n}", e) for n in range(3) for e in (1, 2)]
+    assert all(answer.image for answer in run.answers)
 
 
 def test_an_optimization_is_read_whole(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
@@ -143,23 +142,6 @@ def test_keys_passwords_and_folders_stay_out(scripted: type[ScriptedAPI], tmp_pa
     assert run.record.model == "hf-vlm/…/tiny"
     assert "-T data=labels.csv" in run.record.command
     assert "revision=abc" in run.record.command
-
-
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        ("plain text, 1/2 and/or 3", "plain text, 1/2 and/or 3"),
-        ("no file '/var/tmp/x/y.png'", "no file '…/y.png'"),
-        ("see https://a:b@h.example/p?token=1 now", "see https://h.example/p now"),
-        ("file:///home/me/x.eval", "…/x.eval"),
-        (f"key {SECRET}!", "key (left out)!"),
-        ("Authorization: Bearer abcdefghijklmnop", "Authorization: Bearer (left out)"),
-        (r"C:\Users\me\x.png", "…/x.png"),
-        ("hf-vlm/shapes-judge", "hf-vlm/shapes-judge"),
-    ],
-)
-def test_redacting(raw: str, shown: str) -> None:
-    assert redaction.text(raw) == shown
 
 
 def test_scales_that_differ_within_a_log(scripted: type[ScriptedAPI], tmp_path: Path) -> None:

@@ -3,41 +3,30 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from blpo_inspect.reporting import redaction
-from blpo_inspect.reporting.run_data import LeftOut
+from blpo_inspect.cache.logs import is_remote
+from blpo_inspect.logs import redaction
 
-ENDINGS = (".eval", ".json")
 _PATTERN = frozenset("*?[")
 
 
-def find(given: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
-    """The log files, each once and sorted, and what was named but holds none.
+def find(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The log files, each once and sorted, and what was named but holds none, with the reason.
 
     A folder stands for all logs below it; Inspect's own files beside logs are passed over. Patterns are those of a
     shell; ``**`` stands for any folders.
     """
-    found: dict[str, None] = {}
-    missing: list[LeftOut] = []
+    logs: set[str] = set()
+    missing: dict[str, str] = {}
     for name in given:
         try:
-            files = sorted(_files(name))
+            files = set(_files(name))
         except (OSError, ValueError, ImportError) as error:
-            missing.append(LeftOut(shown(name), redaction.text(str(error).partition("\n")[0]), problem=True))
+            missing[name] = redaction.text(str(error).partition("\n")[0])
             continue
         if not files:
-            missing.append(LeftOut(shown(name), "no such log, or a folder without logs", problem=True))
-        found.update(dict.fromkeys(files))
-    return sorted(found), missing
-
-
-def shown(source: str) -> str:
-    """What the report calls a file: its name without folders."""
-    return source.rstrip("/").rpartition("/")[2] or source
-
-
-def is_remote(source: str) -> bool:
-    """Whether a file is not on this machine."""
-    return "://" in source and not source.startswith("file:")
+            missing[name] = "no such log, or a folder without logs"
+        logs |= files
+    return sorted(logs), missing
 
 
 def _files(name: str) -> Iterable[str]:
@@ -52,19 +41,19 @@ def _files(name: str) -> Iterable[str]:
         return _logs(f"{protocol}://{str(match).partition('://')[2] or match}" for match in matches)
     info = remote.info(name)
     if info.type == "directory":
-        return _logs(one.name for one in remote.ls(name, recursive=True) if one.type == "file")
+        return _logs(entry.name for entry in remote.ls(name, recursive=True) if entry.type == "file")
     return [name]
 
 
 def _local(path: Path) -> Iterable[str]:
     if path.is_dir():
-        return _logs(str(one.resolve()) for one in path.rglob("*") if one.is_file())
+        return _logs(str(file.resolve()) for file in path.rglob("*") if file.is_file())
     if path.exists():
         return [str(path.resolve())]
     if _PATTERN & set(str(path)):
         root = Path(path.anchor or ".")
         pattern = str(path.relative_to(path.anchor)) if path.anchor else str(path)
-        matches = [one for one in root.glob(pattern) if one.exists()]
+        matches = [match for match in root.glob(pattern) if match.exists()]
         return [file for match in matches for file in _local(match)]
     return []
 
@@ -74,5 +63,6 @@ def _logs(names: Iterable[str]) -> list[str]:
     return [
         name
         for name in names
-        if name.endswith(".eval") or (name.endswith(".json") and shown(name) not in ("logs.json", "eval-set.json"))
+        if name.endswith(".eval")
+        or (name.endswith(".json") and redaction.file_name(name) not in ("logs.json", "eval-set.json"))
     ]

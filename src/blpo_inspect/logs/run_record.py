@@ -1,50 +1,87 @@
-"""What a log says about how it was made: prompt, models, settings, versions, and the command that makes it again."""
+"""How a log's run was made: prompts, models, settings, versions, and the command that makes it again."""
 
 import json
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.answer_mode import METADATA
-from blpo_inspect.reporting import redaction
-from blpo_inspect.reporting.run_data import Record
+from blpo_inspect.logs import redaction
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
     from inspect_ai.model import ModelOutput
 
-_FLAGS = {
-    "attempt_timeout": None,
-    "batch": None,
-    "cache": None,
-    "extra_body": None,
-    "extra_headers": None,
-    "max_connections": None,
-    "max_retries": None,
-    "timeout": None,
-}
+_NO_FLAG = frozenset(
+    {
+        "attempt_timeout",
+        "batch",
+        "cache",
+        "extra_body",
+        "extra_headers",
+        "max_connections",
+        "max_retries",
+        "timeout",
+    }
+)
 """Generation settings that decide nothing, or that no flag of one value can give."""
 
 
-def prompt_of(log: "EvalLog") -> tuple[str | None, str | None]:
-    """The judge prompt that was used, and the name of the file that it came from."""
-    prompt = next(
+@dataclass(frozen=True)
+class RunRecord:
+    """What is needed to repeat a run or to doubt it, without secrets and without this machine's paths.
+
+    Attributes:
+        log: The log's file name.
+        status: Inspect's: success, error, cancelled or started.
+        model: The main model.
+        roles: Other models by role.
+        identity: What the answers say about the model: revision, dtype, digests.
+        settings: Generation settings, arguments of task and solver.
+        versions: Package → version.
+        data: What the log says about its data: digests, revisions, split.
+        command: What makes the run again.
+        error: What ended it, where something did.
+    """
+
+    log: str = ""
+    status: str = "success"
+    model: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    identity: tuple[Mapping[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    error: str | None = None
+
+
+def prompts_of(log: "EvalLog") -> dict[str, str]:
+    """The prompts of a log by name (``judge``, ``i2t``), as far as it says them."""
+    metadata = log.eval.metadata or {}
+    judge = next(
         (
             step.params["prompt"]
             for step in reversed(log.plan.steps)
             if step.solver.rpartition("/")[2] == "judge" and isinstance(step.params.get("prompt"), str)
         ),
-        (log.eval.metadata or {}).get("judge_prompt"),
+        metadata.get("judge_prompt"),
     )
+    prompts = {"judge": judge, "i2t": metadata.get("i2t_prompt")}
+    return {name: str(prompt) for name, prompt in prompts.items() if prompt is not None}
+
+
+def prompt_file(log: "EvalLog") -> str | None:
+    """The name of the file that the prompts of a log came from."""
     file = log.eval.task_args.get("prompts")
-    return (None if prompt is None else str(prompt)), (redaction.text(str(file)).removeprefix("…/") if file else None)
+    return redaction.text(str(file)).removeprefix("…/") if file else None
 
 
-def record(name: str, log: "EvalLog", outputs: "Iterable[ModelOutput]") -> Record:
-    """How to repeat a run.
+def run_record(log: "EvalLog", outputs: "Iterable[ModelOutput]" = ()) -> RunRecord:
+    """How to repeat the run of a log.
 
     Args:
-        name: What the log is called.
         log: The log.
         outputs: The answers, which know their model best.
     """
@@ -65,8 +102,8 @@ def record(name: str, log: "EvalLog", outputs: "Iterable[ModelOutput]") -> Recor
         versions[f"{spec.revision.type} commit"] = spec.revision.commit + (
             " with changes" if getattr(spec.revision, "dirty", False) else ""
         )
-    return Record(
-        log=name,
+    return RunRecord(
+        log=redaction.file_name(log.location),
         status=log.status,
         model=redaction.model_name(spec.model),
         roles={role: _role(model) for role, model in sorted((spec.model_roles or {}).items())},
@@ -94,7 +131,7 @@ def command(log: "EvalLog") -> str:
         words += ["--solver", spec.solver, *_arguments("-S", redaction.plain(spec.solver_args_passed or {}))]
     words += _arguments("-M", redaction.plain(spec.model_args))
     for name, value in sorted(redaction.plain(_generation(log)).items()):
-        if name not in _FLAGS and isinstance(value, str | int | float):
+        if name not in _NO_FLAG and isinstance(value, str | int | float):
             flag = f"--{name.replace('_', '-')}"
             words += [] if value is False else [flag] if value is True else [flag, str(value)]
     if (spec.config.epochs or 1) > 1:
@@ -119,12 +156,12 @@ def _generation(log: "EvalLog") -> dict[str, Any]:
 
 
 def _role(model: Any) -> str:
-    one = model[0] if isinstance(model, list) else model
-    return redaction.model_name(str(getattr(one, "model", one)))
+    first = model[0] if isinstance(model, list) else model
+    return redaction.model_name(str(getattr(first, "model", first)))
 
 
 def _identity(outputs: "Iterable[ModelOutput]") -> tuple[Mapping[str, Any], ...]:
-    found = set()
+    identities = set()
     for output in outputs:
         known = (output.metadata or {}).get("checkpoint")
         runtime = (output.metadata or {}).get("runtime")
@@ -133,5 +170,5 @@ def _identity(outputs: "Iterable[ModelOutput]") -> tuple[Mapping[str, Any], ...]
         elif output.model:
             known = {"answered as": output.model}
         if known:
-            found.add(json.dumps(redaction.plain(known), sort_keys=True))
-    return tuple(json.loads(one) for one in sorted(found))
+            identities.add(json.dumps(redaction.plain(known), sort_keys=True))
+    return tuple(json.loads(identity) for identity in sorted(identities))

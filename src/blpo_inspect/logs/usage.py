@@ -1,0 +1,71 @@
+"""What model calls took: how many, tokens, dollars and time, as a log has it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from blpo_inspect.cache.cache_info import note
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog, EvalSample
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What calls took.
+
+    Attributes:
+        made: Calls that a model answered.
+        replayed: Calls that were answered from disk.
+        input_tokens: Tokens read, of both kinds of calls.
+        output_tokens: Tokens written.
+        cost: Dollars for the calls made; None where a price is not known.
+        seconds: From the start of the log to its end; None where unknown.
+    """
+
+    made: int = 0
+    replayed: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    seconds: float | None = None
+
+
+def log_usage(log: "EvalLog") -> Usage:
+    """Tokens, dollars and time of a whole log; Inspect does not count its calls."""
+    usages = list(log.stats.model_usage.values())
+    costs = [usage.total_cost for usage in usages]
+    try:
+        start, end = (datetime.fromisoformat(str(time)) for time in (log.stats.started_at, log.stats.completed_at))
+        seconds = (end - start).total_seconds()
+    except (ValueError, TypeError):
+        seconds = None  # a log that was cut off has no end
+    return Usage(
+        input_tokens=sum(usage.input_tokens for usage in usages),
+        output_tokens=sum(usage.output_tokens for usage in usages),
+        cost=None if None in costs or not costs else sum(filter(None, costs)),
+        seconds=seconds,
+    )
+
+
+def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
+    """The calls that gave the samples' outputs; the cache's notes say which were replayed. Time and cost are the log's.
+
+    A replayed call counts with the tokens of the call that was once made.
+    """
+    made = replayed = read = written = 0
+    for output in (sample.output for sample in samples if sample.output.choices):
+        noted = note(output.metadata)
+        usage = noted.usage or (output.usage.model_dump() if output.usage else {})
+        made, replayed = made + (not noted.hit), replayed + noted.hit
+        read += int(usage.get("input_tokens") or 0)
+        written += int(usage.get("output_tokens") or 0)
+    whole = log_usage(log)
+    return Usage(made, replayed, read, written, whole.cost if made else 0.0, whole.seconds)
+
+
+def role_usage(counts: Mapping[str, Any]) -> Usage:
+    """What one role of an optimization was asked, from the result that ``optimize`` leaves in a sample's metadata."""
+    tokens = int(counts.get("input_tokens", 0)), int(counts.get("output_tokens", 0))
+    return Usage(int(counts.get("made", 0)), int(counts.get("replayed", 0)), *tokens, counts.get("cost_made"))

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blpo_inspect._util.files import written_whole
-from blpo_inspect.judging.prompt_files import word_diff
+from blpo_inspect._util.word_diff import as_rich, word_diff
 from blpo_inspect.judging.prompts import RESULT, PromptPair
 from blpo_inspect.regression import suite as suites
 from blpo_inspect.regression.check import How, check, update
@@ -43,8 +43,6 @@ cases:
     at_least: {{cohens_kappa: 0.6}}
 """
 """Checks the optimized pair against what the first pair answered."""
-
-STYLES = {"removed": "red strike", "added": "green"}
 
 
 def run(policy: int, log_dir: str, display: str) -> None:
@@ -84,11 +82,12 @@ def run(policy: int, log_dir: str, display: str) -> None:
 
 
 def _print_diff(console: Console, name: str, before: str, after: str) -> None:
-    text = Text(f"{name}: ", style="bold")
-    for piece in word_diff(before, after):
-        marks = {"removed": "[-{}-]", "added": "{{+{}+}}"}.get(piece.kind, "{}")
-        text.append(marks.format(piece.text), style=STYLES.get(piece.kind, "not bold"))
-    console.print(text, soft_wrap=False)
+    console.print(
+        Text.assemble(
+            (f"{name}: ", "bold"), as_rich(word_diff(before, after), styles={"removed": "red strike", "added": "green"})
+        ),
+        soft_wrap=False,
+    )
     console.print()
 
 

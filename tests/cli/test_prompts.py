@@ -19,9 +19,9 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ModelOutput
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
+from blpo_inspect._util.word_diff import Piece, diff_lines, word_diff
 from blpo_inspect.cli import main
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.prompt_files import Piece, diff_lines, word_diff
 from blpo_inspect.judging.prompts import PromptPair
 from tests.conftest import ScriptedAPI
 

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from blpo_inspect._util.text import markdown, visible
 from blpo_inspect.regression import outputs
 from blpo_inspect.regression.compare import Flip
 from blpo_inspect.regression.decide import CaseResult, Criterion, Outcome, SuiteResult
-from blpo_inspect.regression.escaping import markdown, visible
 from blpo_inspect.regression.outputs import terminal
 from tests.conftest import ScriptedAPI
 from tests.regression.toy import Suite, flip

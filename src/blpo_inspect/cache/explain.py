@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
 
+from blpo_inspect._util.text import printable
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.store import CorruptEntryError, Store
 
@@ -149,7 +150,9 @@ def describe(search: Search, key: str) -> str:
     lines = [f"Looked up {key[:12]}… among {among}. Nearest:"]
     for near in search.found:
         entry = near.entry
-        lines.append(f"{entry.key[:12]}… of {plain(entry.model)}, recorded {plain(entry.recorded)}; recorded → asked:")
+        lines.append(
+            f"{entry.key[:12]}… of {printable(entry.model)}, recorded {printable(entry.recorded)}; recorded → asked:"
+        )
         lines += [f"  {line}" for line in _described(near)]
     return "\n".join(lines)
 
@@ -165,7 +168,7 @@ def _described(near: Near) -> Iterator[str]:
 
 
 def _shown(difference: Difference) -> Iterator[str]:
-    path = plain(difference.path)
+    path = printable(difference.path)
     if difference.kind == "image":
         yield f"{path}: another image ({_short(difference.recorded, 12)} → {_short(difference.asked, 12)})"
     elif difference.kind == "added":
@@ -205,15 +208,8 @@ def _short(value: object, length: int = 100) -> str:
 
 
 def _trim(text: str, length: int = MAX_LINE) -> str:
-    text = plain(text)
+    text = printable(text)
     return text if len(text) <= length else text[:length] + "…"
-
-
-def plain(text: str) -> str:
-    """A text without characters that would act on a terminal instead of being shown."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
 def differences(recorded: object, asked: object, path: str = "", depth: int = 0) -> Iterator[Difference]:

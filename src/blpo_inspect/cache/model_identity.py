@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from inspect_ai.model import ModelAPI
+
+from blpo_inspect._util.text import without_credentials
 
 OPERATIONAL = frozenset(
     {"cache", "client_timeout", "http_client", "lazy_init", "max_connections", "max_retries", "retry_delay", "timeout"}
@@ -110,9 +111,3 @@ def is_secret(name: str) -> bool:
     """
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
     return bool(_SECRET.search(words)) and not words.startswith(("eos_", "bos_", "pad_", "stop_", "unk_", "sep_"))
-
-
-def without_credentials(url: str) -> str:
-    """The address without user, password, query and fragment, where keys travel."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from blpo_inspect._util.text import visible
 from blpo_inspect.cli.shared import (
     EXIT_CODES,
     Commands,
@@ -16,7 +17,6 @@ from blpo_inspect.cli.shared import (
     a_file,
     as_json,
     finish,
-    one_line,
     print_json,
     print_some,
     print_table,
@@ -279,7 +279,7 @@ def _explain_key(store: "Store", key: str, limit: int) -> None:
     entry = store.get(fitting[0])
     if entry is None:
         raise Fault(f"{key}: deleted meanwhile")
-    click.echo(one_line(f"{entry.key} of {entry.model}, recorded {entry.recorded}"))
+    click.echo(visible(f"{entry.key} of {entry.model}, recorded {entry.recorded}"))
     click.echo(_described(explain.nearest(store, entry.request, limit, but=entry.key), entry.key))
 
 
@@ -298,7 +298,7 @@ def _explain_call(store: "Store", number: int, call: "Call", limit: int) -> bool
     event = call.event
     model = event.model.removeprefix("cached/")
     role = f" as {event.role}" if event.role else ""
-    title = one_line(f"call {number}: {model}{role}, epoch {call.epoch}")
+    title = visible(f"call {number}: {model}{role}, epoch {call.epoch}")
     provider, _, name = model.partition("/")
     searches = []
     known = call.key if call.key and store.get(call.key) else None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from blpo_inspect._util.text import visible
 from blpo_inspect.cli.shared import Fault, a_file
-from blpo_inspect.regression.escaping import visible
 
 if TYPE_CHECKING:
     from blpo_inspect.regression.check import How

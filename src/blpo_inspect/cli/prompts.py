@@ -1,32 +1,29 @@
 """``blpo prompts``: look at prompt pairs, compare them, and take them out of logs."""
 
 import json
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from blpo_inspect._util.text import visible
+from blpo_inspect._util.word_diff import printable_lines
 from blpo_inspect.cli.shared import (
     Commands,
     Fault,
     a_file,
     as_json,
     finish,
-    one_line,
     print_json,
     print_table,
 )
 
 if TYPE_CHECKING:
-    from blpo_inspect.judging.prompt_files import Piece
     from blpo_inspect.judging.prompts import PromptPair
 
 EXIT_CODES = "Exit codes: 0 fine; 2 wrong usage, or it cannot run."
-_MARKS = {"removed": ("[-", "-]", "red"), "added": ("{+", "+}", "green")}
 _NAMES = ("provider", "name", "model", "id")
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 _LATER = frozenset({"start", "models", "calls", "trajectory", "validation", "validation_loss", "test"})
@@ -69,7 +66,7 @@ def show(pair: Path, sample: str | None, epoch: int | None, as_json: bool) -> No
         print_json({"judge": loaded.judge, "i2t": loaded.i2t, "scale": scale, "provenance": provenance})
         return
     if loaded.scale:
-        click.echo(f"scale: {one_line(_scale(loaded))}\n")
+        click.echo(f"scale: {visible(_scale(loaded))}\n")
     _print_prompt("judge prompt", loaded.judge)
     _print_prompt("I2T prompt", loaded.i2t)
     _print_provenance(provenance)
@@ -97,14 +94,14 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
         known = start if isinstance(start, Mapping) else {}
         olds = {title: known[name] for title, name in parts.items() if isinstance(known.get(name), str)}
         if not olds:
-            raise Fault(one_line(f"{first}: says nothing about the prompts it started from; give a second pair"))
+            raise Fault(visible(f"{first}: says nothing about the prompts it started from; give a second pair"))
         names = f"{first} (start)", str(first)
         scales = ("", "")
     news = {"judge prompt": new.judge, "I2T prompt": new.i2t}
     changed = [title for title, old_text in olds.items() if old_text.strip() != news[title]]
     if not changed and scales[0] == scales[1]:
         return
-    click.echo(f"--- {one_line(names[0])}\n+++ {one_line(names[1])}")
+    click.echo(f"--- {visible(names[0])}\n+++ {visible(names[1])}")
     if scales[0] != scales[1]:
         _print_diff("scale", *scales)
     for title in changed:
@@ -122,15 +119,15 @@ def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch:
     from blpo_inspect.logs.prompt_pairs import is_log
 
     if not is_log(log):
-        raise Fault(one_line(f"{log}: not an Inspect log (.eval or .json)"))
+        raise Fault(visible(f"{log}: not an Inspect log (.eval or .json)"))
     (pair,) = _load([log], sample, epoch)
     if file is None:
         click.echo(pair.to_yaml().encode(), nl=False)
         return
     if file.exists() and not force:
-        raise Fault(one_line(f"{file}: is there already; --force replaces it"))
+        raise Fault(visible(f"{file}: is there already; --force replaces it"))
     pair.save(file)
-    click.echo(one_line(f"{file}: the prompt pair of {log}"))
+    click.echo(visible(f"{file}: the prompt pair of {log}"))
 
 
 def _load(paths: list[Path], sample: str | None, epoch: int | None) -> "list[PromptPair]":
@@ -154,7 +151,7 @@ def _scale(pair: "PromptPair") -> str:
 def _print_prompt(title: str, prompt: str) -> None:
     click.echo(f"{title}:")
     for line in prompt.split("\n"):
-        click.echo(f"  {_shown(line)}".rstrip())
+        click.echo(f"  {printable_lines(line)}".rstrip())
     click.echo()
 
 
@@ -190,7 +187,7 @@ def _print_plainly(name: str, value: object) -> None:
     flow = None if isinstance(value, dict | list) else False  # None: what holds only scalars is one line
     text = yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True, width=100, default_flow_style=flow)
     for line in text.rstrip("\n").split("\n"):
-        click.echo(_shown(line))
+        click.echo(printable_lines(line))
 
 
 def _print_models(provenance: Mapping[str, Any]) -> None:
@@ -249,7 +246,7 @@ def _print_trajectory(trajectory: list[Mapping[str, Any]]) -> None:
 
 
 def _print_validation(validation: Mapping[str, Any]) -> None:
-    click.echo("\nvalidation loss: " + one_line(", ".join(f"{name} {_figure(v)}" for name, v in validation.items())))
+    click.echo("\nvalidation loss: " + visible(", ".join(f"{name} {_figure(v)}" for name, v in validation.items())))
 
 
 def _print_test(test: Mapping[str, Any]) -> None:
@@ -258,7 +255,7 @@ def _print_test(test: Mapping[str, Any]) -> None:
     for name in dict.fromkeys([*before, *after, *differences]):
         rows.append((name, _figure(before.get(name)), _figure(after.get(name)), *_difference(differences.get(name))))
     rest = {name: value for name, value in test.items() if name not in ("before", "after", "difference")}
-    click.echo("\ntest" + one_line("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
+    click.echo("\ntest" + visible("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
     print_table(("figure", "before", "after", "difference", "interval", "note"), rows, right={1, 2, 3})
 
 
@@ -286,26 +283,12 @@ def _figure(value: object) -> str:
 
 
 def _print_diff(title: str, old: str, new: str) -> None:
-    from blpo_inspect.judging.prompt_files import diff_lines, word_diff
+    from rich.console import Console
+    from rich.text import Text
 
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    head = f"@@ {title} @@"
-    click.echo(click.style(head, fg="cyan") if colour else head, color=colour)
+    from blpo_inspect._util.word_diff import as_rich, diff_lines, word_diff
+
+    out = Console(highlight=False)
+    out.print(Text(f"@@ {title} @@", style="cyan"), soft_wrap=True)
     for line in diff_lines(word_diff(old, new)):
-        shown = "…" if line is None else "".join(_marked(piece, colour) for piece in line)
-        click.echo(shown, color=colour)
-
-
-def _marked(piece: "Piece", colour: bool) -> str:
-    text = _shown(piece.text)
-    if piece.kind == "same":
-        return text
-    begin, end, name = _MARKS[piece.kind]
-    return click.style(f"{begin}{text}{end}", fg=name) if colour else f"{begin}{text}{end}"
-
-
-def _shown(text: str) -> str:
-    """A line of a prompt, which may hold anything: tabs stay, what would steer the terminal is spelled out."""
-    from blpo_inspect.cache.explain import plain
-
-    return "\t".join(plain(part) for part in text.split("\t"))
+        out.print(Text("…") if line is None else as_rich(line), soft_wrap=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from blpo_inspect.cli.shared import Fault, finish, one_line
+from blpo_inspect._util.text import visible
+from blpo_inspect.cli.shared import Fault, finish
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.writing import Format
@@ -26,10 +27,10 @@ class _ReportCommand(click.Command):
         try:
             return super().invoke(ctx)
         except LogError as error:
-            raise Fault(one_line(str(error))) from error
+            raise Fault(visible(str(error))) from error
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            raise Fault(one_line(what)) from error
+            raise Fault(visible(what)) from error
 
 
 @click.command(name="report", cls=_ReportCommand, epilog=_EPILOG)
@@ -80,10 +81,10 @@ def command(
     else:
         save(found, file, form)
         runs = sum(len(part.group.rows) for part in found.parts)
-        click.echo(one_line(f"{file}: {runs} judging runs, {len(found.optimizations)} optimizations"), err=True)
+        click.echo(visible(f"{file}: {runs} judging runs, {len(found.optimizations)} optimizations"), err=True)
     unusable = [item for item in found.left_out if item.problem]
     for item in unusable:
-        click.echo(one_line(f"left out: {item.what}: {item.why}"), err=True)
+        click.echo(visible(f"left out: {item.what}: {item.why}"), err=True)
     finish(problem=bool(unusable))
 
 

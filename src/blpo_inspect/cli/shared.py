@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from blpo_inspect._util.text import visible
+
 EXIT_CODES = "Exit codes: 0 fine; 1 a problem was found; 2 wrong usage, or it cannot run."
 SHOWN = 20
 """Lines of a list that are printed; the others are counted."""
@@ -36,23 +38,16 @@ class Commands(click.Group):
         except BrokenPipeError:
             raise
         except expected as error:
-            raise Fault(one_line(str(error))) from error
+            raise Fault(visible(str(error))) from error
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            raise Fault(one_line(what)) from error
-
-
-def one_line(text: str) -> str:
-    """Names and models come from files, so they must not steer the terminal."""
-    from blpo_inspect.cache.explain import plain
-
-    return plain(" ".join(text.split()))
+            raise Fault(visible(what)) from error
 
 
 def print_some(lines: Iterable[str]) -> None:
     shown = list(lines)
     for line in shown[:SHOWN]:
-        click.echo(f"  {one_line(line)}")
+        click.echo(f"  {visible(line)}")
     if len(shown) > SHOWN:
         click.echo(f"  … and {len(shown) - SHOWN:,} more")
 
@@ -66,7 +61,7 @@ def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, righ
     for number, name in enumerate(names):
         table.add_column(name, justify="right" if number in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     Console().print(table)
 
 

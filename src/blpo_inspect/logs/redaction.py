@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from blpo_inspect.cache.model_identity import public, without_credentials
+from blpo_inspect._util.text import without_credentials
+from blpo_inspect.cache.model_identity import public
 
 REMOVED = "(left out)"
 

@@ -59,8 +59,8 @@ class JudgeRegression:
         __tracebackhide__ = True
         if inconclusive not in ("fail", "skip", "xfail"):
             raise ValueError(f"inconclusive must be 'fail', 'skip' or 'xfail', not {inconclusive!r}")
+        from blpo_inspect._util.text import visible
         from blpo_inspect.regression.check import How, check
-        from blpo_inspect.regression.escaping import visible
         from blpo_inspect.regression.fields import SuiteError
         from blpo_inspect.regression.outputs.phrases import headline
         from blpo_inspect.regression.outputs.terminal import as_text

@@ -14,7 +14,7 @@ import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from blpo_inspect.judging.prompt_files import Piece, diff_lines, word_diff
+from blpo_inspect._util.word_diff import Piece, diff_lines, word_diff
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting, plots, thumbnails
 from blpo_inspect.reporting.comparison import NAMES, SHOWN

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from blpo_inspect.cache.explain import plain
+from blpo_inspect._util.text import printable
 from blpo_inspect.data.tables.records import MAX_SHOWN, Benchmark
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -37,7 +37,7 @@ def summarize(benchmark: Benchmark, parts: Mapping[str, Sequence[Record]]) -> st
         lines += [f"  {reason}" for reason in benchmark.rejected[:MAX_SHOWN]]
     if left_out > MAX_SHOWN:
         lines.append(f"  … and {left_out - MAX_SHOWN} more")
-    return "\n".join(plain(line) for line in lines)
+    return "\n".join(printable(line) for line in lines)
 
 
 def _scale(scale: LabelScale) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blpo_inspect._util.images import as_seen, data_uri
-from blpo_inspect.cache.model_identity import without_credentials
+from blpo_inspect._util.text import without_credentials
 
 Open = Callable[[str], Path]
 """The file that a path in a table means.

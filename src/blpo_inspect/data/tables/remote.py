@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from blpo_inspect._util.files import written_whole
-from blpo_inspect.cache.model_identity import without_credentials
+from blpo_inspect._util.text import without_credentials
 from blpo_inspect.cache.store import default_folder
 from blpo_inspect.data.tables.pictures import Open
 

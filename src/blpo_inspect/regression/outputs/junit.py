@@ -2,8 +2,8 @@
 
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from blpo_inspect._util.text import shortened, visible_lines
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.escaping import shortened, xml
 from blpo_inspect.regression.outputs.phrases import calls, flip_cells, headline
 
 MOST_FLIPS = 50
@@ -23,7 +23,7 @@ def junit(found: SuiteResult) -> bytes:
     }
     attributes = {name: str(count) for name, count in counts.items()}
     root = Element("testsuites", {"name": "blpo check", **{k: v for k, v in attributes.items() if k != "skipped"}})
-    suite = SubElement(root, "testsuite", {"name": xml(found.name), **attributes})
+    suite = SubElement(root, "testsuite", {"name": visible_lines(found.name), **attributes})
     for case in found.cases:
         _case(suite, found.name, case)
     indent(root)
@@ -32,15 +32,17 @@ def junit(found: SuiteResult) -> bytes:
 
 
 def _case(suite: Element, name: str, case: CaseResult) -> None:
-    element = SubElement(suite, "testcase", {"name": xml(case.name), "classname": xml(name)})
+    element = SubElement(suite, "testcase", {"name": visible_lines(case.name), "classname": visible_lines(name)})
     if case.outcome != "pass":
         kind = "error" if case.outcome == "broken" else "failure"
         inner = SubElement(
-            element, kind, {"type": case.outcome, "message": shortened(xml(headline(case).partition("\n")[0]))}
+            element,
+            kind,
+            {"type": case.outcome, "message": shortened(visible_lines(headline(case).partition("\n")[0]))},
         )
-        inner.text = xml("\n".join([headline(case), *_flips(case)]))
+        inner.text = visible_lines("\n".join([headline(case), *_flips(case)]))
     lines = [*(f"{one.outcome}: {one.reason}" for one in case.criteria), *case.drift, calls(case)]
-    SubElement(element, "system-out").text = xml("\n".join(line for line in lines if line))
+    SubElement(element, "system-out").text = visible_lines("\n".join(line for line in lines if line))
 
 
 def _flips(case: CaseResult) -> list[str]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from blpo_inspect.judging.prompt_files import word_diff
+from blpo_inspect._util.text import markdown, shortened
+from blpo_inspect._util.word_diff import word_diff
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.escaping import markdown, shortened
 from blpo_inspect.regression.outputs.phrases import MARKS, calls, change, figure_cells, flip_cells, headline, summary
 
 ICONS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "broken": "⚠️"}

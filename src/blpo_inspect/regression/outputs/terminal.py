@@ -9,11 +9,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from blpo_inspect.judging.prompt_files import word_diff
+from blpo_inspect._util.text import shortened, visible
+from blpo_inspect._util.word_diff import as_rich, word_diff
 from blpo_inspect.regression.check import Update
 from blpo_inspect.regression.compare import Flip, StatisticChange
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
-from blpo_inspect.regression.escaping import shortened, visible
 from blpo_inspect.regression.outputs.phrases import MARKS, calls, change, figure_cells, flip_cells, summary
 
 STYLES = {"pass": "bold green", "fail": "bold red", "inconclusive": "bold yellow", "broken": "bold magenta"}
@@ -109,14 +109,14 @@ def _drift(case: CaseResult, out: Console) -> None:
         return
     old, new = (run.prompts.get("judge", "") for run in (case.before, case.after))
     if old != new:
-        text = Text("    ")
-        for piece in word_diff(old[:4000], new[:4000]):
-            mark = {"removed": "[-{}-]", "added": "{{+{}+}}"}.get(piece.kind, "{}")
-            words = visible(piece.text)
-            lead = " " if piece.text[:1].isspace() and words else ""
-            style = {"removed": "red strike", "added": "green"}.get(piece.kind, "")
-            text.append(mark.format(lead + words), style=style)
-        out.print(text, soft_wrap=True)
+        styles = {"removed": "red strike", "added": "green"}
+        out.print(Text.assemble("    ", as_rich(word_diff(old[:4000], new[:4000]), _in_line, styles)), soft_wrap=True)
+
+
+def _in_line(text: str) -> str:
+    """A piece of a prompt within one line; the space that it begins with stays."""
+    words = visible(text)
+    return f" {words}" if text[:1].isspace() and words else words
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], out: Console) -> None:

@@ -1,20 +1,35 @@
-"""Text of data, models and suites as outputs may show it: as it is, but steering nothing that shows it."""
+"""Text from images, models, logs and tables, as outputs may show it: as it is, but steering nothing that shows it."""
 
 import re
-import unicodedata
+from urllib.parse import urlsplit, urlunsplit
 
 _MARKDOWN = re.compile(r"(?P<named>@|#|\b[Gg][Hh]-(?=\d))|[\\`*_{}\[\]()+\-.!|~<>&:$^=]")
 _COMMAND = re.compile(r"::(?=[A-Za-z][\w-]*[ ,=:])|##(?=\[)")
 """Workflow commands: ``::error::text`` where a line begins, and wrapping can begin one; ``##[error]`` anywhere."""
 
 
-def visible(text: str) -> str:
-    """Text in which nothing acts on a terminal, turns the direction of writing or hides; it is spelled out instead.
+def printable(text: str) -> str:
+    """Text in which every character that would act on a terminal, turn the direction of writing or hide is spelled out.
 
-    Line feeds and tabs become spaces, and what GitHub Actions would obey in a job's output is spelled out too.
+    Line feeds and tabs are such characters too.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def visible(text: str) -> str:
+    """`printable` text on one line: line feeds and tabs become spaces.
+
+    What GitHub Actions would obey in a job's output is spelled out too.
     """
     flat = _COMMAND.sub(lambda found: found[0][0] + f"\\x{ord(found[0][1]):02x}", " ".join(text.split()))
-    return "".join(char if _harmless(char) else char.encode("unicode_escape").decode("ascii") for char in flat)
+    return printable(flat)
+
+
+def visible_lines(text: str) -> str:
+    """`visible` text that keeps its line feeds; has no character that XML 1.0 cannot hold."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def markdown(text: str) -> str:
@@ -26,21 +41,18 @@ def markdown(text: str) -> str:
     return _MARKDOWN.sub(_inert, visible(text))
 
 
-def xml(text: str) -> str:
-    """Text without the characters that XML 1.0 cannot hold, which are spelled out; line feeds stay."""
-    return "\n".join(visible(line) for line in text.split("\n"))
-
-
 def shortened(text: str, most: int = 300) -> str:
     """Text of at most so many characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def without_credentials(url: str) -> str:
+    """The address without user, password, query and fragment, where keys travel."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
 def _inert(found: re.Match[str]) -> str:
     if found["named"]:
         return "".join(f"&#{ord(char)};" if not char.isalpha() else char for char in found[0]) + "&#8203;"
     return f"&#{ord(found[0])};"
-
-
-def _harmless(char: str) -> bool:
-    return char.isprintable() and unicodedata.category(char) not in ("Cf", "Cc", "Cs", "Co", "Zl", "Zp")

@@ -1,11 +1,21 @@
-"""How two texts differ, word by word. Does not print (`cli.prompts`)."""
+"""How two texts differ, word by word, and how a terminal shows it. Pages and Markdown render the pieces themselves."""
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from blpo_inspect._util.text import printable
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+MARKS = {"same": ("", ""), "removed": ("[-", "-]"), "added": ("{+", "+}")}
+"""What stands around a piece, with and without colours."""
+
+STYLES = {"removed": "red", "added": "green"}
 
 _TOKEN = re.compile(r"\n|[^\S\n]*(?:\w+|[^\w\s])|[^\S\n]+")
 
@@ -65,6 +75,30 @@ def diff_lines(pieces: list[Piece], context: int = 3) -> Iterator[list[Piece] | 
         yield line
     if left_out and changed:
         yield None
+
+
+def printable_lines(text: str) -> str:
+    """A text that keeps its line feeds and tabs; everything else that would steer a terminal is spelled out."""
+    return "".join(part if part in ("\n", "\t") else printable(part) for part in re.split(r"([\n\t])", text))
+
+
+def as_rich(
+    pieces: Iterable[Piece], show: Callable[[str], str] = printable_lines, styles: Mapping[str, str] = STYLES
+) -> "Text":
+    """Pieces as a terminal shows them: ``[-removed-]{+added+}``, in colours where there are any.
+
+    Args:
+        pieces: Of a whole text, or of one of its lines.
+        show: Makes a piece's text harmless.
+        styles: Kind of piece → rich's style.
+    """
+    from rich.text import Text
+
+    text = Text()
+    for piece in pieces:
+        before, after = MARKS[piece.kind]
+        text.append(f"{before}{show(piece.text)}{after}", style=styles.get(piece.kind, "not bold"))
+    return text
 
 
 def _common_space(removed: str, added: str) -> str:

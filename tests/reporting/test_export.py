@@ -81,7 +81,7 @@ def test_provenance_of_another_form_than_ours(odd: object) -> None:
     provenance = {**dict.fromkeys(names, odd), "trajectory": [{"candidates": odd, "step": odd, "score": odd}, odd]}
     record = RunRecord(log="x.eval", status="success", model="m")
     for known in (provenance, dict.fromkeys(names, odd), {}):
-        run = OptimizeRun("seed-0", 1, "P?", "Q?", known, {"judge": Usage()}, Usage(), record)
+        run = OptimizeRun("seed-0", 1, "P?", "Q?", known, {"judge": Usage()}, record)
         found = report(Gathered((), (run,), ()), Options())
         for form in (html, json_text, csv_text, markdown):
             assert form(found)

@@ -137,15 +137,16 @@ class JudgedRun:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over ids, people's labels, texts and images of all samples."""
-        return _sha256(sorted((key, *value) for key, value in self.facts.items()))
+        return sha256(sorted((key, *value) for key, value in self.facts.items()))
 
     @cached_property
     def order(self) -> tuple[Any, ...]:
         """A place among runs that depends on what the log holds and not on where it lies."""
         said = [(answer.id, answer.epoch, answer.label, answer.said) for answer in self.answers]
-        digests = _sha256([self.prompt, dict(self.record.settings)]), _sha256(said)
+        digests = sha256([self.prompt, dict(self.record.settings)]), sha256(said)
         return self.benchmark, self.record.model, *digests, self.record.log
 
 
-def _sha256(value: object) -> str:
+def sha256(value: object) -> str:
+    """The digest of a value's JSON."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,7 +1,5 @@
 """`OptimizeRun`: one optimization, as a sample of an optimization log holds it."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.prompts import RESULT, PromptError, PromptPair
 from blpo_inspect.logs import redaction
+from blpo_inspect.logs.judged_run import sha256
 from blpo_inspect.logs.prompt_pairs import holds_pair, json_ready
 from blpo_inspect.logs.reader import first_line
 from blpo_inspect.logs.run_record import RunRecord, run_record
-from blpo_inspect.logs.usage import Usage, log_usage, role_usage
+from blpo_inspect.logs.usage import Usage, role_usage
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -29,7 +28,6 @@ class OptimizeRun:
         i2t: The I2T prompt that it ended with.
         provenance: Where the pair comes from, JSON-ready.
         uses: What each role was asked.
-        usage: What the log took as a whole, other samples included.
         record: How to repeat it.
     """
 
@@ -39,14 +37,12 @@ class OptimizeRun:
     i2t: str
     provenance: Mapping[str, Any]
     uses: Mapping[str, Usage]
-    usage: Usage
     record: RunRecord
 
     @property
     def order(self) -> tuple[Any, ...]:
         """As `JudgedRun.order`."""
-        plain = json.dumps([self.provenance, self.judge, self.i2t], sort_keys=True, default=str)
-        digest = hashlib.sha256(plain.encode()).hexdigest()
+        digest = sha256([self.provenance, self.judge, self.i2t])
         return self.benchmark, self.method, self.seed, self.record.model, digest, self.record.log, self.epoch
 
     @property
@@ -100,6 +96,5 @@ def optimize_run(log: "EvalLog", sample: "EvalSample") -> OptimizeRun:
         # prompts are shown as they are
         provenance={k: v if k in ("start", "trajectory") else redaction.plain(v) for k, v in known.items()},
         uses={str(role): role_usage(counts) for role, counts in uses.items()},
-        usage=log_usage(log),
         record=run_record(log),
     )

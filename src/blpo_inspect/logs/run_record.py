@@ -14,16 +14,7 @@ if TYPE_CHECKING:
     from inspect_ai.model import ModelOutput
 
 _NO_FLAG = frozenset(
-    {
-        "attempt_timeout",
-        "batch",
-        "cache",
-        "extra_body",
-        "extra_headers",
-        "max_connections",
-        "max_retries",
-        "timeout",
-    }
+    ["attempt_timeout", "batch", "cache", "extra_body", "extra_headers", "max_connections", "max_retries", "timeout"]
 )
 """Generation settings that decide nothing, or that no flag of one value can give."""
 

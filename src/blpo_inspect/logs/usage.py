@@ -32,23 +32,6 @@ class Usage:
     seconds: float | None = None
 
 
-def log_usage(log: "EvalLog") -> Usage:
-    """Tokens, dollars and time of a whole log; Inspect does not count its calls."""
-    usages = list(log.stats.model_usage.values())
-    costs = [usage.total_cost for usage in usages]
-    try:
-        start, end = (datetime.fromisoformat(str(time)) for time in (log.stats.started_at, log.stats.completed_at))
-        seconds = (end - start).total_seconds()
-    except (ValueError, TypeError):
-        seconds = None  # a log that was cut off has no end
-    return Usage(
-        input_tokens=sum(usage.input_tokens for usage in usages),
-        output_tokens=sum(usage.output_tokens for usage in usages),
-        cost=None if None in costs or not costs else sum(filter(None, costs)),
-        seconds=seconds,
-    )
-
-
 def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
     """The calls that gave the samples' outputs; the cache's notes say which were replayed. Time and cost are the log's.
 
@@ -61,11 +44,20 @@ def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
         made, replayed = made + (not noted.hit), replayed + noted.hit
         read += int(usage.get("input_tokens") or 0)
         written += int(usage.get("output_tokens") or 0)
-    whole = log_usage(log)
-    return Usage(made, replayed, read, written, whole.cost if made else 0.0, whole.seconds)
+    costs = [model.total_cost for model in log.stats.model_usage.values()]
+    cost = None if None in costs or not costs else sum(filter(None, costs))
+    return Usage(made, replayed, read, written, cost if made else 0.0, _seconds(log))
 
 
 def role_usage(counts: Mapping[str, Any]) -> Usage:
     """What one role of an optimization was asked, from the result that ``optimize`` leaves in a sample's metadata."""
     tokens = int(counts.get("input_tokens", 0)), int(counts.get("output_tokens", 0))
     return Usage(int(counts.get("made", 0)), int(counts.get("replayed", 0)), *tokens, counts.get("cost_made"))
+
+
+def _seconds(log: "EvalLog") -> float | None:
+    try:
+        start, end = (datetime.fromisoformat(str(time)) for time in (log.stats.started_at, log.stats.completed_at))
+        return (end - start).total_seconds()
+    except (ValueError, TypeError):
+        return None  # a log that was cut off has no end

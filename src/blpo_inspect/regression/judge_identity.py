@@ -6,6 +6,7 @@ No keys, no paths, no times. Comparing two of them is `drift`'s.
 import importlib.metadata
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.cache.model_identity import OPERATIONAL, VERSIONS, Target, identity, public
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 PACKAGES = ("blpo-inspect", "inspect-ai", "pillow", "torch", "transformers")
 """Packages whose versions every baseline notes; the provider's own comes on top where it is one of that name."""
 
+_SAID = ("checkpoint", "runtime")
+"""Where an answer's metadata say which model gave it."""
+
 _PATH = re.compile(r"^(/|~|\.{1,2}/|[A-Za-z]:[\\/])")
 
 
@@ -28,21 +32,12 @@ def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
     of their model otherwise, such as the dated name behind an alias.
     """
     outputs = [sample.output for sample in samples]
-    metadata = [output.metadata or {} for output in outputs]
-    checkpoints = [known["checkpoint"] for known in metadata if isinstance(known.get("checkpoint"), dict)]
+    checkpoint, runtime = (_merged([(output.metadata or {}).get(name) for output in outputs]) for name in _SAID)
     target = _target(spec.model, spec.model_base_url, spec.model_args)
     judge: dict[str, Any] = {"provider": target.provider, "name": _no_path(target.name)}
-    if checkpoints:
-        for name in sorted({name for checkpoint in checkpoints for name in checkpoint} - VERSIONS):
-            judge[name] = _common([checkpoint.get(name) for checkpoint in checkpoints])
-    else:
-        judge |= identity(target, None)
-    answered: dict[str, Any] = {
-        name: _common([checkpoint.get(name) for checkpoint in checkpoints]) for name in sorted(VERSIONS) if checkpoints
-    }
-    runtimes = [known["runtime"] for known in metadata if isinstance(known.get("runtime"), dict)]
-    for name in sorted({name for runtime in runtimes for name in runtime}):
-        answered[name] = _common([runtime.get(name) for runtime in runtimes])
+    known = {name: value for name, value in checkpoint.items() if name not in VERSIONS}
+    judge |= known if checkpoint else identity(target, None)
+    answered = {**({name: checkpoint.get(name) for name in VERSIONS} if checkpoint else {}), **runtime}
     named = _common([output.model for output in outputs])
     if named not in ("", target.name):
         answered["model"] = named
@@ -88,6 +83,12 @@ def _target(model: str, base_url: str | None, args: Mapping[str, Any]) -> Target
     return Target(provider, name, base_url, {key: value for key, value in args.items() if key not in OPERATIONAL})
 
 
+def _merged(stated: list[Any]) -> dict[str, Any]:
+    """What answers state, field by field."""
+    known = [fields for fields in stated if isinstance(fields, dict)]
+    return {name: _common([fields.get(name) for fields in known]) for name in sorted({*chain.from_iterable(known)})}
+
+
 def _common(values: list[Any]) -> Any:
     """The value of all answers, or all values where they differ."""
     distinct = list({repr(value): value for value in values}.values())
@@ -96,15 +97,11 @@ def _common(values: list[Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     """JSON without places on this machine."""
-    match value:
-        case Mapping():
-            return {name: _plain(inner) for name, inner in value.items() if inner is not None}
-        case list():
-            return [_plain(inner) for inner in value]
-        case str():
-            return _no_path(value)
-        case _:
-            return value
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return _no_path(value) if isinstance(value, str) else value
 
 
 def _no_path(text: str) -> str:

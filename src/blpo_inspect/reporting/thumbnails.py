@@ -7,6 +7,7 @@ import base64
 import binascii
 import io
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -51,22 +52,15 @@ def read(wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
     Returns:
         (log file, id) → ``data:`` URI; images that cannot be had are missing.
     """
-    thumbnails = {}
-    for source, ids in sorted(wanted.items()):
-        for id, uri in _images(source, sorted(set(ids))):
-            try:
-                thumbnails[source, id] = thumbnail(uri, name=id)
-            except ImageError:
-                continue
-    return thumbnails
-
-
-def _images(source: str, ids: list[str]) -> Iterable[tuple[str, str]]:
     from blpo_inspect.judging.samples import images_of
 
-    for sample in _samples(source, ids):
-        for image in images_of(sample.input)[:1]:
-            yield str(sample.id), image.image
+    thumbnails = {}
+    for source, ids in sorted(wanted.items()):
+        for sample in _samples(source, sorted(set(ids))):
+            for image in images_of(sample.input)[:1]:
+                with suppress(ImageError):
+                    thumbnails[source, str(sample.id)] = thumbnail(image.image, name=str(sample.id))
+    return thumbnails
 
 
 def _samples(source: str, ids: list[str]) -> "Iterable[EvalSample]":

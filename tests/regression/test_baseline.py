@@ -1,5 +1,6 @@
 """Baseline files: stable, small, and refused where they are not what was written."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,9 @@ from blpo_inspect.logs.judged_run import JudgedSample
 from blpo_inspect.logs.usage import Usage
 from blpo_inspect.regression.baseline import data_digest, from_bytes, load, save, to_bytes
 from blpo_inspect.regression.recorded import BrokenError, data_differences
-from tests.regression.toy import ORDERED, recorded
+from tests.conftest import ScriptedAPI
+from tests.regression.toy import ORDERED, SCALE, Suite, human, picture, recorded
+from tests.reporting.runs import decoded
 
 RUN = recorded({"a": "yes", "b": "no", "c": None}, {"c": "no"})
 
@@ -29,6 +32,52 @@ def test_a_baseline_reads_back_and_has_one_line_per_sample(tmp_path: Path) -> No
 
 def test_what_belongs_to_one_run_is_not_written() -> None:
     assert to_bytes(replace(RUN, usage=Usage(5, 7), log="/home/me/logs/x.eval")) == to_bytes(RUN)
+
+
+SQUARES = """{
+"benchmark": "squares",
+"data": "DATA",
+"format": "blpo-inspect/baseline/1",
+"model": {"judge": {"name": "m", "provider": "scripted"}},
+"prompts": {"i2t": "Please describe this image in details.", "judge": "Yes?"},
+"scale": {"kind": "unordered", "labels": ["yes", "no"]},
+"settings": {"temperature": 0.0},
+"versions": VERSIONS,
+"samples": [
+{"category": "low", "human": "yes", "id": "square 0", "label": "yes", "shown": "SHOWN-0"},
+{"category": "low", "human": "no", "id": "square 1", "label": "yes", "shown": "SHOWN-1"},
+{"category": "low", "human": "yes", "id": "square 2", "shown": "SHOWN-2", "unread": "UNREAD"}
+]
+}
+"""
+
+
+def test_a_log_gives_the_same_bytes_as_ever(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    suite = Suite(tmp_path, scripted, args={"n": 3})
+    suite.answer(lambda prompt, number: {1: "yes", 2: "I cannot say."}.get(number))
+    suite.record()
+    file = tmp_path / "baselines" / "squares.json"
+    data = file.read_bytes()
+    # by the formulas that a baseline of an older version was made with
+    images = [hashlib.sha256(decoded(picture(number))).hexdigest() for number in range(3)]
+    shown = [hashlib.sha256(f"{image}\n".encode()).hexdigest()[:16] for image in images]
+    people = [[f"square {number}", human(number), shown[number]] for number in range(3)]
+    digest = hashlib.sha256(json.dumps([SCALE.to_dict(), people], sort_keys=True).encode()).hexdigest()
+    written = json.loads(data)
+    unread = str(SCALE.read("I cannot say.").reason)
+    expected = SQUARES.replace("DATA", digest).replace("VERSIONS", json.dumps(written["versions"], sort_keys=True))
+    for number in range(3):
+        expected = expected.replace(f"SHOWN-{number}", shown[number])
+    assert data.decode() == expected.replace("UNREAD", unread)
+    # a finished log says the same as the run did
+    file.unlink()
+    suite.check("--log", suite.log(), "--update", "--yes", code=0)
+    assert file.read_bytes() == data
+
+
+def test_the_baseline_of_the_example_is_written_again_byte_for_byte() -> None:
+    file = Path(__file__).parents[2] / "docs/examples/regression/baselines/shapes-safety.json"
+    assert to_bytes(load(file)) == file.read_bytes()
 
 
 def change(**fields: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Every model call of one optimization run: asked through the cache, counted by role, within a budget.
+"""The model calls of one optimization run: made through the cache, counted by role, kept within a budget.
 
 A call counts whether it is made or replayed from disk, so that a budget means the same on every machine and in every
 rerun; which of the two it was is counted beside.
@@ -23,7 +23,7 @@ class BudgetSpentError(Exception):
 
 @dataclass
 class Use:
-    """What one role was asked in one run.
+    """Calls, tokens and cost of one role in one run.
 
     Attributes:
         made: Calls that a model answered.
@@ -49,13 +49,13 @@ class Use:
 
 @dataclass
 class Calls:
-    """The models of a run by role, and what they were asked.
+    """The models of a run by role, with counts of their calls.
 
     Attributes:
         models: By role (judge, i2t, optimizer), as `blpo_inspect.cache.memo.memoized` makes them.
-        configs: What each role is asked with.
+        configs: Generation settings of each role.
         max_calls: The budget; None: unlimited.
-        uses: What was asked so far, by role.
+        uses: Counts so far, by role.
         started: Calls reserved so far.
         on_call: Called after every call, for progress.
     """
@@ -73,17 +73,17 @@ class Calls:
         self.uses = {role: Use() for role in self.models}
 
     def reserve(self, number: int) -> None:
-        """Check that so many more calls are within the budget, before the first of them: a batch is asked whole.
+        """Reserve calls before the first of them is made: a batch is asked whole or not at all.
 
         Raises:
-            BudgetSpentError: They are not.
+            BudgetSpentError: They would exceed the budget.
         """
         if self.max_calls is not None and self.started + number > self.max_calls:
             raise BudgetSpentError(f"max_calls={self.max_calls}: {number} more after {self.started} would exceed it")
         self.started += number
 
     async def ask(self, role: str, messages: list[ChatMessage], *, seed: int | None = None) -> ModelOutput:
-        """One call, which was reserved before; a seed tells samples of the same request apart."""
+        """Make one call that was reserved before; a seed tells samples of the same request apart."""
         model = self.models[role]
         config = self.configs.get(role, GenerateConfig())
         if seed is not None:
@@ -99,8 +99,8 @@ class Calls:
 
         A list where the answers of one role came from more than one, as recorded answers may.
         """
-        found = {role: [json.loads(one) for one in sorted(seen)] for role, seen in sorted(self._answered_by.items())}
-        return {role: seen[0] if len(seen) == 1 else seen for role, seen in found.items()}
+        models = {role: [json.loads(model) for model in sorted(seen)] for role, seen in self._answered_by.items()}
+        return {role: seen[0] if len(seen) == 1 else seen for role, seen in sorted(models.items())}
 
     def by_role(self) -> dict[str, int]:
         """Calls of both kinds so far."""

@@ -1,6 +1,6 @@
-"""Data in questions to the optimizer: between tags that it cannot close, so that it is never an instruction.
+"""Puts data into questions to the optimizer, between tags that the data cannot close, so that data never instruct.
 
-Wording of the questions themselves is `questions`.
+The questions themselves are in `questions`.
 """
 
 import re
@@ -13,7 +13,7 @@ I2T_PROMPT = "i2t_prompt"
 """The tag around a proposed I2T prompt."""
 
 CRITIQUE = "critique"
-"""The tag around what is wrong with a judge prompt."""
+"""The tag around a critique of a judge prompt."""
 
 _TAGS = (
     "current_judge_prompt",
@@ -37,14 +37,14 @@ _WHOLE_TAG = re.compile(rf"<\s*(?:(/)\s*)?({'|'.join(_TAGS)})(?:\s[^<>]{{0,40}})
 
 @dataclass(frozen=True)
 class Example:
-    """One judged image as the optimizer reads of it.
+    """One judged image in the form that the optimizer reads.
 
     Attributes:
         human: People's label.
-        judge: The judge's label, or what stands for an answer that could not be read; None where it is not told.
+        judge: The judge's label, or a remark that its answer could not be read; None where it is not told.
         description: The caption; None where the image itself is shown or nothing is.
-        text: What the image was judged against, if anything.
-        number: Which of the images shown before the question it is, from 1; None where they are described.
+        text: The text that the image was judged against, if any.
+        number: Number of the image among those shown before the question, from 1; None where they are described.
     """
 
     human: str
@@ -80,6 +80,6 @@ def inert(data: str) -> str:
 
 
 def reserved_tag(text: str) -> str | None:
-    """The first tag of the questions that a text contains, if it does: its author would be speaking out of turn."""
+    """The first tag of the questions that a text contains, if any. Such a text could pass for part of a question."""
     match = _WHOLE_TAG.search(text)
     return None if match is None else f"<{match[1] or ''}{match[2].lower()}>"

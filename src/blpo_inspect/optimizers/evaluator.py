@@ -1,7 +1,6 @@
-"""Trying prompts out: captions and judgements of a run, none of them asked for twice.
+"""Evaluates prompts: the judgements and captions of a run, each made once.
 
-What a prompt, an image and a request determine is asked once in a run and then remembered; across runs the cache of
-model calls does the same.
+Within a run, the answer to a prompt, an image and a text is kept; across runs the cache of model calls does the same.
 """
 
 import math
@@ -26,14 +25,14 @@ NUMERIC_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class Judgement:
-    """The judge on one item.
+    """The judge's answer on one item.
 
     Attributes:
-        item: What was judged.
+        item: The item judged.
         label: The label read; None where the answer could not be read.
-        answer: The label, or a remark that there is none, as the optimizer is told.
-        loss: ℓ(f(x; p), y); an answer that cannot be read has the largest.
-        wrong: Whether people see it otherwise; an answer that cannot be read is wrong.
+        answer: What the optimizer reads: the label, or a remark that there is none.
+        loss: ℓ(f(x; p), y), at least 0; an answer that cannot be read has the largest.
+        wrong: Whether it differs from people's label; an answer that cannot be read is wrong.
     """
 
     item: Item
@@ -44,20 +43,20 @@ class Judgement:
 
 
 class Evaluator:
-    """Judges and describes items, remembering.
+    """Judges and describes items; keeps every answer, so that no request is made twice.
 
     Args:
-        calls: Whom to ask.
+        calls: Models to call, by role.
         scale: The labels.
         loss: See `Settings.loss`.
         caption_only: Whether the judge reads a caption instead of seeing the image.
         answer: How the judge is asked, by the settings of the calls (`answer_mode.answer_config`).
 
     Attributes:
-        requested: Judgements and captions that were asked for so far, those that were known included.
+        requested: Judgements and captions requested so far, including those that were kept from before.
 
     Raises:
-        ValueError: The likelihood loss on a numeric scale, which has no labels to be likely.
+        ValueError: The likelihood loss on a numeric scale, which has no labels.
     """
 
     def __init__(
@@ -80,16 +79,16 @@ class Evaluator:
         self._described: dict[tuple[str, Item], str] = {}
 
     async def judge(self, prompt: str, items: Sequence[Item], i2t: str) -> list[Judgement]:
-        """The judge's labels under a prompt, in the items' order.
+        """Judge items under a prompt; the judgements come in the items' order.
 
         Args:
             prompt: The judge prompt.
-            items: What to judge.
-            i2t: The I2T prompt in force, which matters to a judge that reads captions.
+            items: The items to judge.
+            i2t: The I2T prompt in force; only a judge that reads captions depends on it.
 
         Raises:
-            BudgetSpentError: The calls that this needs are not within the budget; none was made, but for captions that
-                a judge of captions needs first.
+            BudgetSpentError: The calls needed exceed the budget. None was made, except for the captions that a judge of
+                captions needs first.
         """
         request = i2t if self.caption_only else None
         captions: Sequence[str | None] = [None] * len(items)
@@ -99,8 +98,8 @@ class Evaluator:
         missing = {key: pair for key, pair in keys.items() if key not in self._judged}
         self.calls.reserve(len(missing))
         self.requested += len(items)
-        found = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
-        self._judged.update(zip(missing, found, strict=True))
+        judgements = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
+        self._judged.update(zip(missing, judgements, strict=True))
         return [self._judged[prompt, request, item] for item in items]
 
     async def describe(self, i2t: str, items: Sequence[Item]) -> list[str]:
@@ -112,8 +111,8 @@ class Evaluator:
         missing = {(i2t, item): item for item in items if (i2t, item) not in self._described}
         self.calls.reserve(len(missing))
         self.requested += len(items)
-        found = await collect([partial(self._describe, i2t, item) for item in missing.values()])
-        self._described.update(zip(missing, found, strict=True))
+        captions = await collect([partial(self._describe, i2t, item) for item in missing.values()])
+        self._described.update(zip(missing, captions, strict=True))
         return [self._described[i2t, item] for item in items]
 
     def score(self, judgements: Sequence[Judgement]) -> float:
@@ -157,7 +156,7 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
 
 def mean_loss(judgements: Iterable[Judgement]) -> float:
     """Mean of ℓ; of at least one judgement."""
-    losses = [one.loss for one in judgements]
+    losses = [judgement.loss for judgement in judgements]
     return sum(losses) / len(losses)
 
 

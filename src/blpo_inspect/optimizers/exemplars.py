@@ -1,4 +1,4 @@
-"""What the optimizer is shown of judged images: captions under an I2T prompt, or the images themselves."""
+"""Shows judged images to the optimizer: as captions under an I2T prompt, or as the images themselves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Shown:
     """Judged images, ready to be put before the optimizer.
 
     Attributes:
-        examples: What the question says of each.
+        examples: One per image, as the question states it.
         captions: The captions; none where the images themselves are shown.
         images: The images in order, each after its number; empty where captions are shown.
     """
@@ -42,7 +42,7 @@ async def show_judged(evaluator: Evaluator, judged: Sequence[Judgement], i2t: st
     Raises:
         BudgetSpentError: The captions are not within the budget.
     """
-    return await _show(evaluator, [(one.item, one.answer) for one in judged], i2t)
+    return await _show(evaluator, [(judgement.item, judgement.answer) for judgement in judged], i2t)
 
 
 async def show_labelled(evaluator: Evaluator, items: Sequence[Item], i2t: str | None) -> Shown:

@@ -1,4 +1,4 @@
-"""Python's garbage collector during a run: less often, and not over what was there before.
+"""Makes Python's garbage collector run less often during a run, and leave older objects alone.
 
 A run leaves thousands of events in Inspect's transcript, none of them garbage. With the usual thresholds the collector
 walks over them and over all imported libraries again and again, which takes a third of a replay's time.
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from threading import Lock
 
 EVERY = 20_000
-"""New objects after which the youngest are looked at; 700 by default."""
+"""New objects after which the youngest generation is collected; Python's default is 700."""
 
 _lock = Lock()
 _runs = 0

@@ -51,10 +51,10 @@ def i2t_prompt_problem(new: str, tried: Sequence[str], settings: Settings) -> st
         tried: Those that were tried before.
         settings: Limit of length.
     """
-    found = placeholders(new)
+    named = placeholders(new)
     return (
         _unusable(new, settings.max_i2t_chars)
-        or (f"it has braces ({_in_braces(found)}), and a request has no placeholders" if found else None)
+        or (f"it has braces ({_in_braces(named)}), and a request has no placeholders" if named else None)
         or _unchanged(new, tried, "a request that was tried")
     )
 
@@ -77,14 +77,14 @@ def _unusable(new: str, limit: int) -> str | None:
 
 
 def _other_placeholders(new: str, old: str) -> str | None:
-    kept, found = placeholders(old), placeholders(new)
-    if found - kept:
+    wanted, named = placeholders(old), placeholders(new)
+    if named - wanted:
         return (
-            f"it has placeholders that the instruction does not have: {_in_braces(found - kept)}; write {{{{ and }}}} "
-            "for braces that stand for themselves"
+            f"it has placeholders that the instruction does not have: {_in_braces(named - wanted)}; write {{{{ and }}}}"
+            " for braces that stand for themselves"
         )
-    if kept - found:
-        return f"it lost the placeholder {_in_braces(kept - found)}"
+    if wanted - named:
+        return f"it lost the placeholder {_in_braces(wanted - named)}"
     return None
 
 
@@ -94,14 +94,16 @@ def _unchanged(new: str, before: Iterable[str], what: str) -> str | None:
 
 def _same(new: str, before: Iterable[str]) -> bool:
     """Whether a prompt is one of these, but for case and white space."""
-    return any(" ".join(new.split()).casefold() == " ".join(one.split()).casefold() for one in before)
+    return any(" ".join(new.split()).casefold() == " ".join(old.split()).casefold() for old in before)
 
 
 def _other_scale_or_format(new: str, old: str, scale: LabelScale) -> str | None:
     """What says how to answer stays as it was; the sentences of the old prompt are known, whatever they say."""
     before = guard_phrases.sentences(old)
     rest, lost = guard_phrases.without(guard_phrases.sentences(new), guard_phrases.format_sentences(before, scale))
-    rest, _ = guard_phrases.without(rest, [one for one in before if guard_phrases.stray_scale([one], scale)])
+    rest, _ = guard_phrases.without(
+        rest, [sentence for sentence in before if guard_phrases.stray_scale([sentence], scale)]
+    )
     stray = guard_phrases.stray_scale(rest, scale)
     if stray is not None:
         return f'it speaks of another scale ("{_short(stray)}"); the labels stay as they are'

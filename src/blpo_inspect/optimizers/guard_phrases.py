@@ -194,14 +194,14 @@ def without(prompt: Sequence[str], known: Iterable[str]) -> tuple[list[str], lis
 
 def format_sentences(prompt: Sequence[str], scale: LabelScale) -> list[str]:
     """Those that say how to write the answer, and the part of others that says what the labels as such stand for."""
-    found = []
+    matching = []
     for sentence in prompt:
         meaning = _MEANING.search(sentence)
         if meaning:
-            found.append(meaning["core"])
+            matching.append(meaning["core"])
         elif _is_format(sentence, scale):
-            found.append(sentence)
-    return found
+            matching.append(sentence)
+    return matching
 
 
 def stray_scale(prompt: Sequence[str], scale: LabelScale) -> str | None:
@@ -240,10 +240,10 @@ class _Values:
         """Mentions in one sentence, as they stand there."""
         for pattern in _SCALE:
             for match in pattern.finditer(sentence):
-                found = match.groupdict()
-                if not self._is_whole(found.get("low"), found["high"]):
+                bounds = match.groupdict()
+                if not self._is_whole(bounds.get("low"), bounds["high"]):
                     yield match.group().strip()
-        for match in (one for pattern in _RANGES for one in pattern.finditer(sentence)):
+        for match in (match for pattern in _RANGES for match in pattern.finditer(sentence)):
             rising = float(match["low"]) < float(match["high"])  # else it may be a result of 3 to 1
             if not (self.has(match["low"]) and self.has(match["high"])) and (rising or self.digits or self.numeric):
                 yield match.group().strip()

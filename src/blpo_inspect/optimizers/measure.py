@@ -1,4 +1,4 @@
-"""The first and the final pair on the test split: figures before and after, and their paired difference."""
+"""Compares the first and the final pair on the test split: agreement before and after, and the paired difference."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ FIGURES: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {
 
 
 def compare(before: Sequence[Judgement], after: Sequence[Judgement], *, seed: int) -> dict[str, Any]:
-    """Figures of two prompts on the same items, JSON-ready.
+    """Compare two prompts on the same items; JSON-ready.
 
     Each side's figures are over the answers that could be read, with their number and the number unread beside; the
     differences are over the items that were read both times. A figure that is not defined is None, with the reason.
@@ -52,14 +52,14 @@ def compare(before: Sequence[Judgement], after: Sequence[Judgement], *, seed: in
 def figures(judgements: Sequence[Judgement]) -> dict[str, Any]:
     """Figures over the answers that could be read, with their number and the number unread, JSON-ready."""
     read = [judgement for judgement in judgements if judgement.label is not None]
-    human = [one.item.human for one in read]
-    judge = [str(one.label) for one in read]
+    human = [judgement.item.human for judgement in read]
+    judge = [str(judgement.label) for judgement in read]
     figures = {name: _plain(figure(human, judge)) for name, figure in FIGURES.items()}
     return {**figures, "n": len(read), "unread": len(judgements) - len(read)}
 
 
 def summary(test: Mapping[str, Any]) -> str:
-    """What `compare` found of the accuracy, in one line."""
+    """The accuracies of `compare` in one line of text."""
     change = test["difference"]["accuracy"]
     before, after = (_shown(test[side]["accuracy"], ".3f") for side in ("before", "after"))
     value, low, high = (_shown(change[name], "+.3f") for name in ("value", "low", "high"))

@@ -1,4 +1,4 @@
-"""What is optimized: a benchmark's three splits, its scale and the pair of prompts to start from.
+"""The optimization problem: a benchmark's three splits, its scale and the pair of prompts to start from.
 
 Any task of this package, or of a user's file, is a benchmark here if it has an argument ``split`` and was made by
 `tasks.common.judging_task`. Does not call models.
@@ -33,11 +33,11 @@ class Item:
 
     Attributes:
         id: The sample's.
-        images: What the judge is shown; a path or a ``data:`` URI.
+        images: The images that the judge is shown, each a path or a ``data:`` URI.
         human: People's label.
-        text: What the image is judged against, where the task has a text.
-        category: Its kind, where known.
-        group: Items of one group lie in one split.
+        text: The text that the image is judged against, where the task has one.
+        category: The image's kind, where known.
+        group: Items of the same group lie in the same split.
     """
 
     id: str
@@ -62,11 +62,11 @@ class Problem:
         scale: The labels.
         start: The prompts to start from.
         parent: SHA-256 of the prompt file that the start was read from, if it was.
-        train: What optimizers may see.
-        validation: What decides between prompts.
-        test: What is judged once, at the end.
-        digest: SHA-256 over everything that the figures rest on: ids, labels, texts and images of all splits.
-        answer: How the judge is asked, as in the benchmark's own task.
+        train: Items that optimizers may see.
+        validation: Items that decide between prompts.
+        test: Items that are judged once, at the end.
+        digest: SHA-256 of the ids, labels, texts and images of all splits.
+        answer: How the judge is asked for its verdict, as in the benchmark's own task.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Problem:
 
 
 def load_problem(benchmark: str, args: Mapping[str, Any], prompts: str | None = None) -> Problem:
-    """Make the benchmark's splits; the same arguments give the same object within a process.
+    """Load a benchmark's three splits; the same arguments give the same object within a process.
 
     Args:
         benchmark: A task's name (``shapes_safety``, ``blpo_inspect/folder``) or ``FILE.py@task``.
@@ -193,29 +193,29 @@ def _check_splits(benchmark: str, items: Mapping[str, tuple[Item, ...]], picture
         ("groups", lambda item: {item.group} if item.group is not None else set()),
     )
     for what, of in keys:
-        found = {split: {key for item in items[split] for key in of(item)} for split in SPLITS}
-        for one, other in combinations(SPLITS, 2):
-            shared = found[one] & found[other]
+        keys_of = {split: {key for item in items[split] for key in of(item)} for split in SPLITS}
+        for split, other in combinations(SPLITS, 2):
+            shared = keys_of[split] & keys_of[other]
             if shared:
                 raise PrerequisiteError(
-                    f"{benchmark}: {one} and {other} share {len(shared)} {what}; what is measured on {other} would "
+                    f"{benchmark}: {split} and {other} share {len(shared)} {what}; what is measured on {other} would "
                     "not hold for new images"
                 )
 
 
 def _digests(benchmark: str, items: Mapping[str, tuple[Item, ...]]) -> dict[str, str]:
-    """SHA-256 of the bytes of every image, as it is named in the samples."""
-    found: dict[str, str] = {}
+    """Image as named in the samples → SHA-256 of its bytes."""
+    digests: dict[str, str] = {}
     for item in (item for split in SPLITS for item in items[split]):
         for image in item.images:
-            if image not in found:
+            if image not in digests:
                 try:
-                    found[image] = image_digest(image)
+                    digests[image] = image_digest(image)
                 except (OSError, ValueError) as error:
                     raise PrerequisiteError(
                         f"{benchmark}: the image of sample {item.id} cannot be read: {error}"
                     ) from error
-    return found
+    return digests
 
 
 def _digest(items: Mapping[str, tuple[Item, ...]], pictures: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""What a long run shows while it runs: a line for every step, in every display mode, and counters in the full one."""
+"""Shows the progress of a long run: a line for every step in every display mode, and counters in the full one."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from blpo_inspect.optimizers.calls import Calls
 
 
 class Progress:
-    """Tells people, and the transcript, how a run is getting on.
+    """Writes a run's progress to the terminal and to the transcript.
 
     Args:
-        title: Which run, for several at once.
-        calls: Counted beside every line.
+        title: Name of the run, which tells several at once apart.
+        calls: The run's calls; their count ends every line.
     """
 
     def __init__(self, title: str, calls: Calls) -> None:
@@ -23,11 +23,11 @@ class Progress:
         calls.on_call = self._count
 
     def say(self, text: str, data: dict[str, Any] | None = None) -> None:
-        """One line for people; with ``data`` for the transcript, too."""
+        """Print one line, and record it in the transcript together with ``data``."""
         made, replayed = self.calls.made, self.calls.replayed
         say(f"{self.title}: {text} ({made + replayed:,} calls: {made:,} made, {replayed:,} replayed)")
         transcript().info({"message": text, **(data or {})}, source=self.title)
 
     def _count(self) -> None:
-        if display_type() == "full":  # others have no counters, or print every change of one
+        if display_type() == "full":  # other modes have no counters, or print each change
             display_counter(f"{self.title}: calls made, replayed", f"{self.calls.made:,}, {self.calls.replayed:,}")

@@ -1,4 +1,4 @@
-"""Asking the optimizer for a text: the question, its answer, what is wrong with it, and the question again."""
+"""Asks the optimizer for a text, and asks again with the reason where the text cannot be used."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -23,11 +23,11 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What came of asking.
+    """The outcome of one question.
 
     Attributes:
-        prompt: The accepted text; None where none was.
-        rejected: What was not accepted, in order.
+        prompt: The accepted text; None where no text was accepted.
+        rejected: The texts that were not accepted, in order.
     """
 
     prompt: str | None
@@ -39,9 +39,9 @@ class Question:
     """One question to the optimizer.
 
     Attributes:
-        message: Its wording, and the images where they are shown.
-        tag: Around the text that is asked for, in the answer.
-        problem: Why a text cannot be used; None if it can.
+        message: The text of the question, and the images where they are shown.
+        tag: The tag that encloses the requested text in the answer.
+        problem: Gives the reason why a text cannot be used; None if it can.
         sample: Tells several samples of one question apart; it goes out as the request's seed.
     """
 
@@ -75,7 +75,7 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
     """Ask several questions side by side, each until its answer is accepted, at most ``attempts`` times.
 
     Args:
-        calls: Whose optimizer is asked.
+        calls: Models to call; the role ``optimizer`` answers.
         questions: Independent of each other.
         attempts: At least 1.
 
@@ -87,31 +87,31 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
     """
     asking = [_Asking(question, [question.message]) for question in questions]
     for _ in range(attempts):
-        still = [one for one in asking if one.accepted is None]
+        unanswered = [asked for asked in asking if asked.accepted is None]
         # reserved together: which of them gets the last call may not depend on which answers first
-        calls.reserve(len(still))
-        await collect([partial(_ask, calls, one) for one in still])
-    return [Proposal(one.accepted, tuple(one.rejected)) for one in asking]
+        calls.reserve(len(unanswered))
+        await collect([partial(_ask, calls, asked) for asked in unanswered])
+    return [Proposal(asked.accepted, tuple(asked.rejected)) for asked in asking]
 
 
-async def _ask(calls: Calls, one: _Asking) -> None:
-    question = one.question
-    output = await calls.ask("optimizer", one.messages, seed=question.sample)
+async def _ask(calls: Calls, asked: _Asking) -> None:
+    question = asked.question
+    output = await calls.ask("optimizer", asked.messages, seed=question.sample)
     text, reason = _read(output, question.tag)
     reason = reason or question.problem(text)
     if reason is None:
-        one.accepted = text
+        asked.accepted = text
         return
-    one.rejected.append(Rejection(text or output.completion, reason))
+    asked.rejected.append(Rejection(text or output.completion, reason))
     # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
     answer = ChatMessageAssistant(content=output.completion or "(no answer)")
-    one.messages = [*one.messages, answer, ChatMessageUser(content=again(reason, question.tag))]
+    asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]
 
 
 def _read(output: ModelOutput, tag: str) -> tuple[str, str | None]:
-    """The text between the tags, and why there is none."""
+    """The text between the tags, or the reason why there is none."""
     tags = list(re.finditer(rf"<(\s*/)?\s*{tag}\s*>", output.completion, re.IGNORECASE))
-    pairs = [(one, other) for one, other in pairwise(tags) if not one[1] and other[1]]
+    pairs = [(opening, closing) for opening, closing in pairwise(tags) if not opening[1] and closing[1]]
     unfinished = output.stop_reason == "max_tokens" and tags and not tags[-1][1]
     if pairs and not unfinished:
         start, end = pairs[-1]

@@ -1,4 +1,4 @@
-"""What a method can ask the optimizer for: a question's wording, where its answer stands, and the guard, together."""
+"""The requests that a method can make of the optimizer: each has its text, the tag of its answer and the guard."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ def update_p(run: Run[Any], prompt: str, shown: Shown, failed: Iterable[str] = (
 def update_q(run: Run[Any], prompt: str, tried: Sequence[Tried]) -> Question:
     """Update_q: a better I2T prompt from those tried."""
     text = questions.update_i2t_prompt(prompt, tried, max_chars=run.settings.max_i2t_chars)
-    before = [one.prompt for one in tried]
+    before = [attempt.prompt for attempt in tried]
     return Question(
         ChatMessageUser(content=text), I2T_PROMPT, lambda new: i2t_prompt_problem(new, before, run.settings)
     )
@@ -56,7 +56,7 @@ def outscore(run: Run[Any], tried: Sequence[Tried], shown: Shown, sample: int | 
     text = questions.outscore_judge_prompts(
         tried, shown.examples, run.problem.scale, max_chars=run.settings.max_prompt_chars
     )
-    best = max(tried, key=lambda one: one.score).prompt
+    best = max(tried, key=lambda attempt: attempt.score).prompt
     return _judge_prompt(run, shown.message(text), best, shown.captions, sample)
 
 

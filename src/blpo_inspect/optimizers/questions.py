@@ -1,6 +1,6 @@
-"""What the optimizer model is asked, method by method: the wording only.
+"""The texts of the questions to the optimizer model, method by method.
 
-Who asks, checks the answer and asks again is `proposal`; how data stand in a question is `delimiters`.
+`proposal` asks them and checks the answers; `delimiters` puts data into them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -149,7 +149,7 @@ def outscore_judge_prompts(
         scale: What labels there are.
         max_chars: The longest prompt that will be accepted.
     """
-    best = max(tried, key=lambda one: one.score).prompt
+    best = max(tried, key=lambda attempt: attempt.score).prompt
     return f"""A judge looks at one image at a time and labels it. {_labels(scale)} How the judge has to write its \
 answer is told to it separately.
 
@@ -207,8 +207,8 @@ def _blocks(examples: Iterable[Example]) -> str:
 def _history(tag: str, tried: Iterable[Tried], form: str) -> str:
     """From the worst to the best, which is read last."""
     return "\n".join(
-        f"<tried>\n{fenced(tag, one.prompt)}\n<score>{form.format(one.score)}</score>\n</tried>"
-        for one in sorted(tried, key=lambda one: one.score)
+        f"<tried>\n{fenced(tag, attempt.prompt)}\n<score>{form.format(attempt.score)}</score>\n</tried>"
+        for attempt in sorted(tried, key=lambda attempt: attempt.score)
     )
 
 

@@ -1,11 +1,12 @@
 """One optimization run of any method: its models, budget, steps and best pair so far.
 
-A method tries prompts with `Run.evaluator`, and reports and hands over better pairs by `Run.finish_step`. How a run
-starts from a sample and ends in a result is `solver`.
+A method evaluates prompts with `Run.evaluator`, and reports steps and better pairs with `Run.finish_step`. `solver`
+starts a run from a sample and turns its end into a result.
 """
 
+import importlib.metadata
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
 
@@ -16,14 +17,13 @@ from blpo_inspect.optimizers.calls import Calls
 from blpo_inspect.optimizers.evaluator import Evaluator, mean_loss
 from blpo_inspect.optimizers.problem import Problem
 from blpo_inspect.optimizers.progress import Progress
-from blpo_inspect.optimizers.provenance import provenance
 from blpo_inspect.optimizers.settings import S
 from blpo_inspect.optimizers.trajectory import Step
 
 
 @dataclass(frozen=True)
 class BestPair:
-    """A pair that was the best so far, and the calls that the run had made when it became so."""
+    """A pair that was the best at some point, and the calls that the run had made by then."""
 
     calls: int
     pair: PromptPair
@@ -31,7 +31,7 @@ class BestPair:
 
 @dataclass(frozen=True)
 class CallCounts:
-    """Calls of a run, without the final test: by role, and how many there would be if nothing were remembered."""
+    """Calls of a run without the final test: by role, and the number that a run without any cache would make."""
 
     by_role: Mapping[str, int]
     naive: int
@@ -42,21 +42,22 @@ class Run(Generic[S]):
     """State of one run.
 
     Attributes:
-        method: What is run.
-        problem: What is optimized.
-        settings: How.
-        seed: Decides everything that is drawn.
-        calls: The models.
-        evaluator: Judges and describes.
-        progress: Tells people.
-        save: Where the best pair goes, as soon as there is a better one.
+        method: The method that runs.
+        problem: The problem that it optimizes.
+        settings: The method's settings.
+        seed: Seed of every random draw.
+        calls: The models by role, with counts of their calls.
+        evaluator: Judges and describes items.
+        progress: Shows the progress to people.
+        save: File that gets the best pair whenever it changes; None: no file.
         best: The best pair so far.
-        kept: The first pair and every better one, in order.
-        validation: Mean loss on the validation split of the first and of the best pair, where it was judged.
-        steps: What happened.
-        stopped: Why it ended.
-        spent: What optimizing took, once it has ended.
-        test: The first and the final pair on the test split, once they were judged.
+        kept: The first pair and every later best pair, in order.
+        validation: Mean loss on the validation split, ``before`` of the first and ``after`` of the best pair; empty
+            where it was not judged.
+        steps: The steps so far.
+        stopped: Why the run ended; empty while it goes on.
+        spent: Calls of the optimization, once it has ended.
+        test: Figures of the first and the final pair on the test split, once they were judged.
     """
 
     method: "Method[S]"
@@ -79,11 +80,11 @@ class Run(Generic[S]):
         self.kept.append(BestPair(0, self.best))
 
     def pair(self, judge: str, i2t: str | None = None) -> PromptPair:
-        """A pair of prompts for this problem; with the first I2T prompt unless another is given."""
+        """A pair of prompts for this problem; the I2T prompt is the first one unless another is given."""
         return PromptPair(judge, self.problem.start.i2t if i2t is None else i2t, self.problem.scale)
 
     async def validate(self, pair: PromptPair) -> float:
-        """Mean loss of a pair on the validation split; the first pair's is noted."""
+        """Mean loss of a pair on the validation split; that of the first pair is recorded."""
         async with span("validation"):
             loss = mean_loss(await self.evaluator.judge(pair.judge, self.problem.validation, pair.i2t))
         if not self.validation:
@@ -91,14 +92,14 @@ class Run(Generic[S]):
         return loss
 
     async def decide(self, step: Step, pair: PromptPair, why: str, *, validate: bool, ties: bool = False) -> Step:
-        """Say whether a step's pair is accepted: at once, or if it lowers the loss on the validation split.
+        """Decide whether a step's pair is accepted: at once, or only if it lowers the loss on the validation split.
 
         Args:
             step: The step.
-            pair: What may become the best pair.
-            why: What the method says of it.
+            pair: The pair that may become the best one.
+            why: The method's reason for it.
             validate: Whether the validation split decides.
-            ties: Whether the same loss there is good enough.
+            ties: Whether an equal loss on the validation split is good enough.
         """
         if not validate:
             return replace(step, accepted=True, reason=why)
@@ -110,10 +111,9 @@ class Run(Generic[S]):
         """Record a step and tell people about it.
 
         Args:
-            step: What happened; if it was accepted, ``pair`` becomes the best pair so far, and the file, if one was
-                asked for, has it from now on.
-            name: Which step, such as ``round 2/6``.
-            pair: What was accepted.
+            step: The step. If it was accepted, ``pair`` becomes the best pair and is written to the file `save`.
+            name: Name of the step, such as ``round 2/6``.
+            pair: The accepted pair.
         """
         step = replace(step, calls=self.calls.started)
         self.steps.append(step)
@@ -129,16 +129,50 @@ class Run(Generic[S]):
             self.result().save(self.save)
 
     def spending(self) -> CallCounts:
-        """What the run took so far."""
+        """Calls of the run so far; of the optimization alone once that has ended."""
         return self.spent or CallCounts(self.calls.by_role(), self.method.naive_calls(self))
 
     def result(self) -> PromptPair:
         """The best pair so far, with where it comes from."""
-        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, provenance(self))
+        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, self._provenance())
+
+    def _provenance(self) -> dict[str, Any]:
+        """Where the best pair comes from, JSON-ready: everything that is needed to repeat or to doubt it.
+
+        The same run gives the same bytes: no clock time, host, path, or count of replayed calls.
+        """
+        problem, spent = self.problem, self.spending()
+        parent = {} if problem.parent is None else {"parent": problem.parent}
+        test = {} if self.test is None else {"test": dict(self.test)}
+        return {
+            "method": self.method.name,
+            "settings": asdict(self.settings),
+            "seed": self.seed,
+            "benchmark": {
+                "name": problem.name,
+                "args": dict(problem.args),
+                "digest": problem.digest,
+                "sizes": {
+                    "train": len(problem.train),
+                    "validation": len(problem.validation),
+                    "test": len(problem.test),
+                },
+            },
+            "models": self.calls.identities(),
+            "versions": {name: importlib.metadata.version(name) for name in ("blpo-inspect", "inspect-ai", "pillow")},
+            "start": {"judge": problem.start.judge, "i2t": problem.start.i2t},
+            "calls": dict(spent.by_role),
+            "naive_calls": spent.naive,
+            "stopped": self.stopped or "not ended",
+            "validation_loss": {name: round(value, 6) for name, value in self.validation.items()},
+            **parent,
+            **test,
+            "trajectory": [step.to_dict() for step in self.steps],
+        }
 
 
 def requested_calls(run: Run[S]) -> int:
-    """Calls if no judgement or caption were remembered: what was asked for, however often."""
+    """Calls that a run without any cache would make: every judgement and caption requested, however often."""
     return run.evaluator.requested + run.calls.uses["optimizer"].calls
 
 
@@ -147,10 +181,10 @@ class Method(Generic[S]):
     """An optimization method.
 
     Attributes:
-        name: The solver's.
-        algorithm: What it does between the start and the end of a run.
-        temperature: Of the optimizer model, unless the role is given another.
-        naive_calls: Calls that the run so far would have taken if nothing were remembered.
+        name: Name of the solver.
+        algorithm: Carries out a run from its start to its end.
+        temperature: Temperature of the optimizer model, unless the role is given another.
+        naive_calls: Number of calls that the run so far would have made without any cache.
     """
 
     name: str

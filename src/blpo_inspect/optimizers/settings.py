@@ -1,4 +1,4 @@
-"""What the settings of every method have in common, and how presets and changes become settings.
+"""Settings that all methods have in common, and how a preset and changes make settings.
 
 A method's own settings are a dataclass derived from `Settings`; its annotations and `at_least` say what is allowed.
 """
@@ -28,10 +28,10 @@ class Settings:
         caption_only: Whether the judge reads the caption instead of seeing the image (an ablation).
         max_calls: Model calls, made or replayed, before the run ends with the best pair so far; the final measurement
             on the test split comes on top. None: no limit.
-        attempts: Times a proposal is asked for before the old prompt stays.
+        attempts: How often a proposal is asked for before the old prompt stays.
         max_prompt_chars: The longest judge prompt accepted.
         max_i2t_chars: The longest I2T prompt accepted.
-        copied_words: From how many consecutive words of a caption on a prompt counts as copied from it.
+        copied_words: A prompt that shares so many consecutive words with a caption counts as copied from it.
 
     Raises:
         ValueError: A value out of its range; the message names it.
@@ -47,8 +47,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
-        for one in fields(self):
-            _check(one.name, getattr(self, one.name), hints[one.name], one.metadata.get("least"))
+        for setting in fields(self):
+            name = setting.name
+            _check(name, getattr(self, name), hints[name], setting.metadata.get("least"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def settings_of(presets: Mapping[str, S], preset: str, changes: Mapping[str, Any
     """
     if preset not in presets:
         raise ValueError(f"no preset {preset!r}; one of {', '.join(presets)}")
-    known = {one.name for one in fields(presets[preset])}
+    known = {setting.name for setting in fields(presets[preset])}
     unknown = sorted(set(changes) - known)
     if unknown:
         raise ValueError(f"no setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")

@@ -1,4 +1,4 @@
-"""From a sample of the task ``optimize`` to its result: how a run of any method starts, ends and is kept."""
+"""Runs any method on a sample of the task ``optimize``: start, end and result of the run."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,9 +26,9 @@ def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: M
 
     Args:
         method: The method.
-        presets: Its settings by name.
-        preset: Which of them.
-        changes: Single settings.
+        presets: Its settings by the preset's name.
+        preset: Name of the preset.
+        changes: Single settings, which change the preset.
 
     Raises:
         PrerequisiteError: No such preset or setting, or a setting out of its range.
@@ -53,12 +53,12 @@ async def optimize(state: TaskState, method: Method[S], settings: S) -> TaskStat
 
     Args:
         state: A sample of the task ``optimize``.
-        method: What to run.
-        settings: How to run it.
+        method: The method to run.
+        settings: Its settings.
 
     Raises:
-        PrerequisiteError: A sample of another task, or no optimizer model.
-        LimitExceededError: Inspect's limit, after the best pair was kept.
+        PrerequisiteError: The sample belongs to another task, or there is no optimizer model.
+        LimitExceededError: One of Inspect's limits ended the run; the best pair was saved before.
     """
     run = _start(state, method, settings)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in _splits(run.problem).items())
@@ -125,7 +125,7 @@ def _optimizer() -> Model:
 
 
 def _at(temperature: float, model: Model) -> GenerateConfig:
-    """A temperature, unless the role was given one of its own."""
+    """This temperature, unless the role was given one of its own."""
     return GenerateConfig(temperature=temperature) if model.config.temperature is None else GenerateConfig()
 
 
@@ -134,9 +134,9 @@ def _splits(problem: Problem) -> dict[str, tuple[Any, ...]]:
 
 
 async def _measure(run: Run[S], *, with_kept: bool) -> None:
-    """Judge the test split with the first and the final pair; outside of the budget, since it changes nothing.
+    """Judge the test split with the first and the final pair. The budget does not count this: nothing is chosen by it.
 
-    With ``with_kept`` also with every pair that was kept in between, for a curve of agreement against calls.
+    With ``with_kept``, judge it also with every best pair in between, for a curve of agreement against calls.
     """
     run.spent = run.spending()
     run.calls.max_calls = None
@@ -146,8 +146,8 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
         after = await run.evaluator.judge(run.best.judge, items, run.best.i2t)
         test = compare(before, after, seed=run.seed)
         if with_kept:
-            judged = [await run.evaluator.judge(one.pair.judge, items, one.pair.i2t) for one in run.kept]
-            test["kept"] = [{"calls": one.calls, **figures(each)} for one, each in zip(run.kept, judged, strict=True)]
+            judged = [await run.evaluator.judge(best.pair.judge, items, best.pair.i2t) for best in run.kept]
+            test["kept"] = [{"calls": best.calls, **figures(each)} for best, each in zip(run.kept, judged, strict=True)]
     run.test = test
     run.progress.say(f"test accuracy {summary(run.test)}", {"test": dict(run.test)})
 

@@ -1,7 +1,7 @@
-"""What happened in a run, step by step, JSON-ready: kept in the result's provenance, shown while it runs.
+"""The steps of a run, JSON-ready: kept in the result's provenance and shown while the run goes on.
 
-One form for all methods; what a method does not have is left out. Holds no clock times and does not say which calls
-were replayed, so that a rerun gives the same bytes.
+All methods use the same form; a method leaves out what it does not have. Holds no clock times
+and does not say which calls were replayed, so that a rerun gives the same bytes.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from blpo_inspect.optimizers.proposal import Rejection
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate of a step and what came of it.
+    """One candidate of a step, with its score and fate.
 
     Attributes:
         number: Its place in the step; of BLPO 0 is the I2T prompt that the step began with, 1 to K are new.
@@ -26,7 +26,7 @@ class Candidate:
             it did on training images from 0 to 100 (OPRO) or from 0 to 1 (ProTeGi), the sum over the minibatch (GEPA).
             None where it was not needed.
         kept: Whether it is in the pool of the next step, where there is a pool.
-        rejected: Proposals that were not accepted.
+        rejected: The proposals that were not accepted.
     """
 
     number: int
@@ -47,7 +47,7 @@ class Candidate:
         if self.score is not None:
             plain["score"] = round(self.score, 6)
         if self.rejected:
-            plain["rejected"] = [{"reason": one.reason, "text": one.text} for one in self.rejected]
+            plain["rejected"] = [{"reason": proposal.reason, "text": proposal.text} for proposal in self.rejected]
         return plain
 
 
@@ -61,15 +61,15 @@ class Step:
         i2t: The I2T prompt that it began with.
         judged: Training items judged to find the errors.
         error_rate: Share of them that were misjudged.
-        train_loss: Their mean loss; None where the step did not judge any.
-        shown: Ids of the items that the optimizer was shown or read about.
+        train_loss: Mean loss on the items judged; None where the step judged none.
+        shown: Ids of the items that the optimizer saw or read about.
         fresh_errors: Ids of further misjudged items that took part in scoring.
         anchors: Ids of correctly judged items that took part in scoring.
-        candidates: What was tried.
+        candidates: The candidates that were tried.
         chosen: ``number`` of the best candidate, if there was one.
         validation_loss: Mean loss of its prompt on the validation split, where that was judged.
         accepted: Whether it became the best pair so far.
-        reason: Why, in words.
+        reason: The reason for that, in words.
         calls: Model calls of the run up to the end of this step.
     """
 

@@ -24,7 +24,7 @@ Name = Literal["safety", "alignment", "rating"]
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class ShapesBenchmark:
     """What one of the three benchmarks asks.
 
     Attributes:
@@ -38,14 +38,14 @@ class Benchmark:
     per_class: int
 
 
-BENCHMARKS: dict[Name, Benchmark] = {
-    "safety": Benchmark(LabelScale("unordered", ("safe", "unsafe")), "Is this image safe or unsafe?", 50),
-    "alignment": Benchmark(
+BENCHMARKS: dict[Name, ShapesBenchmark] = {
+    "safety": ShapesBenchmark(LabelScale("unordered", ("safe", "unsafe")), "Is this image safe or unsafe?", 50),
+    "alignment": ShapesBenchmark(
         LabelScale("unordered", ("0", "1"), aliases={"no": "0", "yes": "1"}),
         "Is the image aligned with the text? Answer 1 if yes, 0 if no.",
         50,
     ),
-    "rating": Benchmark(LabelScale("ordinal", ("1", "2", "3", "4", "5")), "Rate this image from 1 to 5.", 20),
+    "rating": ShapesBenchmark(LabelScale("ordinal", ("1", "2", "3", "4", "5")), "Rate this image from 1 to 5.", 20),
 }
 
 
@@ -69,7 +69,7 @@ def records(name: Name, *, policy: int, split: Split, per_class: int, seed: int 
     scale = BENCHMARKS[name].scale
     world = f"{name}/{policy}"
     wanted = dict.fromkeys(scale.labels, per_class)
-    found: list[Record] = []
+    drawn: list[Record] = []
     for item in _items(name, policy, split, f"{world}/{split}/{seed}"):
         key = f"{split}-{seed}-{item.number}"
         raters = rate(item.label, scale.labels, ordinal=scale.kind == "ordinal", seed=world, image=key)
@@ -78,7 +78,7 @@ def records(name: Name, *, policy: int, split: Split, per_class: int, seed: int 
             continue
         wanted[label] -= 1
         picture = data_uri(png(draw(item.scene, f"{world}/{key}")), "image/png")
-        found.append(
+        drawn.append(
             Record(
                 f"{name}-{policy}-{key}",
                 picture,
@@ -90,8 +90,8 @@ def records(name: Name, *, policy: int, split: Split, per_class: int, seed: int 
         )
         if not any(wanted.values()):
             break
-    random.Random(f"order/{world}/{split}/{seed}").shuffle(found)
-    return found
+    random.Random(f"order/{world}/{split}/{seed}").shuffle(drawn)
+    return drawn
 
 
 def statement(name: Name, policy: int) -> str:

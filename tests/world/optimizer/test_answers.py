@@ -10,7 +10,7 @@ from blpo_inspect.world.optimizer import i2t_search
 from blpo_inspect.world.optimizer.evidence import Evidence
 from blpo_inspect.world.optimizer.induction import replies
 from blpo_inspect.world.optimizer.language import COLOURS, SIZES, describe
-from blpo_inspect.world.optimizer.question_parser import Tried as Scored
+from blpo_inspect.world.optimizer.question_parser import ScoredText
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 MATCH = LabelScale("unordered", ("0", "1"), aliases={"no": "0", "yes": "1"})
@@ -262,7 +262,7 @@ def test_requests_are_read_and_written() -> None:
 
 def test_the_best_request_is_widened_then_what_helped_is_joined_then_thinned_out() -> None:
     def first(*tried: tuple[set[str], float]) -> set[str]:
-        scored = [Scored(i2t_search.request(frozenset(names)), score) for names, score in tried]
+        scored = [ScoredText(i2t_search.request(frozenset(names)), score) for names, score in tried]
         return set(next(iter(i2t_search.proposals(scored)))[0])
 
     assert first((set(), 0.0)) == {"background", "colour", "lighting"}

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blpo_inspect.world import captions, scenes
-from blpo_inspect.world.optimizer.language import Claim, Description, Feature, Thing, claim, describe, feature, shown
+from blpo_inspect.world.optimizer.language import (
+    CaptionClaim,
+    CaptionFeature,
+    Description,
+    Thing,
+    claim,
+    describe,
+    feature,
+    shown,
+)
 from blpo_inspect.world.optimizer.statements import (
     ASPECTS,
     aspect_rules,
@@ -23,12 +32,12 @@ colours = st.sampled_from(["red", "orange", "blue", "white"])
 nouns = st.sampled_from(["circle", "star", "box", "cat"])
 sizes = st.sampled_from(["small", "large", "tiny"])
 features = st.one_of(
-    st.builds(Feature, colour=colours, noun=nouns),
-    st.builds(Feature, size=sizes, noun=nouns),
-    st.builds(Feature, size=sizes, colour=colours),
-    st.builds(Feature, colour=colours),
-    st.builds(Feature, noun=nouns),
-    st.builds(Feature, more_than=st.integers(1, 11)),
+    st.builds(CaptionFeature, colour=colours, noun=nouns),
+    st.builds(CaptionFeature, size=sizes, noun=nouns),
+    st.builds(CaptionFeature, size=sizes, colour=colours),
+    st.builds(CaptionFeature, colour=colours),
+    st.builds(CaptionFeature, noun=nouns),
+    st.builds(CaptionFeature, more_than=st.integers(1, 11)),
 )
 some = st.lists(features, min_size=1, max_size=4, unique=True).map(tuple)
 figures = st.builds(
@@ -80,7 +89,7 @@ def test_captions_of_the_embedded_world_are_read_whole(drawn: list[scenes.Shape]
 
 
 @given(features)
-def test_features_are_read_back_in_singular_and_plural(one: Feature) -> None:
+def test_features_are_read_back_in_singular_and_plural(one: CaptionFeature) -> None:
     assert feature(one.phrase()) == one
     if one.more_than is None and (one.size or one.colour):
         plural = "boxes" if one.noun == "box" else f"{one.noun or 'object'}s"
@@ -93,7 +102,7 @@ def test_what_is_not_wholly_understood_is_no_feature(phrase: str) -> None:
 
 
 @given(some, st.sampled_from(["", QUESTION, "Be strict. Is it {text}?", "Look:\n- closely\n- twice"]))
-def test_rules_are_read_back_and_taken_out(them: tuple[Feature, ...], rest: str) -> None:
+def test_rules_are_read_back_and_taken_out(them: tuple[CaptionFeature, ...], rest: str) -> None:
     labelled = label_rules(f"{rest}\n{state_labels({'unsafe': them}, LABELS)}", LABELS)
     assert labelled.rules == {"unsafe": them} and labelled.rest == rest
     pointed = point_rules(f"{rest}\n{state_points(them, '5')}")
@@ -107,7 +116,7 @@ def test_aspects_are_read_back_and_taken_out(aspects: frozenset[str]) -> None:
     assert read == (aspects if len(aspects) < len(ASPECTS) else None)
 
 
-RED_STAR, CIRCLE = Feature(colour="red", noun="star"), Feature(noun="circle")
+RED_STAR, CIRCLE = CaptionFeature(colour="red", noun="star"), CaptionFeature(noun="circle")
 
 
 @pytest.mark.parametrize(
@@ -155,9 +164,9 @@ def test_sentences_that_are_not_wholly_understood_stay(prompt: str) -> None:
 
 
 def test_a_text_is_read_as_a_claim() -> None:
-    assert claim("two large red circles") == Claim(2, Thing("large", "red", "circle"))
-    assert claim("a red star") == Claim(1, Thing(None, "red", "star"))
-    assert claim("red stars") == Claim(None, Thing(None, "red", "star"))
+    assert claim("two large red circles") == CaptionClaim(2, Thing("large", "red", "circle"))
+    assert claim("a red star") == CaptionClaim(1, Thing(None, "red", "star"))
+    assert claim("red stars") == CaptionClaim(None, Thing(None, "red", "star"))
     assert claim("Tell me a story about ships") is None
 
 

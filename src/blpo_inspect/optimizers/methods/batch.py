@@ -12,12 +12,12 @@ from blpo_inspect.optimizers.problem import Item
 
 @dataclass(frozen=True)
 class Batch:
-    """What one outer step works with.
+    """The images that one outer step works with.
 
     Attributes:
-        errors: Misjudged items; the optimizer reads about them.
-        fresh: Further misjudged items; they only take part in scoring.
-        anchors: Correctly judged items; they only take part in scoring.
+        errors: Misjudged items that the optimizer reads about.
+        fresh: Further misjudged items, used in scoring only.
+        anchors: Correctly judged items, used in scoring only.
         judged: Training items that were judged to find these.
         error_rate: Share of them that were misjudged.
         loss: Their mean loss.
@@ -32,7 +32,7 @@ class Batch:
 
     @property
     def scored(self) -> tuple[Judgement, ...]:
-        """What takes part in scoring: all errors, then the anchors."""
+        """The items used in scoring: all errors, then the anchors."""
         return (*self.errors, *self.fresh, *self.anchors)
 
     def gain(self, after: Sequence[Judgement]) -> float:
@@ -63,12 +63,12 @@ async def draw_batch(
     ``stratify`` each of people's labels gets an equal share where there are enough.
 
     Args:
-        evaluator: Judges.
+        evaluator: Judges the items.
         prompt: The judge prompt in force.
         i2t: The I2T prompt in force.
         train: The training items.
         settings: Batch size, anchors and stratification.
-        rng: Decides the order.
+        rng: Draws the order.
 
     Returns:
         The batch; without errors if there are none in all of ``train``.
@@ -80,10 +80,10 @@ async def draw_batch(
         judged += await evaluator.judge(prompt, order[start : start + step], i2t)
         if _is_full(judged, settings, evaluator.scale):
             break
-    wrong = [one for one in judged if one.wrong]
-    right = [one for one in judged if not one.wrong]
+    wrong = [judgement for judgement in judged if judgement.wrong]
+    right = [judgement for judgement in judged if not judgement.wrong]
     errors = _drawn(wrong, settings.batch_size, settings.stratify)
-    others = [one for one in wrong if one not in errors]
+    others = [judgement for judgement in wrong if judgement not in errors]
     return Batch(
         errors=tuple(errors),
         fresh=tuple(_drawn(others, settings.fresh_errors, settings.stratify)),
@@ -95,7 +95,7 @@ async def draw_batch(
 
 
 def _is_full(judged: Sequence[Judgement], settings: BlpoSettings, scale: LabelScale) -> bool:
-    wrong = [one.item.human for one in judged if one.wrong]
+    wrong = [judgement.item.human for judgement in judged if judgement.wrong]
     wanted = settings.batch_size + settings.fresh_errors
     if len(wrong) < wanted or len(judged) - len(wrong) < settings.anchors:
         return False
@@ -110,8 +110,8 @@ def _drawn(judgements: Sequence[Judgement], number: int, stratify: bool) -> list
     if not stratify:
         return list(judgements[:number])
     by_label: dict[str, list[int]] = {}
-    for position, one in enumerate(judgements):
-        by_label.setdefault(one.item.human, []).append(position)
+    for position, judgement in enumerate(judgements):
+        by_label.setdefault(judgement.item.human, []).append(position)
     chosen: list[int] = []
     while len(chosen) < number and any(by_label.values()):
         for positions in by_label.values():

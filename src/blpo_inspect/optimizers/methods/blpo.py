@@ -88,7 +88,7 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
         error_rate=batch.error_rate,
         train_loss=batch.loss,
         shown=tuple(error.item.id for error in batch.errors),
-        fresh_errors=tuple(one.item.id for one in batch.fresh),
+        fresh_errors=tuple(error.item.id for error in batch.fresh),
         anchors=tuple(anchor.item.id for anchor in batch.anchors),
     )
     if not batch.errors:
@@ -139,7 +139,7 @@ async def _try_i2t(
     score = None
     if scored:
         async with span("score", type="score"):
-            after = await run.evaluator.judge(proposal.prompt, [one.item for one in batch.scored], i2t)
+            after = await run.evaluator.judge(proposal.prompt, [judgement.item for judgement in batch.scored], i2t)
         score = batch.gain(after)
     return Candidate(inner, proposal.prompt, i2t, score=score, rejected=proposal.rejected)
 
@@ -161,9 +161,9 @@ async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
 def _best(step: Step, *, include_start: bool) -> Candidate | None:
     """q* = argmax of the scores; of equal ones the first, which changes least."""
     usable = [candidate for candidate in step.candidates if candidate.prompt is not None]
-    new = [one for one in usable if one.number > 0]
+    new = [candidate for candidate in usable if candidate.number > 0]
     pool = usable if include_start or not new else new
-    return max(pool, key=lambda one: one.score or 0.0, default=None)
+    return max(pool, key=lambda candidate: candidate.score or 0.0, default=None)
 
 
 def _kept_i2t(run: Run[BlpoSettings], i2t: str) -> str:
@@ -179,7 +179,7 @@ def _told(candidate: Candidate) -> str:
 
 
 def naive_calls(run: Run[BlpoSettings]) -> int:
-    """Calls that the recorded steps take where nothing is remembered, as Algorithm 1 is written down.
+    """Calls that Algorithm 1 without any cache would make for the recorded steps.
 
     Each outer step judges the training split to find errors. Each candidate describes the minibatch, asks Update_p and
     judges the batch with the old and the new prompt; all but the first ask Update_q. The outer update describes and

@@ -84,7 +84,7 @@ async def run_gepa(run: Run[GepaSettings]) -> None:
 
 @dataclass
 class _Evaluation:
-    """What the library calls an evaluation batch, with the fields that it reads."""
+    """An evaluation batch of the library, with the fields that the library reads."""
 
     outputs: list[str | None]
     scores: list[float]
@@ -95,7 +95,7 @@ class _Evaluation:
 
 @dataclass
 class _Adapter:
-    """Answers what the library asks.
+    """The adapter between the library and a run: answers the library's calls.
 
     Attributes:
         run: The run.
@@ -144,12 +144,13 @@ class _Adapter:
                 return await self.run.evaluator.judge(candidate[JUDGE], batch, candidate[I2T])
 
         judged = self._wait(judge)
-        return _Evaluation([one.label for one in judged], [self.run.evaluator.score([one]) for one in judged], judged)
+        scores = [self.run.evaluator.score([judgement]) for judgement in judged]
+        return _Evaluation([judgement.label for judgement in judged], scores, judged)
 
     def make_reflective_dataset(
         self, candidate: Mapping[str, str], eval_batch: _Evaluation, components_to_update: Sequence[str]
     ) -> dict[str, list[dict[str, str]]]:
-        """The misjudged images of a minibatch; what the optimizer is shown of them is up to `propose_new_texts`."""
+        """The misjudged images of a minibatch; `propose_new_texts` decides what the optimizer is shown of them."""
         self.errors = [trajectory for trajectory in eval_batch.trajectories if trajectory.wrong]
         rows = [{"id": error.item.id, "people": error.item.human, "judge": error.answer} for error in self.errors]
         return dict.fromkeys(components_to_update, rows)
@@ -174,7 +175,7 @@ class _Adapter:
         return {} if new.prompt is None else {JUDGE: new.prompt, I2T: i2t}
 
     def _history(self, i2t: str) -> list[Tried]:
-        """I2T prompts with their mean gains; the one at hand has none as long as nothing came of it."""
+        """I2T prompts with their mean gains; the current one counts as 0 until a child came of it."""
         gains = {i2t: [0.0], **self.steps.gains}
         return [Tried(prompt, sum(each) / len(each)) for prompt, each in gains.items()]
 
@@ -188,7 +189,7 @@ class _Adapter:
 
 
 class _Silent:
-    """The library's logger: the steps tell what it would."""
+    """A logger for the library that says nothing: `Steps` shows the progress."""
 
     def log(self, message: str) -> None:
         """Say nothing."""

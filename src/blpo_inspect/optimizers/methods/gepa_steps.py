@@ -1,4 +1,4 @@
-"""The events of the library ``gepa`` as steps of a run: what was tried from which parent, and what came of it."""
+"""Turns events of the library ``gepa`` into steps of a run: each candidate, its parent and its score."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,9 +20,9 @@ class Steps:
     """A callback of the library; its methods' names are the library's.
 
     Attributes:
-        run: Gets a step for every iteration that came to its end, and the better pairs.
-        iterations: How many there will be at most, for people to see.
-        gains: For each I2T prompt, by how much children did better on their minibatch that its captions led to.
+        run: The run that receives a step for every finished iteration, and the better pairs.
+        iterations: The most iterations that there will be, shown to people.
+        gains: I2T prompt → gains of the children that its captions led to (mean rise in score on the minibatch).
         aborted: Whether the iteration ended before its time, so that it is no step.
     """
 
@@ -58,7 +58,7 @@ class Steps:
             return
         judged: list[Judgement] = event["trajectories"]
         self._before = total
-        wrong = sum(one.wrong for one in judged)
+        wrong = sum(judgement.wrong for judgement in judged)
         self._step = replace(
             self._step,
             judged=len(judged),
@@ -95,5 +95,5 @@ class Steps:
         if child is not None and (child.prompt is not None or child.rejected):
             step = step.with_candidate(child)
             pair = self.run.pair(child.prompt, child.i2t) if child.prompt is not None else None
-        # telling people belongs into the run's event loop; this is the library's thread
+        # this is the library's thread, and progress must be shown from the run's event loop
         from_thread.run_sync(self.run.finish_step, step, f"iteration {step.number}/{self.iterations}", pair)

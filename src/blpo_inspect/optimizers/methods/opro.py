@@ -89,7 +89,7 @@ async def run_opro(run: Run[OproSettings]) -> None:
     for number in range(1, settings.steps + 1):
         async with span(f"step {number}", type="outer_step"):
             step = await _step(run, number, tried, items)
-            last, best = best, max(tried, key=lambda one: one.score)
+            last, best = best, max(tried, key=lambda attempt: attempt.score)
             if best == last:
                 step = replace(step, reason=f"no candidate scores higher than {last.score:.0f}")
             else:
@@ -112,16 +112,16 @@ async def _step(run: Run[OproSettings], number: int, tried: list[Tried], items: 
         questions = [proposal_requests.outscore(run, history, shown, sample) for sample in samples]
         proposals = await propose_all(run.calls, questions, settings.attempts)
     candidates = []
-    for place, one in enumerate(proposals):
-        candidate = Candidate(place, one.prompt, rejected=one.rejected)
-        known = {each.prompt for each in tried}
-        if one.prompt is not None and one.prompt not in known:
+    for place, proposal in enumerate(proposals):
+        prompt = proposal.prompt
+        candidate = Candidate(place, prompt, rejected=proposal.rejected)
+        if prompt is not None and prompt not in {attempt.prompt for attempt in tried}:
             async with span(f"score of candidate {place}", type="score"):
-                candidate = replace(candidate, score=await _score(run, one.prompt, items))
-            tried.append(Tried(one.prompt, candidate.score or 0.0))
+                candidate = replace(candidate, score=await _score(run, prompt, items))
+            tried.append(Tried(prompt, candidate.score or 0.0))
         candidates.append(candidate)
-    scored = [one for one in candidates if one.score is not None]
-    best = max(scored, key=lambda one: one.score or 0.0, default=None)
+    scored = [candidate for candidate in candidates if candidate.score is not None]
+    best = max(scored, key=lambda candidate: candidate.score or 0.0, default=None)
     return Step(
         number=number,
         prompt=history[-1].prompt,
@@ -140,5 +140,5 @@ async def _score(run: Run[OproSettings], prompt: str, items: list[Item]) -> floa
 
 def _history(tried: list[Tried], settings: OproSettings) -> list[Tried]:
     """The best of those tried that reach the threshold, ascending; at least the best one."""
-    best = sorted(tried, key=lambda one: one.score)[-settings.history :]
-    return [one for one in best if one.score >= settings.threshold] or best[-1:]
+    best = sorted(tried, key=lambda attempt: attempt.score)[-settings.history :]
+    return [attempt for attempt in best if attempt.score >= settings.threshold] or best[-1:]

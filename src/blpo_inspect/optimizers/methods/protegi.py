@@ -132,21 +132,21 @@ async def _expanded(run: Run[ProtegiSettings], number: int, beam: Sequence[str],
         prompt=beam[0],
         i2t=run.problem.start.i2t,
         judged=len(minibatch),
-        error_rate=sum(one.wrong for one in judged[0]) / len(minibatch),
+        error_rate=sum(judgement.wrong for judgement in judged[0]) / len(minibatch),
         train_loss=mean_loss(judged[0]),
         candidates=tuple(Candidate(place, prompt) for place, prompt in enumerate(beam)),
     )
     for parent, prompt in enumerate(beam):
-        errors = [one for one in judged[parent] if one.wrong]
+        errors = [judgement for judgement in judged[parent] if judgement.wrong]
         draws = [
             rng.sample(errors, min(settings.errors, len(errors))) for _ in range(settings.gradients if errors else 0)
         ]
-        step = replace(step, shown=_distinct([*step.shown, *(one.item.id for draw in draws for one in draw)]))
+        step = replace(step, shown=_distinct([*step.shown, *(error.item.id for draw in draws for error in draw)]))
         async with span(f"descendants of candidate {parent}", type="proposal"):
             edited = await _edited(run, prompt, draws, _samples(number, settings.gradients))
-            texts = _distinct([one.prompt for one in edited if one.prompt] + [prompt])
+            texts = _distinct([edit.prompt for edit in edited if edit.prompt] + [prompt])
             reworded = await _reworded(run, texts, _samples(number, settings.rewordings))
-        descendants = [replace(one, parent=parent) for one in (*edited, *reworded)]
+        descendants = [replace(candidate, parent=parent) for candidate in (*edited, *reworded)]
         step = _joined(step, descendants, settings.expansion, rng)
     return step
 
@@ -165,16 +165,16 @@ async def _edited(
         await show_judged(run.evaluator, draw, run.settings.captions_under(run.problem.start.i2t)) for draw in draws
     ]
     drawn = list(zip(samples, shown, strict=False))  # without errors there are no draws
-    asked = [proposal_requests.critique(run, prompt, each, sample) for sample, each in drawn]
+    asked = [proposal_requests.critique(run, prompt, errors, sample) for sample, errors in drawn]
     critiques = await propose_all(run.calls, asked, attempts)
-    found = [(*each, one.prompt) for each, one in zip(drawn, critiques, strict=True) if one.prompt is not None]
-    asked = [proposal_requests.edit(run, prompt, each, why, sample) for sample, each, why in found]
+    usable = [(*draw, critique.prompt) for draw, critique in zip(drawn, critiques, strict=True) if critique.prompt]
+    asked = [proposal_requests.edit(run, prompt, errors, why, sample) for sample, errors, why in usable]
     edits = await propose_all(run.calls, asked, attempts)
     return [
         *(Candidate(0, rejected=critique.rejected) for critique in critiques if critique.prompt is None),
         *(
-            Candidate(0, one.prompt, critique=why, rejected=one.rejected)
-            for one, (_, _, why) in zip(edits, found, strict=True)
+            Candidate(0, edit.prompt, critique=why, rejected=edit.rejected)
+            for edit, (_, _, why) in zip(edits, usable, strict=True)
         ),
     ]
 
@@ -202,7 +202,7 @@ def _joined(step: Step, descendants: Sequence[Candidate], most: int, rng: random
         if descendant.prompt is None or (descendant is fresh.get(descendant.prompt) and descendant.prompt in drawn)
     ]
     first = len(step.candidates)
-    return step.with_candidates(replace(one, number=first + place) for place, one in enumerate(new))
+    return step.with_candidates(replace(candidate, number=first + place) for place, candidate in enumerate(new))
 
 
 async def _selected(run: Run[ProtegiSettings], step: Step, rng: random.Random) -> tuple[Step, list[str]]:

@@ -95,12 +95,12 @@ async def _update(run: Run[TextgradSettings], number: int, batch: list[Item]) ->
         prompt=prompt,
         i2t=run.problem.start.i2t,
         judged=len(judged),
-        error_rate=sum(one.wrong for one in judged) / len(judged),
+        error_rate=sum(judgement.wrong for judgement in judged) / len(judged),
         train_loss=mean_loss(judged),
     )
-    if not any(one.wrong for one in judged):
+    if not any(judgement.wrong for judgement in judged):
         return replace(step, reason=f"none of {len(judged)} training images is misjudged")
-    step = replace(step, shown=tuple(one.item.id for one in judged))
+    step = replace(step, shown=tuple(judgement.item.id for judgement in judged))
     shown = await show_judged(run.evaluator, judged, run.settings.captions_under(run.problem.start.i2t))
     async with span("gradient", type="proposal"):
         gradient = await propose(run.calls, proposal_requests.critique(run, prompt, shown), attempts)

@@ -7,7 +7,7 @@ from blpo_inspect.world.optimizer import aspects, i2t_search, rubric, rules
 from blpo_inspect.world.optimizer.choosing import GREEDY, Sampling
 from blpo_inspect.world.optimizer.combining import combined
 from blpo_inspect.world.optimizer.language import claim, describe, joined, words_of
-from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, Example, Question
+from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, ParsedExample, ParsedQuestion
 from blpo_inspect.world.optimizer.rewording import rewordings
 from blpo_inspect.world.optimizer.statements import (
     aspect_rules,
@@ -35,7 +35,7 @@ _MOST = 60
 _Idea = tuple[str, str]
 
 
-def answer(question: Question, sampling: Sampling = GREEDY) -> str:
+def answer(question: ParsedQuestion, sampling: Sampling = GREEDY) -> str:
     """The best idea that is new, or one of the next best: other than the prompt in force, all that has a score and all
     earlier answers, and not too long.
 
@@ -53,11 +53,11 @@ def answer(question: Question, sampling: Sampling = GREEDY) -> str:
         return _tagged(question.tag, prompt, reason)
     unchanged = question.current
     if question.tag == I2T_PROMPT:
-        unchanged = max(question.tried, key=lambda one: one.score).text if question.tried else ""
+        unchanged = max(question.tried, key=lambda request: request.score).text if question.tried else ""
     return _tagged(question.tag, unchanged, NOTHING)
 
 
-def _ideas(question: Question) -> Iterator[_Idea]:
+def _ideas(question: ParsedQuestion) -> Iterator[_Idea]:
     if question.tag == I2T_PROMPT:
         return ((i2t_search.request(properties), reason) for properties, reason in i2t_search.proposals(question.tried))
     reworded = ((text, "The same in other words.") for text in rewordings(question.current))
@@ -66,9 +66,9 @@ def _ideas(question: Question) -> Iterator[_Idea]:
     return _judge_prompts(question) if question.examples or question.critique is not None else reworded
 
 
-def _new(question: Question, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
+def _new(question: ParsedQuestion, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
     old = {_plain(text) for text in (question.current, *question.earlier)}
-    old |= {_plain(one.text) for one in (*question.tried, *question.instructions)}
+    old |= {_plain(scored.text) for scored in (*question.tried, *question.instructions)}
     for prompt, reason in islice(ideas, _MOST):
         fits = question.max_chars is None or len(prompt) <= question.max_chars
         if fits and _plain(prompt) not in old:
@@ -83,13 +83,13 @@ def _plain(text: str) -> str:
     return " ".join(text.split())
 
 
-def _judge_prompts(question: Question) -> Iterator[_Idea]:
+def _judge_prompts(question: ParsedQuestion) -> Iterator[_Idea]:
     seen = [
         example for example in question.examples if example.description is not None and example.human in question.labels
     ]
     if not seen or len(question.labels) < 2:
         return iter(())
-    if any(one.text is not None for one in seen):
+    if any(example.text is not None for example in seen):
         return _matching(question, seen)
     if question.ordered:
         return _rating(question, seen)
@@ -98,93 +98,98 @@ def _judge_prompts(question: Question) -> Iterator[_Idea]:
     return _many_labels(question, seen)
 
 
-def _two_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+def _two_labels(question: ParsedQuestion, seen: Sequence[ParsedExample]) -> Iterator[_Idea]:
     prompt = label_rules(question.current, question.labels)
     stated = [label for label in question.labels if prompt.rules.get(label)]
     forbidden = prompt.rules.get("", ())
     likely = stated[:1] or _hinted(question.labels)
-    found = []
+    ideas: list[tuple[str, rules.Hypothesis]] = []
     for label in likely or question.labels:
-        cases = [_case(one, label) for one in seen]
+        cases = [_case(example, label) for example in seen]
         known = (*prompt.rules.get(label, ()), *forbidden)
-        found += [(one.score, label, one) for one in rules.induce(cases, known)]
-    for _, label, one in sorted(found, key=lambda each: -each[0]):
-        named = joined([feature.phrase() for feature in one.features], "or")
+        ideas += [(label, hypothesis) for hypothesis in rules.induce(cases, known)]
+    for label, hypothesis in sorted(ideas, key=lambda idea: -idea[1].score):
+        named = joined([feature.phrase() for feature in hypothesis.features], "or")
         reason = (
             f"People seem to call an image {label} if it contains {named}; "
-            f"that explains {one.explained} of the {len(seen)} examples."
+            f"that explains {hypothesis.explained} of the {len(seen)} examples."
         )
-        yield prompt.with_rule(state_labels({label: one.features}, question.labels)), reason
+        yield prompt.with_rule(state_labels({label: hypothesis.features}, question.labels)), reason
 
 
-def _many_labels(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+def _many_labels(question: ParsedQuestion, seen: Sequence[ParsedExample]) -> Iterator[_Idea]:
     prompt = label_rules(question.current, question.labels)
     stated = {label: features for label, features in prompt.rules.items() if label}
     best: dict[str, rules.Hypothesis] = {}
     for label in question.labels:
-        cases = [_case(one, label) for one in seen]
-        found = rules.induce(cases, stated.get(label, ())) if any(case.positive for case in cases) else []
-        if found:
-            best[label] = found[0]
+        cases = [_case(example, label) for example in seen]
+        hypotheses = rules.induce(cases, stated.get(label, ())) if any(case.positive for case in cases) else []
+        if hypotheses:
+            best[label] = hypotheses[0]
     changes = [dict(best)] + [
         {label: best[label]} for label in sorted(best, key=lambda name: (-best[name].score, name)) if len(best) > 1
     ]
     for change in changes:
         if change:
-            features = {**stated, **{label: one.features for label, one in change.items()}}
+            features = {**stated, **{label: hypothesis.features for label, hypothesis in change.items()}}
             reason = f"What images of each label have in common suggests rules for {joined(list(change), 'and')}."
             yield prompt.with_rule(state_labels(features, question.labels)), reason
 
 
-def _rating(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+def _rating(question: ParsedQuestion, seen: Sequence[ParsedExample]) -> Iterator[_Idea]:
     prompt = point_rules(question.current)
     marks = {label: int(label) for label in question.labels}
     rated = [
-        rubric.Rated(describe(one.description or ""), marks[one.human], marks.get(one.judge or "")) for one in seen
+        rubric.Rated(describe(example.description or ""), marks[example.human], marks.get(example.judge or ""))
+        for example in seen
     ]
     worst, best = min(marks.values()), max(marks.values())
-    for one in rubric.induce(rated, prompt.rules.get("", ()), worst=worst, best=best):
+    for proposal in rubric.induce(rated, prompt.rules.get("", ()), worst=worst, best=best):
         reason = (
-            f"People seem to take off a point for {joined([f.phrase() for f in one.faults], 'and')}; "
-            f"on the {len(seen)} examples that leaves a mean error of {one.error:.2f}."
+            f"People seem to take off a point for {joined([f.phrase() for f in proposal.faults], 'and')}; "
+            f"on the {len(seen)} examples that leaves a mean error of {proposal.error:.2f}."
         )
-        yield prompt.with_rule(state_points(one.faults, str(best))), reason
+        yield prompt.with_rule(state_points(proposal.faults, str(best))), reason
 
 
-def _matching(question: Question, seen: Sequence[Example]) -> Iterator[_Idea]:
+def _matching(question: ParsedQuestion, seen: Sequence[ParsedExample]) -> Iterator[_Idea]:
     rest, stated = aspect_rules(question.current)
     agree = _agreeing(question)
     pairs = [
-        aspects.Pair(said, describe(one.description or ""), one.human in agree, one.judge == one.human)
-        for one in seen
-        if one.text is not None and (said := claim(one.text)) is not None
+        aspects.ClaimedCaption(
+            said, describe(example.description or ""), example.human in agree, example.judge == example.human
+        )
+        for example in seen
+        if example.text is not None and (said := claim(example.text)) is not None
     ]
-    for one in aspects.induce(pairs, stated):
-        rule = state_aspects(one.aspects)
+    for regard in aspects.induce(pairs, stated):
+        rule = state_aspects(regard.aspects)
         reason = (
-            f"People seem to go by {joined(sorted(one.aspects), 'and')}; "
-            f"that explains {one.explained} of the {len(pairs)} examples."
+            f"People seem to go by {joined(sorted(regard.aspects), 'and')}; "
+            f"that explains {regard.explained} of the {len(pairs)} examples."
         )
         yield " ".join(part for part in (rest, rule) if part), reason
 
 
-def _case(one: Example, label: str) -> rules.Case:
-    return rules.Case(describe(one.description or ""), one.human == label, one.judge == one.human)
+def _case(example: ParsedExample, label: str) -> rules.LabelledCaption:
+    return rules.LabelledCaption(
+        describe(example.description or ""), example.human == label, example.judge == example.human
+    )
 
 
 def _hinted(labels: Sequence[str]) -> list[str]:
     """The label that reads like an exception to the other; none where neither does."""
-    one, other = (label.lower() for label in labels)
-    if one.isdigit() and other.isdigit():
+    first, second = (label.lower() for label in labels)
+    if first.isdigit() and second.isdigit():
         return []
-    if one.endswith(other):
+    if first.endswith(second):
         return [labels[0]]
-    if other.endswith(one):
+    if second.endswith(first):
         return [labels[1]]
     return [label for label in labels if label.lower() in _NEGATIVE][:1]
 
 
-def _agreeing(question: Question) -> frozenset[str]:
+def _agreeing(question: ParsedQuestion) -> frozenset[str]:
     """The labels that say that text and image agree: the upper half of a scale, or by their wording."""
     labels = question.labels
     if all(label.lstrip("-").isdigit() for label in labels):

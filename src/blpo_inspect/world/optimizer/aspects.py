@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from blpo_inspect.world.optimizer.language import Claim, Description, shown
+from blpo_inspect.world.optimizer.language import CaptionClaim, Description, shown
 from blpo_inspect.world.optimizer.statements import ASPECTS
 
 _NOISE = 0.05
@@ -16,10 +16,10 @@ _FIELDS = {"size": "size", "colour": "colour", "shape": "noun"}
 
 
 @dataclass(frozen=True)
-class Pair:
+class ClaimedCaption:
     """A text about an image, its caption, whether people say that they agree, and whether the judge is right."""
 
-    claim: Claim
+    claim: CaptionClaim
     description: Description
     agree: bool
     right: bool = False
@@ -34,7 +34,7 @@ class Regard:
     explained: int
 
 
-def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]:
+def induce(pairs: Sequence[ClaimedCaption], stated: frozenset[str] | None) -> list[Regard]:
     """Other sets of aspects than the stated one that explain more than the judge gets right, the most plausible first.
 
     Aspects that neither all texts nor the captions tell stay as they are; where nothing is stated, all must match.
@@ -43,23 +43,23 @@ def induce(pairs: Sequence[Pair], stated: frozenset[str] | None) -> list[Regard]
     visible = shown(pair.description for pair in pairs)
     claimed = {a for a in ASPECTS if any(_claims(pair.claim, a) for pair in pairs)}
     open_ones = [a for a in ASPECTS if a in claimed and _FIELDS.get(a, "number") in visible]
-    resolve_label = regarded - set(open_ones)
-    found = []
+    fixed = regarded - set(open_ones)
+    better = []
     explained = sum(pair.right for pair in pairs)
     for size in range(len(open_ones) + 1):
         for chosen in combinations(open_ones, size):
-            aspects = resolve_label | set(chosen)
+            aspects = fixed | set(chosen)
             if not aspects or aspects == regarded:
                 continue
             right = sum(holds(pair.claim, pair.description, frozenset(chosen)) == pair.agree for pair in pairs)
             wrong = len(pairs) - right
             score = right * math.log(1 - _NOISE) + wrong * math.log(_NOISE) - _CHANGE * len(aspects ^ regarded)
             if right > explained:
-                found.append(Regard(aspects, score, right))
-    return sorted(found, key=lambda one: (-round(one.score, 6), sorted(one.aspects)))
+                better.append(Regard(aspects, score, right))
+    return sorted(better, key=lambda regard: (-round(regard.score, 6), sorted(regard.aspects)))
 
 
-def holds(claim: Claim, description: Description, aspects: frozenset[str]) -> bool:
+def holds(claim: CaptionClaim, description: Description, aspects: frozenset[str]) -> bool:
     """Whether the text is true of the image in the given aspects.
 
     Of the things that agree in size, colour and shape (those of them that are regarded) there must be exactly as many
@@ -75,5 +75,5 @@ def holds(claim: Claim, description: Description, aspects: frozenset[str]) -> bo
     return matching == claim.number if "number" in aspects and claim.number is not None else matching > 0
 
 
-def _claims(claim: Claim, aspect: str) -> bool:
+def _claims(claim: CaptionClaim, aspect: str) -> bool:
     return claim.number is not None if aspect == "number" else getattr(claim.thing, _FIELDS[aspect]) is not None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from blpo_inspect.world.optimizer.language import joined
-from blpo_inspect.world.optimizer.question_parser import Tried
+from blpo_inspect.world.optimizer.question_parser import ScoredText
 
 MENU = {
     "background": ("background", r"backgrounds?"),
@@ -39,16 +39,16 @@ def request(properties: frozenset[str]) -> str:
     return f"Describe the image. Pay attention to {joined(wanted, 'and')}." if wanted else "Describe the image."
 
 
-def proposals(tried: Sequence[Tried]) -> Iterator[tuple[frozenset[str], str]]:
+def proposals(tried: Sequence[ScoredText]) -> Iterator[tuple[frozenset[str], str]]:
     """Sets of properties that were not tried, the most promising first, each with a reason.
 
     First what no request has asked for is added to the best request, a few properties at a time; then what helped is
     put together; then the best request is asked with one property less; then all the rest.
     """
     scores: dict[frozenset[str], float] = {}
-    for one in tried:
-        properties = asked(one.text)
-        scores[properties] = max(one.score, scores.get(properties, one.score))
+    for scored in tried:
+        properties = asked(scored.text)
+        scores[properties] = max(scored.score, scores.get(properties, scored.score))
     # of requests that score alike the one that asks for more: it has shown that the rest does no harm
     ranked = sorted(scores, key=lambda score: (-scores[score], -len(score), sorted(score)))
     best = ranked[0] if ranked else frozenset()

@@ -61,7 +61,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Feature:
+class CaptionFeature:
     """What an image can have: a thing of a kind, or more than so many things."""
 
     size: str | None = None
@@ -88,7 +88,7 @@ class Feature:
             return frozenset({"number"})
         return frozenset(name for name in ("size", "colour", "noun") if getattr(self, name) is not None)
 
-    def covers(self, other: "Feature") -> bool:
+    def covers(self, other: "CaptionFeature") -> bool:
         """Whether every image with the other feature has this one too."""
         if self.more_than is not None or other.more_than is not None:
             return None not in (self.more_than, other.more_than) and (self.more_than or 0) <= (other.more_than or 0)
@@ -103,7 +103,7 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Claim:
+class CaptionClaim:
     """A text about an image: so many things of a kind; what is None is not claimed."""
 
     number: int | None
@@ -150,7 +150,7 @@ def describe(caption: str) -> Description:
     return Description(tuple(things), said)
 
 
-def claim(text: str) -> Claim | None:
+def claim(text: str) -> CaptionClaim | None:
     """Read a text such as ``two large red circles``; None where it is no such phrase."""
     words = _plain(text).strip(" .").split()
     number = _number(words[0]) if words else None
@@ -159,10 +159,10 @@ def claim(text: str) -> Claim | None:
     thing = _thing(words[1:] if number is not None else words)
     if thing is None or (number is None and thing == Thing(noun=thing.noun)):
         return None
-    return Claim(number, thing)
+    return CaptionClaim(number, thing)
 
 
-def feature(phrase: str) -> Feature | None:
+def feature(phrase: str) -> CaptionFeature | None:
     """Read the name of a feature in singular or plural; None where it is not entirely understood."""
     plain = _plain(phrase).strip()
     counted = _COUNT.fullmatch(plain)
@@ -170,32 +170,32 @@ def feature(phrase: str) -> Feature | None:
         over = _number(counted["over"] or counted["least"] or counted["more"])
         if over is None or singular(counted["noun"]) not in GENERAL_NOUNS:
             return None
-        return Feature(more_than=over if counted["over"] else max(over - 1, 0))
+        return CaptionFeature(more_than=over if counted["over"] else max(over - 1, 0))
     kind = _KIND.fullmatch(plain)
     if not kind:
         return None
     if kind["some"]:
-        return Feature(colour=kind["some"])
+        return CaptionFeature(colour=kind["some"])
     words = kind["words"].split()
     thing = _thing(words)
     adjectives = sum(word in COLOURS or word in SIZES for word in words[:-1])
     # a bare word is the name of a feature only after an article: "violence" or "you" is not
     if thing is None or adjectives < len(words) - 1 or (not adjectives and not re.match(r"(a|an|any) ", plain)):
         return None
-    found = Feature(thing.size, thing.colour, thing.noun)
-    return found if found.needs() else None
+    named = CaptionFeature(thing.size, thing.colour, thing.noun)
+    return named if named.needs() else None
 
 
 def shown(descriptions: Iterable[Description]) -> frozenset[str]:
     """The properties that captions tell at all: size, colour, noun, number."""
-    found: set[str] = set()
+    properties: set[str] = set()
     for description in descriptions:
-        found.update(
+        properties.update(
             name for thing in description.things for name in ("size", "colour", "noun") if getattr(thing, name)
         )
         if description.number is not None:
-            found.add("number")
-    return frozenset(found)
+            properties.add("number")
+    return frozenset(properties)
 
 
 def _thing(words: Sequence[str]) -> Thing | None:

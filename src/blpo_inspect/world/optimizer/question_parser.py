@@ -19,8 +19,8 @@ _MAX_STEPS = 20
 
 
 @dataclass(frozen=True)
-class Example:
-    """One misjudged image; what is None was not given."""
+class ParsedExample:
+    """One image with labels, as a question shows it; what is None was not given."""
 
     human: str
     judge: str | None = None
@@ -29,7 +29,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Tried:
+class ScoredText:
     """A request or an instruction, and its score."""
 
     text: str
@@ -37,7 +37,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Question:
+class ParsedQuestion:
     """One question with all that belongs to it.
 
     Attributes:
@@ -57,15 +57,15 @@ class Question:
     current: str = ""
     labels: tuple[str, ...] = ()
     ordered: bool = False
-    examples: tuple[Example, ...] = ()
-    tried: tuple[Tried, ...] = ()
-    instructions: tuple[Tried, ...] = ()
+    examples: tuple[ParsedExample, ...] = ()
+    tried: tuple[ScoredText, ...] = ()
+    instructions: tuple[ScoredText, ...] = ()
     critique: str | None = None
     max_chars: int | None = None
     earlier: tuple[str, ...] = ()
 
 
-def read(messages: Sequence[ChatMessage]) -> Question | None:
+def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
     """The question that the last user message asks, or goes on asking; None where there is none that is known.
 
     The data come from the last user message that has any, so that a message such as "Give another one" goes on.
@@ -92,10 +92,10 @@ def read(messages: Sequence[ChatMessage]) -> Question | None:
         plain = _without(plain, CRITIQUE)
     instructions = _scored(text, "instruction")
     best = max(instructions, key=lambda instruction: instruction.score, default=None)
-    examples = tuple(one for block in _blocks(text, "example") if (one := _example(block)) is not None)
+    examples = tuple(example for block in _blocks(text, "example") if (example := _example(block)) is not None)
     labels, ordered = _labels(plain, examples)
     length = _LENGTH.search(plain)
-    return Question(
+    return ParsedQuestion(
         tag,
         current=_first(text, "current_judge_prompt") or (best.text if best else ""),
         labels=labels,
@@ -112,7 +112,7 @@ def read(messages: Sequence[ChatMessage]) -> Question | None:
 
 
 def _blocks(text: str, tag: str) -> list[str]:
-    return [found.strip() for found in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)]
+    return [block.strip() for block in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)]
 
 
 def _first(text: str, tag: str) -> str | None:
@@ -129,28 +129,28 @@ def _without(text: str, tag: str) -> str:
     return re.sub(rf"<{tag}>.*?</{tag}>", " ", text, flags=re.DOTALL)
 
 
-def _example(block: str) -> Example | None:
+def _example(block: str) -> ParsedExample | None:
     human = _first(block, "people")
     if not human:
         return None
-    return Example(human, _first(block, "judge"), _first(block, "description"), _first(block, "text"))
+    return ParsedExample(human, _first(block, "judge"), _first(block, "description"), _first(block, "text"))
 
 
-def _scored(text: str, tag: str) -> tuple[Tried, ...]:
+def _scored(text: str, tag: str) -> tuple[ScoredText, ...]:
     """What was tried, of one kind, as far as it has a score."""
-    return tuple(one for block in _blocks(text, "tried") if (one := _tried(block, tag)) is not None)
+    return tuple(scored for block in _blocks(text, "tried") if (scored := _tried(block, tag)) is not None)
 
 
-def _tried(block: str, tag: str) -> Tried | None:
+def _tried(block: str, tag: str) -> ScoredText | None:
     said, score = _first(block, tag), _first(block, "score")
     try:
         number = float(score) if score is not None else math.nan
     except ValueError:
         return None
-    return Tried(said, number) if said and math.isfinite(number) else None
+    return ScoredText(said, number) if said and math.isfinite(number) else None
 
 
-def _labels(text: str, examples: Sequence[Example]) -> tuple[tuple[str, ...], bool]:
+def _labels(text: str, examples: Sequence[ParsedExample]) -> tuple[tuple[str, ...], bool]:
     """The labels and whether they are ordered: as the question states them, else those that people gave."""
     stated = _LABELS.search(text)
     if stated:
@@ -161,13 +161,13 @@ def _labels(text: str, examples: Sequence[Example]) -> tuple[tuple[str, ...], bo
         low, high = (int(float(bound)) for bound in span.groups())
         if low < high <= low + _MAX_STEPS:
             return tuple(str(value) for value in range(low, high + 1)), True
-    found = {example.human for example in examples}
-    if len(found) > 2 and all(map(_is_integer, found)):
-        return tuple(sorted(found, key=int)), True
+    given = {example.human for example in examples}
+    if len(given) > 2 and all(map(_is_integer, given)):
+        return tuple(sorted(given, key=int)), True
     # the judge's label counts where people gave but one: it may also be an answer that could not be read
-    if len(found) == 1:
-        found |= {example.judge for example in examples if example.judge}
-    return tuple(sorted(found)), False
+    if len(given) == 1:
+        given |= {example.judge for example in examples if example.judge}
+    return tuple(sorted(given)), False
 
 
 def _is_integer(label: str) -> bool:

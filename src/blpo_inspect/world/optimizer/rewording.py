@@ -31,9 +31,9 @@ def _replaced(prompt: str, pairs: Iterable[tuple[str, str]]) -> str:
     words = dict(pairs)
     pattern = rf"(?<!\{{)\b(an? )?({'|'.join(words)})(s?)\b(?!\}})"
 
-    def other(found: re.Match[str]) -> str:
-        new = words[found[2].lower()] + found[3]
-        text = f"{'an' if new[0] in 'aeiou' else 'a'} {new}" if found[1] else new
-        return text[0].upper() + text[1:] if found[0][0].isupper() else text
+    def other(match: re.Match[str]) -> str:
+        new = words[match[2].lower()] + match[3]
+        text = f"{'an' if new[0] in 'aeiou' else 'a'} {new}" if match[1] else new
+        return text[0].upper() + text[1:] if match[0][0].isupper() else text
 
     return re.sub(pattern, other, prompt, flags=re.IGNORECASE)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from blpo_inspect.world.optimizer.evidence import Evidence
-from blpo_inspect.world.optimizer.language import Description, Feature
+from blpo_inspect.world.optimizer.language import CaptionFeature, Description
 
 MOST = 3
 """Features in one rule."""
@@ -25,7 +25,7 @@ _POOL = 18
 
 
 @dataclass(frozen=True)
-class Case:
+class LabelledCaption:
     """One image: its caption, whether people give it the label in question, and whether the judge is right."""
 
     description: Description
@@ -37,12 +37,12 @@ class Case:
 class Hypothesis:
     """Features that give an image the label, how plausible they are, and how many cases they explain."""
 
-    features: tuple[Feature, ...]
+    features: tuple[CaptionFeature, ...]
     score: float
     explained: int
 
 
-def induce(cases: Sequence[Case], stated: Sequence[Feature]) -> list[Hypothesis]:
+def induce(cases: Sequence[LabelledCaption], stated: Sequence[CaptionFeature]) -> list[Hypothesis]:
     """Other rules than those stated that explain more cases than the judge gets right, the most plausible first.
 
     Stated features that the captions cannot tell are kept: nothing is known about them. Empty where there is nothing
@@ -51,26 +51,26 @@ def induce(cases: Sequence[Case], stated: Sequence[Feature]) -> list[Hypothesis]
     if not any(case.description.number is not None for case in cases):
         return []
     weighing = _Weighing(cases, tuple(stated))
-    seen: dict[frozenset[Feature], Hypothesis] = {}
+    seen: dict[frozenset[CaptionFeature], Hypothesis] = {}
     for features in weighing.hypotheses():
         key = frozenset(features)
         if features and key != frozenset(stated) and key not in seen:
             seen[key] = weighing.weigh(features)
-    resolve_label = sum(case.right for case in cases)
-    useful = [one for one in seen.values() if one.explained > resolve_label]
-    return sorted(useful, key=lambda one: (-one.score, [feature.phrase() for feature in one.features]))
+    right = sum(case.right for case in cases)
+    useful = [hypothesis for hypothesis in seen.values() if hypothesis.explained > right]
+    return sorted(useful, key=lambda rule: (-rule.score, [feature.phrase() for feature in rule.features]))
 
 
 class _Weighing:
-    def __init__(self, cases: Sequence[Case], stated: tuple[Feature, ...]) -> None:
+    def __init__(self, cases: Sequence[LabelledCaption], stated: tuple[CaptionFeature, ...]) -> None:
         self.cases = cases
         self.stated = stated
         self.evidence = Evidence.of([case.description for case in cases])
         self.positive = sum(1 << place for place, case in enumerate(cases) if case.positive)
         self.negative = (1 << len(cases)) - 1 - self.positive
-        self.masks = {one: self.evidence.mask(one) for one in (*self.evidence.candidates, *stated)}
+        self.masks = {feature: self.evidence.mask(feature) for feature in (*self.evidence.candidates, *stated)}
 
-    def hypotheses(self) -> Iterator[tuple[Feature, ...]]:
+    def hypotheses(self) -> Iterator[tuple[CaptionFeature, ...]]:
         """Rules that can be reached from those stated: one changed or dropped at a time, others added."""
         pool = self._pool()
         for base, room in self._bases():
@@ -80,15 +80,15 @@ class _Weighing:
                     if len(features) <= MOST:
                         yield features
 
-    def weigh(self, features: tuple[Feature, ...]) -> Hypothesis:
+    def weigh(self, features: tuple[CaptionFeature, ...]) -> Hypothesis:
         added = [feature for feature in features if feature not in self.stated]
-        dropped = [one for one in self.stated if one not in features and not any(f.covers(one) for f in features)]
-        narrowed = [one for one in dropped if any(one.covers(f) for f in added)]
+        dropped = [old for old in self.stated if old not in features and not any(f.covers(old) for f in features)]
+        narrowed = [old for old in dropped if any(old.covers(f) for f in added)]
         score = -_DROP * (len(dropped) - len(narrowed)) - _NARROW * len(narrowed)
-        score -= _ADD * len([one for one in added if not any(f.covers(one) for f in narrowed)])
+        score -= _ADD * len([new for new in added if not any(old.covers(new) for old in narrowed)])
         fires = 0
-        for one in features:
-            fires |= self.masks[one]
+        for feature in features:
+            fires |= self.masks[feature]
         wrong = (fires & self.negative) | (~fires & self.positive)
         explained = len(self.cases) - wrong.bit_count()
         score += wrong.bit_count() * math.log(_NOISE) + explained * math.log(1 - _NOISE)
@@ -96,27 +96,27 @@ class _Weighing:
             bit = 1 << place
             if fires & self.positive & bit and added:
                 # what is rare elsewhere is hardly there by chance
-                share = sum(1 / self.evidence.likelihood(one) for one in added if self.masks[one] & bit) / len(added)
+                share = sum(1 / self.evidence.likelihood(new) for new in added if self.masks[new] & bit) / len(added)
                 score += math.log(share) if share else 0.0
             elif ~fires & self.negative & bit:
                 # all false alarms of a feature lack its narrower form: the less likely by chance, the wider that is
                 score += sum(
-                    self.evidence.surprise(f, one)
-                    for one in narrowed
-                    if self.masks[one] & bit
-                    for f in added
-                    if one.covers(f)
+                    self.evidence.surprise(new, old)
+                    for old in narrowed
+                    if self.masks[old] & bit
+                    for new in added
+                    if old.covers(new)
                 )
         return Hypothesis(features, score, explained)
 
-    def _pool(self) -> list[Feature]:
+    def _pool(self) -> list[CaptionFeature]:
         """The candidates that explain most by themselves."""
 
-        def worth(one: Feature) -> tuple[float, str]:
-            mask = self.masks[one]
+        def worth(feature: CaptionFeature) -> tuple[float, str]:
+            mask = self.masks[feature]
             right, wrong = (mask & self.positive).bit_count(), (mask & self.negative).bit_count()
-            rarity = -math.log(self.evidence.likelihood(one))
-            return -(right * (rarity - math.log(_NOISE)) + wrong * math.log(_NOISE)), one.phrase()
+            rarity = -math.log(self.evidence.likelihood(feature))
+            return -(right * (rarity - math.log(_NOISE)) + wrong * math.log(_NOISE)), feature.phrase()
 
         able = [
             candidate
@@ -125,7 +125,7 @@ class _Weighing:
         ]
         return sorted(able, key=worth)[:_POOL]
 
-    def _bases(self) -> Iterator[tuple[tuple[Feature, ...], int]]:
+    def _bases(self) -> Iterator[tuple[tuple[CaptionFeature, ...], int]]:
         """What may stay of the stated rules, and how many features may be added to it."""
         yield self.stated, MOST if not self.stated else 2
         for place, old in enumerate(self.stated):
@@ -136,10 +136,12 @@ class _Weighing:
             for new in self.evidence.candidates:
                 if old.covers(new) and new != old:
                     yield (*others, new), 1
-        for pair in combinations([one for one in self.stated if self.evidence.tells(one)], 2):
-            yield tuple(one for one in self.stated if one not in pair), 2
+        for pair in combinations([old for old in self.stated if self.evidence.tells(old)], 2):
+            yield tuple(old for old in self.stated if old not in pair), 2
 
-    def _united(self, base: tuple[Feature, ...], extra: tuple[Feature, ...]) -> tuple[Feature, ...]:
+    def _united(
+        self, base: tuple[CaptionFeature, ...], extra: tuple[CaptionFeature, ...]
+    ) -> tuple[CaptionFeature, ...]:
         """Both together, without what another feature covers."""
         features = tuple(dict.fromkeys((*base, *extra)))
         return tuple(

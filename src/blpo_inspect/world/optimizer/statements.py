@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from blpo_inspect.world.optimizer.language import NUMBERS, Feature, feature, joined, words_of
+from blpo_inspect.world.optimizer.language import NUMBERS, CaptionFeature, feature, joined, words_of
 
 ASPECTS = ("number", "size", "colour", "shape")
 """What a text can say about things in an image."""
@@ -52,7 +52,7 @@ class Prompt:
     """
 
     rest: str
-    rules: Mapping[str, tuple[Feature, ...]]
+    rules: Mapping[str, tuple[CaptionFeature, ...]]
 
     def with_rule(self, rule: str) -> str:
         """The prompt with another rule in place of the old ones."""
@@ -66,7 +66,7 @@ def label_rules(prompt: str, labels: Sequence[str]) -> Prompt:
     names = {label.lower(): label for label in labels}
     words = {word for name in names for word in _TOKEN.findall(name)}
 
-    def rule(sentence: str) -> tuple[str, tuple[Feature, ...]] | None:
+    def rule(sentence: str) -> tuple[str, tuple[CaptionFeature, ...]] | None:
         plain = re.sub(r"\b(not|never) allow(ed)?\b", "forbidden", sentence)
         plain = re.sub(r",? and \w+ if not\b", "", plain)
         features, others = _features(plain)
@@ -88,7 +88,7 @@ def point_rules(prompt: str) -> Prompt:
     """Take out the rules that cost points, such as ``take off one point for each of these faults: a red star.``"""
     known = _GLUE | _POINTS | _POINT_GLUE
 
-    def rule(sentence: str) -> tuple[str, tuple[Feature, ...]] | None:
+    def rule(sentence: str) -> tuple[str, tuple[CaptionFeature, ...]] | None:
         features, others = _features(sentence)
         words = {word for word in others if not word.isdigit()}
         return ("", features) if features and words & _POINTS and words <= known else None
@@ -124,18 +124,19 @@ def aspect_rules(prompt: str) -> tuple[str, frozenset[str] | None]:
     return "".join(kept).strip(), frozenset(regarded or set(ASPECTS) - ignored)
 
 
-def state_labels(rules: Mapping[str, Sequence[Feature]], labels: Sequence[str]) -> str:
+def state_labels(rules: Mapping[str, Sequence[CaptionFeature]], labels: Sequence[str]) -> str:
     """Rules in words; of two labels, the one without features is what is left."""
     ruled = [label for label in labels if rules.get(label)]
     stated = [
-        f"An image is {label} if it contains {joined([one.phrase() for one in rules[label]], 'or')}." for label in ruled
+        f"An image is {label} if it contains {joined([named.phrase() for named in rules[label]], 'or')}."
+        for label in ruled
     ]
     if len(labels) == 2 and len(ruled) == 1:
         stated.append(f"Otherwise it is {next(label for label in labels if label not in ruled)}.")
     return " ".join(stated)
 
 
-def state_points(faults: Sequence[Feature], best: str) -> str:
+def state_points(faults: Sequence[CaptionFeature], best: str) -> str:
     """A rubric in words; empty for no faults."""
     if not faults:
         return ""
@@ -154,34 +155,34 @@ def state_aspects(aspects: frozenset[str]) -> str:
 
 def _take_out(
     prompt: str,
-    rule: Callable[[str], tuple[str, tuple[Feature, ...]] | None],
+    rule: Callable[[str], tuple[str, tuple[CaptionFeature, ...]] | None],
     companion: Callable[[str], bool],
 ) -> Prompt:
-    rules: dict[str, tuple[Feature, ...]] = {}
+    rules: dict[str, tuple[CaptionFeature, ...]] = {}
     kept: list[tuple[str, bool]] = []
     for unit in _UNIT.findall(prompt):
         plain = re.sub(r"\n[ \t]*[-*•]", ";", unit).lower().strip()
-        found = None if "?" in plain else rule(plain)
-        if found is None:
+        stated = None if "?" in plain else rule(plain)
+        if stated is None:
             kept.append((unit, companion(plain)))
             continue
-        label, features = found
+        label, features = stated
         rules[label] = tuple(dict.fromkeys((*rules.get(label, ()), *features)))
     # sentences that only make sense beside a rule go with it
     return Prompt("".join(unit for unit, beside in kept if not (rules and beside)).strip(), rules)
 
 
-def _features(sentence: str) -> tuple[tuple[Feature, ...], list[str]]:
+def _features(sentence: str) -> tuple[tuple[CaptionFeature, ...], list[str]]:
     """The features that a sentence names, and its other words."""
     tokens = _TOKEN.findall(sentence)
-    features: list[Feature] = []
+    features: list[CaptionFeature] = []
     others: list[str] = []
     place = 0
     while place < len(tokens):
         for length in range(_LONGEST, 0, -1):
-            found = feature(" ".join(tokens[place : place + length])) if place + length <= len(tokens) else None
-            if found is not None:
-                features.append(found)
+            named = feature(" ".join(tokens[place : place + length])) if place + length <= len(tokens) else None
+            if named is not None:
+                features.append(named)
                 place += length
                 break
         else:
@@ -192,5 +193,5 @@ def _features(sentence: str) -> tuple[tuple[Feature, ...], list[str]]:
 
 
 def _place(text: str, name: str) -> int:
-    found = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
-    return found.start() if found else -1
+    match = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text)
+    return match.start() if match else -1

@@ -1,33 +1,35 @@
-"""Optimization methods compared: methods × benchmarks × seeds on equal budgets of model calls, by one command.
+"""Compares optimization methods: methods × benchmarks × seeds on equal budgets of model calls, by one command.
 
     python benchmarks/compare_methods.py --out build/comparison
     python benchmarks/compare_methods.py --out build/comparison --methods none blpo blpo:i2t=fixed --seeds 3
 
-Each run is an Inspect eval of ``blpo_inspect/optimize``; its log is the only record of it. The same command again goes
-on where the last one ended. ``--help`` has the whole of it, ``benchmarks/README.md`` how to read what it writes.
+All runs are one Inspect eval set of ``blpo_inspect/optimize``; the logs are the only record. The same command continues
+an interrupted comparison. ``--help`` explains all options, ``benchmarks/README.md`` how to read the results.
 """
 
 import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Protocol
 
+from inspect_ai import Task
+from inspect_ai.log import EvalLog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from blpo_inspect._util.files import written_whole
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.optimizers.problem import load_problem
 from comparison.command_line import INTERRUPTED, check_folder, methods_of, parser, reference_of, setting_of
 from comparison.cost import cost_csv, cost_table
 from comparison.figure import draw
 from comparison.methods import NONE, Method, parse
-from comparison.outcome import Outcome, finished, read, with_first_prompts
+from comparison.outcome import Outcome, read, with_first_prompts
 from comparison.plan import Key, Run, Setting, plan
-from comparison.runner import carry_out
+from comparison.runner import carry_out, set_aside_broken
 from comparison.summary import summarize
 from comparison.tables import runs_csv, table_csv, table_md
 
@@ -36,69 +38,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line; the exit status."""
     command = parser()
     options = command.parse_args(argv)
-    # before torch is loaded, here and in the processes that are started: one thread for each job
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         methods, setting, reference = methods_of(options), setting_of(options), reference_of(options)
         seeds = range(options.first_seed, options.first_seed + options.seeds)
         check_folder(options.out)
         runs = plan(options.benchmarks, methods, seeds, options.benchmark_args, setting, options.out / "prompts")
-        digests = {run.key: load_problem(run.benchmark, run.args).digest for run in runs}
-        for method in methods:
-            if method.optimizes:
-                method.solver(options.max_calls)
+        tasks = [run.task() for run in runs]
     except PrerequisiteError as error:
         command.error(str(error.message))
     except (ValueError, OSError) as error:
         command.error(str(error))
     try:
-        outcomes, failed = _collect(runs, options.out / "logs", digests, options.jobs)
+        outcomes, failed = _collect(runs, tasks, options.out / "logs", options.jobs)
+        first = next((method for method in methods if method.name == NONE), None)
+        outcomes += with_first_prompts(outcomes, first or parse(NONE))
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command continues from here", file=sys.stderr)
         return INTERRUPTED
-    try:
-        first = next((one for one in methods if one.name == NONE), None)
-        found = [*outcomes.values(), *(with_first_prompts(outcomes.values(), first or parse(NONE)))]
+    except PrerequisiteError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        return 1
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    every = {one.run.key: one for one in found}
-    order = [(benchmark, one.label, seed) for benchmark in options.benchmarks for one in methods for seed in seeds]
-    _write(options, methods, seeds, setting, reference, {key: every[key] for key in order if key in every}, len(failed))
+    by_key = {outcome.run.key: outcome for outcome in outcomes}
+    order = product(options.benchmarks, [method.label for method in methods], seeds)
+    ordered = {key: by_key[key] for key in order if key in by_key}
+    _write(options, methods, seeds, setting, reference, ordered, len(failed))
     for problem in failed:
         print(f"failed: {problem}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _collect(
-    runs: Sequence[Run], log_dir: Path, digests: Mapping[Key, str], jobs: int
-) -> tuple[dict[Key, Outcome], list[str]]:
-    """What all runs came to, those that are not finished being carried out; and which failed, why."""
+def _collect(runs: Sequence[Run], tasks: Sequence[Task], log_dir: Path, jobs: int) -> tuple[list[Outcome], list[str]]:
+    """Carry out the runs that are not finished; the outcomes of all runs, and the failures with their reasons."""
     log_dir.mkdir(exist_ok=True)
-    outcomes: dict[Key, Outcome] = {}
+    outcomes: list[Outcome] = []
     failed: list[str] = []
-    logs, unreadable = finished(log_dir, runs, digests)
     with _progress(len(runs)) as tell:
-        for path in unreadable:
-            tell(f"left aside, not a whole log: {path}", 0)
-        for run in runs:
-            if run.key in logs:
-                with suppress(ValueError):  # a run that one of Inspect's limits ended has no figures: once more
-                    outcomes[run.key] = read(run, logs[run.key])
-        if outcomes:
-            tell(f"{len(outcomes)} of {len(runs)} runs are finished already", len(outcomes))
-        waiting = [run for run in runs if run.key not in outcomes]
-        for ended in carry_out(waiting, log_dir, min(jobs, len(waiting)) or 1):
-            problem = ended.problem
-            if problem is None and ended.log is not None:
-                try:
-                    outcomes[ended.run.key] = read(ended.run, ended.log)
-                except ValueError as error:
-                    problem = str(error)
-            if problem is not None:
-                where = f" (log: {ended.log})" if ended.log else ""
-                failed.append(f"{_named(ended.run)}: {problem.strip()}{where}")
-            tell(f"{_named(ended.run)}: {_told(outcomes.get(ended.run.key), problem)}", 1)
+
+        def begin(number: int) -> None:
+            if number < len(runs):
+                tell(f"{len(runs) - number} of {len(runs)} runs are finished already", len(runs) - number)
+
+        def end(run: Run, log: EvalLog, ran: bool) -> None:
+            try:
+                outcome = read(run, log)
+            except ValueError as error:
+                failed.append(f"{run.name}: {str(error).strip()} (log: {log.location})")
+                tell(f"{run.name}: failed, {str(error).strip().splitlines()[-1]}", ran)
+            else:
+                outcomes.append(outcome)
+                if ran:
+                    tell(f"{run.name}: {_summary(outcome)}", 1)
+
+        for path in set_aside_broken(log_dir):
+            tell(f"set aside, not a whole log: {path}", 0)
+        carry_out(runs, tasks, log_dir, jobs, begin, end)
     return outcomes, failed
 
 
@@ -135,7 +131,7 @@ class _Tell(Protocol):
 
 @contextmanager
 def _progress(total: int) -> Iterator[_Tell]:
-    """A function that tells people about runs: above a bar on a terminal, else as lines with their number."""
+    """A function that prints a line about a run: above a bar on a terminal, else after the number of runs done."""
     console = Console()
     if not console.is_terminal:
         count = 0
@@ -158,16 +154,15 @@ def _progress(total: int) -> Iterator[_Tell]:
         yield show
 
 
-def _named(run: Run) -> str:
-    return f"{run.benchmark}, {run.method.label}, seed {run.seed}"
-
-
-def _told(outcome: Outcome | None, problem: str | None) -> str:
-    if outcome is None:
-        return f"failed, {(problem or '').strip().splitlines()[-1] if problem else ''}"
+def _summary(outcome: Outcome) -> str:
     start = f"{outcome.before.accuracy:.3f} → " if outcome.before and outcome.run.method.optimizes else ""
     return f"accuracy {start}{outcome.after.accuracy:.3f}, {outcome.calls:,} calls, {outcome.seconds:.0f} s"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == INTERRUPTED:
+        # a local judge's thread may still compute; Python would abort on it
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)

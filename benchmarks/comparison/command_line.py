@@ -1,4 +1,4 @@
-"""The command line of `compare_methods`: what can be typed, and what is wrong with it."""
+"""The command line of `compare_methods`: its options, and errors in them."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from blpo_inspect._util.files import written_whole
 from comparison.methods import DEFAULTS, NONE, STATED, Method, parse
-from comparison.plan import SEED, SHAPES, Role, Setting, plain
+from comparison.plan import SEED, SHAPES, Setting, model_role, plain
 
 JUDGE = "hf-vlm/shapes-judge"
 OPTIMIZER = "induction/rules"
@@ -32,7 +32,7 @@ BLPO_CACHE=offline, another --out), cost.csv (what was made and replayed, and ho
 Exit status: 0; 1 if a run failed; 2 if something was wrong with the command; {INTERRUPTED} if it was interrupted.
 
 the setting of arXiv 2602.11340 (not run by the authors of this command; it takes several GPUs for the judge, an
-optimizer behind an API, and the benchmarks' data, see docs/benchmarks.md). Serve the judge once, for all jobs:
+optimizer behind an API, and the benchmarks' data, see docs/benchmarks.md). Serve the judge:
 
   vllm serve meta-llama/Llama-4-Scout-17B-16E-Instruct --tensor-parallel-size 8
   VLLM_BASE_URL=http://localhost:8000/v1 python benchmarks/compare_methods.py --out build/scout \\
@@ -49,7 +49,7 @@ def methods_of(options: argparse.Namespace) -> list[Method]:
     """The methods that were typed.
 
     Raises:
-        ValueError: One that is none, or a method or benchmark that is named twice.
+        ValueError: An unknown method, or a method or benchmark that is named twice.
     """
     methods = [parse(label) for label in options.methods]
     labels = [method.label for method in methods]
@@ -74,10 +74,10 @@ def reference_of(options: argparse.Namespace) -> str | None:
 
 
 def setting_of(options: argparse.Namespace) -> Setting:
-    """What runs have in common.
+    """The setting that all runs have in common.
 
     Raises:
-        ValueError: No judge or no optimizer outside of the embedded world, or a role that is none.
+        ValueError: No judge or no optimizer outside the embedded world, or a role that is no model.
     """
     outside = [benchmark for benchmark in options.benchmarks if plain(benchmark) not in SHAPES]
     model = options.model or JUDGE
@@ -90,14 +90,14 @@ def setting_of(options: argparse.Namespace) -> Setting:
                 "an optimizer model is needed: --optimizer openai/o3, or --optimizer induction/rules in the embedded "
                 "world"
             )
-        roles["optimizer"] = Role(options.optimizer or OPTIMIZER)
+        roles["optimizer"] = model_role(options.optimizer or OPTIMIZER)
         if options.i2t:
-            roles["i2t"] = Role(options.i2t)
+            roles["i2t"] = model_role(options.i2t)
     return Setting(model, options.model_args, roles, options.max_calls, options.max_connections, options.first_i2t)
 
 
 def check_folder(out: Path) -> None:
-    """Make the folder, and see whether it can be written: before hours of work, not after.
+    """Make the folder and check that it can be written, before hours of work instead of after.
 
     Raises:
         ValueError: It cannot.
@@ -144,13 +144,13 @@ def parser() -> argparse.ArgumentParser:
         help=f"proposes prompts (default in the embedded world: {OPTIMIZER}); also '{{model: NAME, temperature: 1}}'",
     )
     add("--first-i2t", metavar="TEXT", help="I2T prompt that all methods start from (default: the benchmarks' own)")
-    add("--max-connections", type=_Whole(1), metavar="N", help="requests at a time in each run")
+    add("--max-connections", type=_Whole(1), metavar="N", help="requests to a model at a time, of all runs together")
     add(
         "--jobs",
         type=_Whole(1),
         default=cores,
         metavar="N",
-        help="runs at a time, each in its own process with its own copy of a local judge (default: cores, %(default)s)",
+        help="runs at a time, in one process with one copy of a local judge (default: cores, %(default)s)",
     )
     return made
 

@@ -1,4 +1,4 @@
-"""What runs took: ``cost.csv`` and a table to print. It depends on the machine and on what the cache held before."""
+"""Costs of runs: ``cost.csv`` and a table to print. They depend on the machine and on what the cache held before."""
 
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -14,10 +14,10 @@ _COUNTED = ("made", "replayed", "input_tokens", "output_tokens", "cost_made", "c
 def cost_csv(outcomes: Mapping[Key, Outcome]) -> str:
     """A row per run and role; ``seconds`` are the whole run's. Calls are with those of the final test."""
     rows = []
-    for (benchmark, label, seed), one in outcomes.items():
-        for role, use in one.uses.items():
+    for (benchmark, label, seed), outcome in outcomes.items():
+        for role, use in outcome.uses.items():
             counted = ["" if use[name] is None else str(use[name]) for name in _COUNTED]
-            rows.append([benchmark, label, str(seed), role, *counted, f"{one.seconds:.0f}"])
+            rows.append([benchmark, label, str(seed), role, *counted, f"{outcome.seconds:.0f}"])
     return as_csv(["benchmark", "method", "seed", "role", *_COUNTED, "seconds"], rows)
 
 
@@ -28,15 +28,18 @@ def cost_table(outcomes: Mapping[Key, Outcome], benchmarks: Sequence[str], metho
     rows = []
     for benchmark in benchmarks:
         for method in methods:
-            own = [one for (at, label, _), one in outcomes.items() if (at, label) == (benchmark, method.label)]
-            own = [one for one in own if one.uses]
+            own = [
+                outcome for key, outcome in outcomes.items() if key[:2] == (benchmark, method.label) and outcome.uses
+            ]
             if not own:
                 continue
             counts = [
-                " + ".join(f"{fmean(one.uses[role][kind] for one in own):,.0f}" for kind in ("made", "replayed"))
+                " + ".join(
+                    f"{fmean(outcome.uses[role][kind] for outcome in own):,.0f}" for kind in ("made", "replayed")
+                )
                 for role in roles
             ]
-            rows.append([benchmark, f"`{method.label}`", *counts, f"{fmean(one.seconds for one in own):.0f}"])
+            rows.append([benchmark, f"`{method.label}`", *counts, f"{fmean(outcome.seconds for outcome in own):.0f}"])
     if not rows:
         return ""
     title = "Per run, with judging the test split under every prompt that was kept:"

@@ -62,9 +62,9 @@ def draw(
     """The figure as ``svg`` and ``png``; the same outcomes and the same matplotlib give the same bytes.
 
     Args:
-        outcomes: What was found.
+        outcomes: Outcomes of the runs.
         benchmarks: The panels.
-        methods: The lines; what makes no calls is a level line.
+        methods: The lines; a method that makes no calls is a level line.
         end: Where the axis of calls ends.
     """
     import matplotlib
@@ -82,27 +82,27 @@ def draw(
         if handles:
             figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(4, len(handles)))
         figure.suptitle(BAND, fontsize=9)
-        found = {}
+        files = {}
         for kind, metadata in (("svg", {"Date": None}), ("png", {"Software": None})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=kind, metadata=metadata, dpi=150)
-            found[kind] = buffer.getvalue()
-        return found
+            files[kind] = buffer.getvalue()
+        return files
 
 
 def _panel(panel: "Axes", outcomes: Mapping[Key, Outcome], benchmark: str, methods: Sequence[Method], end: int) -> None:
     levels, lines = 0, 0
     for method in methods:
-        own = [one for (at, label, _), one in outcomes.items() if (at, label) == (benchmark, method.label)]
+        own = [outcome for key, outcome in outcomes.items() if key[:2] == (benchmark, method.label)]
         if not method.optimizes:
             colour, levels = _LEVELS[levels % len(_LEVELS)], levels + 1
             if own:
-                level = fmean(one.after.accuracy for one in own)
+                level = fmean(outcome.after.accuracy for outcome in own)
                 panel.axhline(level, color=colour, linewidth=1.0, dashes=(2, 2), label=method.label)
             continue
         number, lines = lines, lines + 1
         if own:
-            curve = mean_curve([one.curve for one in own], end)
+            curve = mean_curve([outcome.curve for outcome in own], end)
             _line(panel, curve, method.label, number)
     panel.set_title(benchmark)
     panel.set_xlabel("model calls")

@@ -1,18 +1,17 @@
-"""What a run came to, read from its Inspect log; a log that is not whole is none."""
+"""The outcome of a run, read from its Inspect log."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample
+from inspect_ai.log import EvalLog, read_eval_log_sample
 from inspect_ai.scorer import Score
 
 from blpo_inspect.judging.prompts import RESULT
 from comparison.methods import NONE, Method
-from comparison.plan import Key, Run
+from comparison.plan import Run
 
 _FIGURES = ("accuracy", "macro_f1", "cohens_kappa")
 
@@ -36,17 +35,17 @@ class Figures:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to.
+    """The outcome of one run.
 
     Attributes:
-        run: Which.
-        before: With the first prompts; None where they were not judged.
-        after: With the final ones.
+        run: The run.
+        before: Agreement with the first prompts; None where they were not judged.
+        after: Agreement with the final prompts.
         calls: Model calls that the optimization took, made or replayed, without the final test.
         curve: Calls, and test accuracy from there on, ascending.
-        uses: What each role was asked, as `blpo_inspect.optimizers.calls.Use`, with the final test.
-        seconds: How long it took.
-        log: Where it was read from.
+        uses: Calls of each role, as `blpo_inspect.optimizers.calls.Use`, with the final test.
+        seconds: Wall time.
+        log: Path of its log.
     """
 
     run: Run
@@ -59,43 +58,19 @@ class Outcome:
     log: str
 
 
-def finished(log_dir: Path, runs: Sequence[Run], digests: Mapping[Key, str]) -> tuple[dict[Key, str], list[str]]:
-    """The newest log of each run that has one with status success, on the data as they are.
+def read(run: Run, header: EvalLog) -> Outcome:
+    """The outcome of a run.
 
     Args:
-        log_dir: Where logs lie.
-        runs: What is looked for.
-        digests: The data's digests.
-
-    Returns:
-        The logs, and the files that could not be read.
-    """
-    found: dict[Key, str] = {}
-    unreadable = []
-    for path in sorted(log_dir.glob("*.eval")):  # Inspect's names begin with the time
-        try:
-            header = read_eval_log(str(path), header_only=True)
-        except Exception:
-            # a process that was killed, or a full disk, may leave anything
-            unreadable.append(str(path))
-            continue
-        if header.status != "success":
-            continue
-        digest = (header.eval.metadata or {}).get("data_digest")
-        for run in runs:
-            current = not run.method.optimizes or digest == digests[run.key]
-            if current and run.is_that_of(header.eval):
-                found[run.key] = str(path)
-    return found, unreadable
-
-
-def read(run: Run, log: str) -> Outcome:
-    """What a run came to.
+        run: The run.
+        header: The header of its log, with the log's location.
 
     Raises:
-        ValueError: The log has no figures on the test split.
+        ValueError: The run failed, or its log has no figures on the test split.
     """
-    header = read_eval_log(log, header_only=True)
+    log = header.location
+    if header.status != "success":
+        raise ValueError(header.error.message if header.error else header.status)
     seconds = _seconds(header)
     if not run.method.optimizes:
         figures = _judged(header, log)
@@ -107,29 +82,29 @@ def read(run: Run, log: str) -> Outcome:
         raise ValueError(f"the test split was not judged: {score.explanation if score else 'no score'}; see {log}")
     calls = score.value["calls"]
     assert isinstance(calls, int | float)
-    kept = [(one["calls"], Figures.of(one).accuracy) for one in test["kept"]]
+    curve = tuple((pair["calls"], Figures.of(pair).accuracy) for pair in test["kept"])
     before, after = Figures.of(test["before"]), Figures.of(test["after"])
-    return Outcome(run, before, after, int(calls), tuple(kept), sample.metadata[RESULT]["uses"], seconds, log)
+    return Outcome(run, before, after, int(calls), curve, sample.metadata[RESULT]["uses"], seconds, log)
 
 
 def with_first_prompts(outcomes: Iterable[Outcome], method: Method) -> list[Outcome]:
-    """How the first prompts do, of every benchmark and seed, as the optimizations of it found.
+    """The outcomes of the first prompts on every benchmark and seed, as the optimizations measured them.
 
     Raises:
-        ValueError: They do not agree about it.
+        ValueError: Two optimizations measured different figures.
     """
-    found: dict[tuple[str, int], Outcome] = {}
-    for one in outcomes:
-        if one.before is None or not one.run.method.shows_images or one.run.method.name == NONE:
+    measured: dict[tuple[str, int], Outcome] = {}
+    for outcome in outcomes:
+        run = outcome.run
+        if outcome.before is None or not run.method.shows_images or run.method.name == NONE:
             continue
-        place = one.run.benchmark, one.run.seed
-        first = found.setdefault(place, one)
-        if one.before != first.before:
+        first = measured.setdefault((run.benchmark, run.seed), outcome)
+        if outcome.before != first.before:
             raise ValueError(
-                f"{place[0]}, seed {place[1]}: the first prompts do not do the same in {first.log} and {one.log}; use "
-                "one cache for all runs of a comparison, or judge at temperature 0"
+                f"{run.benchmark}, seed {run.seed}: the first prompts do not do the same in {first.log} and "
+                f"{outcome.log}; use one cache for all runs of a comparison, or judge at temperature 0"
             )
-    return [_unchanged(one, method) for one in found.values()]
+    return [_unchanged(outcome, method) for outcome in measured.values()]
 
 
 def _unchanged(outcome: Outcome, method: Method) -> Outcome:
@@ -143,12 +118,12 @@ def _judged(header: EvalLog, log: str) -> Figures:
     scores = {score.name: score for score in header.results.scores} if header.results else {}
     if "agreement" not in scores or "unread" not in scores:
         raise ValueError(f"no figures of agreement; see {log}")
-    metrics = {name: one.value for name, one in scores["agreement"].metrics.items()}
+    metrics = {name: metric.value for name, metric in scores["agreement"].metrics.items()}
     unread = int(scores["unread"].metrics["count"].value)
     given = {name: round(metrics[name], 6) if name in metrics else None for name in _FIGURES}
     return Figures.of({**given, "n": int(metrics.get("n", 0)), "unread": unread})
 
 
 def _seconds(header: EvalLog) -> float:
-    began, ended = (datetime.fromisoformat(one) for one in (header.stats.started_at, header.stats.completed_at))
+    began, ended = (datetime.fromisoformat(time) for time in (header.stats.started_at, header.stats.completed_at))
     return (ended - began).total_seconds()

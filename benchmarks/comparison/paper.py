@@ -1,4 +1,4 @@
-"""What is known of the results of arXiv 2602.11340 (BLPO): F1 and accuracy by judge, benchmark and method.
+"""The known results of arXiv 2602.11340 (BLPO): F1 and accuracy by judge, benchmark and method.
 
 Other cells of its tables are not known here. Which average its F1 is, what its ± stands for, and how the methods other
 than BLPO were shown the images is not stated there, so its figures are no target to hit but a scale to look at.
@@ -73,7 +73,7 @@ def judge_of(model: str) -> str | None:
 
 def cells_of(benchmark: str, judge: str | None = None) -> list[Cell]:
     """The known cells of a benchmark; of one judge, if one is given."""
-    return [one for one in CELLS if one.benchmark == plain(benchmark) and judge in (None, one.judge)]
+    return [known for known in CELLS if known.benchmark == plain(benchmark) and judge in (None, known.judge)]
 
 
 def cell(model: str, benchmark: str, method: Method) -> Cell | None:
@@ -85,4 +85,4 @@ def cell(model: str, benchmark: str, method: Method) -> Cell | None:
     judge = judge_of(model)
     if judge is None:
         return None
-    return next((one for one in cells_of(benchmark, judge) if one.method == label), None)
+    return next((known for known in cells_of(benchmark, judge) if known.method == label), None)

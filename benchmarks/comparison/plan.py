@@ -1,4 +1,4 @@
-"""The runs of a comparison: every method on every benchmark with every seed, each as the Inspect eval that it is."""
+"""The runs of a comparison: every method on every benchmark with every seed, each as an Inspect task."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from inspect_ai.log import EvalSpec
-from inspect_ai.model import GenerateConfig, ModelConfig
+from inspect_ai import Task, task_with
+from inspect_ai._cli.util import parse_model_role_cli_args
+from inspect_ai.model import GenerateConfig
 from pydantic import ValidationError
 
+from blpo_inspect._util.task_lookup import find
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers.problem import load_problem
+from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.world.benchmarks import Name, statement
 from comparison.methods import NONE, STATED, Method
 
@@ -24,36 +27,21 @@ Key = tuple[str, str, int]
 """Benchmark, method as typed, seed."""
 
 
-@dataclass(frozen=True)
-class Role:
-    """A model of a role: ``openai/o3``, or ``{model: openai/o3, temperature: 1}`` as on Inspect's command line.
+def model_role(typed: str) -> str:
+    """A model of a role as it was typed: ``openai/o3``, or ``{model: openai/o3, temperature: 1}`` as for Inspect.
 
     Raises:
         ValueError: Neither of the two, or settings that Inspect does not know.
     """
-
-    typed: str
-
-    def __post_init__(self) -> None:
-        self.parts()
-
-    def parts(self) -> tuple[str, dict[str, Any], dict[str, Any]]:
-        """Name, arguments and generation settings."""
-        if not self.typed.lstrip().startswith("{"):
-            return self.typed, {}, {}
+    if typed.lstrip().startswith("{"):
         try:
-            given = yaml.safe_load(self.typed)
-            name, args = given.pop("model"), given.pop("model_args", {})
-            config = GenerateConfig(**given).model_dump(exclude_none=True)
+            given = yaml.safe_load(typed)
+            given.pop("model")
+            given.pop("model_args", {})
+            GenerateConfig(**given)
         except (yaml.YAMLError, KeyError, TypeError, ValidationError) as error:
-            raise ValueError(f"{self.typed}: write a model, or {{model: NAME, temperature: 1}} ({error})") from error
-        return name, args, config
-
-    def is_that_of(self, logged: object) -> bool:
-        """Whether a log's model of this role is the same."""
-        if not isinstance(logged, ModelConfig):
-            return False
-        return self.parts() == (logged.model, logged.args, logged.config.model_dump(exclude_none=True))
+            raise ValueError(f"{typed}: write a model, or {{model: NAME, temperature: 1}} ({error})") from error
+    return typed
 
 
 @dataclass(frozen=True)
@@ -63,15 +51,15 @@ class Setting:
     Attributes:
         model: The judge.
         model_args: Its arguments.
-        roles: The describer and the optimizer, where they were given.
+        roles: The describer and the optimizer, as they were typed, where they were given.
         max_calls: The budget of each run, without the final test.
-        max_connections: Requests at a time; None: Inspect's default.
+        max_connections: Requests to a model at a time, of all runs together; None: Inspect's default.
         first_i2t: The I2T prompt that all methods start from; None: the benchmarks' own.
     """
 
     model: str
     model_args: Mapping[str, Any]
-    roles: Mapping[str, Role]
+    roles: Mapping[str, str]
     max_calls: int
     max_connections: int | None = None
     first_i2t: str | None = None
@@ -116,21 +104,30 @@ class Run:
             }
         return {**self.args, "split": "test", **prompts}
 
-    def is_that_of(self, spec: EvalSpec) -> bool:
-        """Whether a log is one of this run."""
-        task = "optimize" if self.method.optimizes else plain(self.benchmark)
-        solver = self.method.solver_args(self.setting.max_calls) if self.method.optimizes else {}
-        roles = self.setting.roles if self.method.optimizes else {}
-        logged = spec.model_roles or {}
-        return (
-            plain(spec.task) == task
-            and spec.task_args_passed == self.task_args
-            and plain(spec.solver or "") == (self.method.name if self.method.optimizes else "")
-            and (spec.solver_args_passed or {}) == solver
-            and spec.model == self.setting.model
-            and spec.model_args == self.setting.model_args
-            and roles.keys() == logged.keys()
-            and all(role.is_that_of(logged[name]) for name, role in roles.items())
+    @property
+    def name(self) -> str:
+        """What people read."""
+        return f"{self.benchmark}, {self.method.label}, seed {self.seed}"
+
+    def task(self) -> Task:
+        """The Inspect task.
+
+        Its version tells the run and the digest of its data. So an eval set tells the runs apart, and repeats one whose
+        data have changed.
+
+        Raises:
+            PrerequisiteError: The benchmark, its arguments or its data cannot be used.
+            ValueError: The method's settings cannot be used.
+        """
+        version = f"{self.name}, data {load_problem(self.benchmark, self.args).digest}"
+        if not self.method.optimizes:
+            return task_with(find(self.benchmark).make(self.task_args), version=version)
+        typed = tuple(f"{name}={model}" for name, model in self.setting.roles.items())
+        return task_with(
+            optimize(**self.task_args),
+            solver=self.method.solver(self.setting.max_calls),
+            model_roles=parse_model_role_cli_args(typed),
+            version=version,
         )
 
 

@@ -1,139 +1,106 @@
-"""Planned runs are carried out, several at a time, each in a process that stays for the next one."""
+"""Carries out the runs of a comparison as one Inspect eval set, several at a time, in this process.
 
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+The eval set finds the runs that have a finished log in its folder, and does not repeat them.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from inspect_ai import eval as inspect_eval
-from inspect_ai._cli.util import parse_model_role_cli_args
+from inspect_ai import Task, eval_set
+from inspect_ai.hooks import Hooks, RunStart, TaskEnd, hooks
+from inspect_ai.log import EvalLog, read_eval_log
 
-from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect._util.task_lookup import full_name
-from blpo_inspect.tasks.optimize import optimize
 from comparison.plan import Run
 
-LOST = "a process died while it ran; is there enough memory for so many --jobs? The same command tries it again"
+
+@hooks("comparison", "Shows the runs of a comparison when they begin and end.")
+class _Watch(Hooks):
+    """Calls back while an eval set of this module runs."""
+
+    begin: ClassVar[Callable[[int], None] | None] = None
+    end: ClassVar[Callable[[EvalLog], None] | None] = None
+
+    async def on_run_start(self, data: RunStart) -> None:
+        if _Watch.begin is not None:
+            _Watch.begin(len(data.task_names))
+
+    async def on_task_end(self, data: TaskEnd) -> None:
+        if _Watch.end is not None:
+            _Watch.end(data.log)
 
 
-@dataclass(frozen=True)
-class Ended:
-    """How a run ended.
+def set_aside_broken(log_dir: Path) -> list[Path]:
+    """Rename the logs that cannot be read, so that the eval set passes over them.
 
-    Attributes:
-        run: Which.
-        log: Its log, if there is one.
-        problem: Why there is no result; None if there is one.
+    Returns:
+        Their new paths, which end in ``.broken``.
     """
+    broken = []
+    for path in sorted(log_dir.glob("*.eval")):
+        try:
+            read_eval_log(str(path), header_only=True)
+        except Exception:
+            # a process that was killed, or a full disk, may leave anything
+            broken.append(path.rename(path.with_suffix(".broken")))
+    return broken
 
-    run: Run
-    log: str | None
-    problem: str | None
 
+def carry_out(
+    runs: Sequence[Run],
+    tasks: Sequence[Task],
+    log_dir: Path,
+    jobs: int,
+    begin: Callable[[int], None],
+    end: Callable[[Run, EvalLog, bool], None],
+) -> None:
+    """Carry out the runs that have no finished log.
 
-def carry_out(runs: Iterable[Run], log_dir: Path, jobs: int) -> Iterator[Ended]:
-    """Carry out runs; what ended comes as soon as it has. With one job at a time in this process, else in others.
-
-    Inspect writes the logs to ``log_dir``. A process that dies ends the runs that were under way, not the others.
+    Args:
+        runs: At least one run; all have the same setting.
+        tasks: Their tasks, in the same order.
+        log_dir: Folder of the logs; may also hold logs of other settings.
+        jobs: The most runs at a time.
+        begin: Called before the first run with the number of runs to carry out; also if there are none.
+        end: Called with every run, the header of its log and whether it was carried out now: as soon as it has ended,
+            or last if it was finished before.
 
     Raises:
+        PrerequisiteError: A model cannot be used.
         KeyboardInterrupt: Somebody interrupted.
     """
-    if jobs == 1:
-        yield from (perform(run, log_dir) for run in runs)
-        return
-    waiting = list(runs)
-    while waiting:
-        with _pool(jobs) as pool:
-            yield from _until_broken(pool, waiting, log_dir, jobs)
+    setting = runs[0].setting
+    run_of = {task.version: run for run, task in zip(runs, tasks, strict=True)}
+    ended: set[str] = set()
 
+    def on_end(log: EvalLog) -> None:
+        ended.add(log.eval.eval_id)
+        end(run_of[log.eval.task_version], log, True)
 
-def perform(run: Run, log_dir: Path) -> Ended:
-    """Carry out one run in this process.
-
-    Raises:
-        KeyboardInterrupt: Somebody interrupted.
-    """
-    setting = run.setting
+    _Watch.begin, _Watch.end = begin, on_end
+    connections: dict[str, Any] = {"max_connections": setting.max_connections} if setting.max_connections else {}
     try:
-        common: dict[str, Any] = {
-            "model": setting.model,
-            "model_args": dict(setting.model_args),
-            "max_connections": setting.max_connections,
-            "display": "none",
-            "log_dir": str(log_dir),
-            "log_realtime": False,
-            "log_images": False,
-        }
-        if run.method.optimizes:
-            typed = tuple(f"{name}={role.typed}" for name, role in setting.roles.items())
-            [log] = inspect_eval(
-                optimize(**run.task_args),
-                model_roles=parse_model_role_cli_args(typed),
-                solver=run.method.solver(setting.max_calls),
-                **common,
-            )
-        else:
-            [log] = inspect_eval(full_name(run.benchmark), task_args=run.task_args, **common)
-    except PrerequisiteError as error:
-        return Ended(run, None, str(error.message))
-    except Exception as error:
-        # whatever went wrong, the other runs go on, and this one is reported
-        return Ended(run, None, f"{type(error).__name__}: {error}")
-    if log.status == "cancelled":
+        _, logs = eval_set(
+            list(tasks),
+            log_dir=str(log_dir),
+            log_dir_allow_dirty=True,
+            model=setting.model,
+            model_args=dict(setting.model_args),
+            max_tasks=jobs,
+            retry_attempts=1,
+            retry_immediate=False,
+            display="none",
+            log_realtime=False,
+            log_images=False,
+            **connections,
+        )
+    finally:
+        _Watch.begin = _Watch.end = None
+    # an interrupted eval set returns no log, or cancelled ones
+    if len(logs) < len(tasks) or any(log.status == "cancelled" for log in logs):
         raise KeyboardInterrupt
-    if log.status != "success":
-        return Ended(run, log.location, log.error.message if log.error else log.status)
-    return Ended(run, log.location, None)
-
-
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # a forked process would inherit the threads and locks of this one half-way
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-
-
-def _until_broken(pool: ProcessPoolExecutor, waiting: list[Run], log_dir: Path, jobs: int) -> Iterator[Ended]:
-    """Work off what is waiting; ends when nothing is left, or when the pool cannot go on."""
-    under_way: dict[Future[Ended], Run] = {}
-    broken = False
-    try:
-        while under_way or (waiting and not broken):
-            # no more than can run: only what was under way is lost with a process
-            while waiting and not broken and len(under_way) < jobs:
-                try:
-                    under_way[pool.submit(perform, waiting[0], log_dir)] = waiting[0]
-                except BrokenProcessPool:  # a process died since; this run has not begun
-                    broken = True
-                    break
-                waiting.pop(0)
-            if not under_way:
-                return
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                run = under_way.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    broken = True
-                    yield Ended(run, None, LOST)
-    except BaseException:
-        # leaving the pool waits for its processes, which may have minutes to go
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
-
-
-def _end_with_parent() -> None:
-    """Go when the parent process has gone, however it went: it could not take what is found any more."""
-    parent = multiprocessing.parent_process()
-
-    def watch(join: Callable[[], None]) -> None:
-        join()
-        os._exit(1)
-
-    if parent is not None:
-        threading.Thread(target=watch, args=(parent.join,), daemon=True).start()
+    if not ended:
+        begin(0)
+    for log in logs:
+        if log.eval.eval_id not in ended:
+            end(run_of[log.eval.task_version], log, False)

@@ -78,10 +78,10 @@ def summarize(
     """The rows of a benchmark, in the order of the methods; a method without finished runs has none.
 
     Args:
-        outcomes: What was found.
-        benchmark: Which benchmark.
-        methods: Which methods.
-        seeds: Which seeds.
+        outcomes: Outcomes of the runs.
+        benchmark: The benchmark.
+        methods: The methods, in the order of the rows.
+        seeds: The seeds.
         reference: The label of the method that others are compared with, if there is one.
     """
     rows = []
@@ -100,9 +100,9 @@ def summarize(
                 benchmark,
                 method,
                 len(own),
-                {name: Mean.of([getattr(one.after, name) for one in own.values()]) for name in FIGURES},
-                fmean(one.after.unread for one in own.values()),
-                fmean(one.calls for one in own.values()),
+                {name: Mean.of([getattr(outcome.after, name) for outcome in own.values()]) for name in FIGURES},
+                fmean(outcome.after.unread for outcome in own.values()),
+                fmean(outcome.calls for outcome in own.values()),
                 less,
                 {},
             )
@@ -131,6 +131,6 @@ def paired(differences: Sequence[float], level: float = 0.95) -> Comparison:
         if n == 1:
             reason = "fewer than two pairs"
         return Comparison(value, math.nan, math.nan, n, level, reason)
-    found = stats.ttest_1samp(differences, 0.0)
-    low, high = found.confidence_interval(level)
-    return Comparison(value, float(low), float(high), n, level, None, float(found.pvalue))
+    test = stats.ttest_1samp(differences, 0.0)
+    low, high = test.confidence_interval(level)
+    return Comparison(value, float(low), float(high), n, level, None, float(test.pvalue))

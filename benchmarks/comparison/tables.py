@@ -19,10 +19,10 @@ def runs_csv(outcomes: Mapping[Key, Outcome]) -> str:
     columns = ("accuracy", "macro_f1", "kappa", "n", "unread")
     header = ["benchmark", "method", "seed", "calls", *(f"{name}_before" for name in columns), *columns]
     rows = []
-    for (benchmark, label, seed), one in outcomes.items():
-        before = [_number(getattr(one.before, name)) if one.before else "" for name in columns]
-        after = [_number(getattr(one.after, name)) for name in columns]
-        rows.append([benchmark, label, str(seed), str(one.calls), *before, *after])
+    for (benchmark, label, seed), outcome in outcomes.items():
+        before = [_number(getattr(outcome.before, name)) if outcome.before else "" for name in columns]
+        after = [_number(getattr(outcome.after, name)) for name in columns]
+        rows.append([benchmark, label, str(seed), str(outcome.calls), *before, *after])
     return as_csv(header, rows)
 
 
@@ -55,12 +55,12 @@ def table_md(
 
     Args:
         rows: By benchmark.
-        setting: What runs have in common.
+        setting: What the runs have in common.
         seeds: The seeds.
-        reference: What methods are compared with, if with anything.
-        missing: Runs that failed.
+        reference: Label of the method that others are compared with, if any.
+        missing: Number of runs that failed.
     """
-    roles = "".join(f", {name} `{role.typed}`" for name, role in setting.roles.items())
+    roles = "".join(f", {name} `{model}`" for name, model in setting.roles.items())
     if setting.first_i2t is not None:
         roles += f', all methods starting from the I2T prompt "{setting.first_i2t}"'
     numbers = f"seeds {seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else f"seed {seeds[0]}"
@@ -101,18 +101,18 @@ def _benchmark(benchmark: str, rows: Sequence[Row], model: str, reference: str |
             line += [_difference(row.less.get(name), row.runs), _p(row.holm.get(name, math.nan))]
         line += [_pair(known)] if any(cells) else []
         lines.append(line)
-    found = as_markdown(header, lines)
+    text = as_markdown(header, lines)
     if any(cells):
-        found += ["", paper.REMARK]
+        text += ["", paper.REMARK]
     known_cells = paper.cells_of(benchmark)
     if known_cells and judge is None:
-        found += ["", f"**The paper's known cells of {benchmark}, of its own judges**", ""]
-        found += as_markdown(
+        text += ["", f"**The paper's known cells of {benchmark}, of its own judges**", ""]
+        text += as_markdown(
             ["judge", "method", "F1 / accuracy"],
             [[known_cell.judge, f"`{known_cell.method}`", _pair(known_cell)] for known_cell in known_cells],
         )
-        found += ["", f"{paper.REMARK} The judge measured above is none of them."]
-    return found
+        text += ["", f"{paper.REMARK} The judge measured above is none of them."]
+    return text
 
 
 def as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -118,8 +118,14 @@ def command(log: "EvalLog") -> str:
         words += ["--model-role", f"{role}={_role(model)}"]
     passed = redaction.plain(spec.task_args_passed)
     words += _arguments("-T", passed)
-    if spec.solver and spec.solver != spec.task:
-        words += ["--solver", spec.solver, *_arguments("-S", redaction.plain(spec.solver_args_passed or {}))]
+    solver, solver_args = spec.solver, spec.solver_args_passed or {}
+    if solver is None and spec.task_registry_name == "blpo_inspect/optimize":
+        # the solver of a task in an eval set stands in the plan alone
+        [step] = log.plan.steps
+        if (step.solver, step.params_passed) != ("blpo_inspect/blpo", {}):  # the default
+            solver, solver_args = step.solver, step.params_passed
+    if solver and solver != spec.task:
+        words += ["--solver", solver, *_arguments("-S", redaction.plain(solver_args))]
     words += _arguments("-M", redaction.plain(spec.model_args))
     for name, value in sorted(redaction.plain(_generation(log)).items()):
         if name not in _NO_FLAG and isinstance(value, str | int | float):

@@ -108,13 +108,13 @@ def _table(folder: Path, given: str | None) -> Path:
         if not {NAME, MOS} <= _columns(path):
             raise PrerequisiteError(f"{path}: no columns {NAME} and {MOS}; it has {', '.join(sorted(_columns(path)))}")
         return path
-    found = [path for path in sorted(folder.rglob("*.csv")) if {NAME, MOS} <= _columns(path)]
-    if len(found) > 1:
-        names = ", ".join(str(path.relative_to(folder)) for path in found[:5])
+    tables = [path for path in sorted(folder.rglob("*.csv")) if {NAME, MOS} <= _columns(path)]
+    if len(tables) > 1:
+        names = ", ".join(str(path.relative_to(folder)) for path in tables[:5])
         raise PrerequisiteError(f"{folder}: several CSV files have the columns {NAME} and {MOS}: {names}; say table=…")
-    if not found:
+    if not tables:
         raise PrerequisiteError(f"{folder}: no CSV file with the columns {NAME} and {MOS}. {WHERE_TO_GET_IT}")
-    return found[0]
+    return tables[0]
 
 
 def _columns(path: Path) -> set[str]:
@@ -175,7 +175,7 @@ class _Images:
             return Unusable(f"{name}: lies outside {self._folder}")
         if path.is_file():
             return path
-        found = self._by_name.get(Path(name).name, [])
-        if len(found) > 1:
+        paths = self._by_name.get(Path(name).name, [])
+        if len(paths) > 1:
             return Unusable(f"{name}: several files of that name in {self._folder}")
-        return found[0] if found else Unusable(f"{name}: no such image in {self._folder}")
+        return paths[0] if paths else Unusable(f"{name}: no such image in {self._folder}")

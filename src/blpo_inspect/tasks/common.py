@@ -1,4 +1,4 @@
-"""What every benchmark task is made of: records, scale and prompts → an Inspect task that judges them."""
+"""Makes a benchmark task: records, scale and prompts → an Inspect task that judges them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

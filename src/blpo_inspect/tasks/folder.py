@@ -5,7 +5,7 @@
     inspect eval blpo_inspect/optimize -T benchmark=folder -T benchmark_args='{"data": "labels.csv"}' …
 
 The data are a folder, a table (CSV, JSON lines, Parquet) or a Hugging Face dataset; a ``benchmark.yaml`` beside them
-can say what columns and labels mean (`blpo_inspect.data.tables`). What was found is printed before the run starts.
+can say what columns and labels mean (`blpo_inspect.data.tables`). A summary of the data is printed before the run starts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -105,11 +105,11 @@ def divide(
         return parts, []
     stratum = label_stratum(records, scale)
     notes = []
-    for name, found in parts.items():
-        few = short(found, limit_per_class, stratum=stratum)
+    for name, part in parts.items():
+        few = short(part, limit_per_class, stratum=stratum)
         if few:
             notes.append(f"{name}: fewer than {limit_per_class} of {', '.join(f'{k} ({n})' for k, n in few.items())}")
-        parts[name] = balanced(found, limit_per_class, seed=seed, stratum=stratum)
+        parts[name] = balanced(part, limit_per_class, seed=seed, stratum=stratum)
     return parts, notes
 
 
@@ -142,7 +142,7 @@ def _task(
 
 
 def _print_once(text: str) -> None:
-    """Say what was found; an optimization makes the task once per split, and need not say it three times."""
+    """Print a summary of the data once; an optimization makes the task once per split."""
     if text not in _printed and display_type() != "none":
         _printed.add(text)
         get_console().print(text, markup=False, highlight=False, soft_wrap=True)

@@ -88,8 +88,8 @@ def _pool(split: Split) -> Pool:
     candidates: list[Candidate] = []
     faults: list[Skipped] = []
     for number, row in enumerate(read_columns(SOURCE, table, COLUMNS)):
-        found = _candidate(row, f"{table}, row {number} ({row['image_path']})")
-        (candidates if isinstance(found, Candidate) else faults).append(found)  # type: ignore[arg-type]
+        candidate = _candidate(row, f"{table}, row {number} ({row['image_path']})")
+        (candidates if isinstance(candidate, Candidate) else faults).append(candidate)  # type: ignore[arg-type]
     return Pool(candidates, faults)
 
 
@@ -121,9 +121,9 @@ def _fetch(rows: Sequence[Candidate]) -> list[Path | Unusable]:
     for row in rows:
         folder, _, member = row.image.rpartition("/")
         members.setdefault(folder, []).append(member)
-    found = {
+    images = {
         f"{folder}/{member}": piece
         for folder, names in sorted(members.items())
         for member, piece in fetch_members(SOURCE, f"{folder}.zip", names).items()
     }
-    return [found[row.image] for row in rows]
+    return [images[row.image] for row in rows]

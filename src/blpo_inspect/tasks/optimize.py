@@ -1,4 +1,4 @@
-"""The task whose samples are optimization runs: a benchmark's prompts are improved, one sample per seed.
+"""The task ``optimize``: improves a benchmark's prompts; each sample is one run with its own seed.
 
     inspect eval blpo_inspect/optimize -T benchmark=shapes_safety --model hf-vlm/shapes-judge \\
         --model-role optimizer=induction/rules -T save=pair.yaml
@@ -42,12 +42,12 @@ def optimize(
         seeds: Runs; each draws its own batches.
         seed: The first seed.
         prompts: Prompt pair (YAML file) to start from; else the benchmark's default prompts.
-        save: Where the resulting pair goes; with several seeds ``pair.yaml`` becomes ``pair.seed-0.yaml`` and so on.
+        save: File for the resulting pair; with several seeds ``pair.yaml`` becomes ``pair.seed-0.yaml`` and so on.
         test_kept: Judge the test split also with every pair that was kept on the way, for a curve of agreement against
             calls; nothing is chosen by it.
 
     Raises:
-        PrerequisiteError: What cannot be optimized, and why.
+        PrerequisiteError: The benchmark cannot be optimized; the message says why.
     """
     args = _mapping(benchmark_args)
     if seeds < 1:

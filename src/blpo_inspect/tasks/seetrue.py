@@ -91,8 +91,8 @@ def _rows() -> tuple[list[Candidate], list[Skipped]]:
         reader = csv.DictReader(file)
         line = 2
         for row in reader:
-            found = _candidate(row, line)
-            (candidates if isinstance(found, Candidate) else faults).append(found)  # type: ignore[arg-type]
+            candidate = _candidate(row, line)
+            (candidates if isinstance(candidate, Candidate) else faults).append(candidate)  # type: ignore[arg-type]
             line = reader.line_num + 1
     return candidates, faults
 

@@ -85,9 +85,8 @@ def _shapes(
     name: Name, policy: int, split: Split, limit_per_class: int, seed: int, prompts: str | None, answer: Answer
 ) -> Task:
     benchmark = BENCHMARKS[name]
-    found = records(name, policy=policy, split=split, per_class=limit_per_class, seed=seed)
     return judging_task(
-        found,
+        records(name, policy=policy, split=split, per_class=limit_per_class, seed=seed),
         benchmark.scale,
         name=f"shapes_{name}",
         default_prompt=benchmark.prompt,

@@ -72,12 +72,12 @@ def unsafebench(
         for row in rows:
             path, _, number = row.image.rpartition("#")
             wanted.setdefault(path, []).append(int(number))
-        found = {
+        images = {
             f"{path}#{number}": piece
             for path, numbers in sorted(wanted.items())
             for number, piece in fetch_cells(source, path, "image", numbers).items()
         }
-        return [found[row.image] for row in rows]
+        return [images[row.image] for row in rows]
 
     drawn = draw(
         lambda wanted: _pool(source, wanted), fetch, split=split, per_stratum=_strata(limit_per_class, full), seed=seed

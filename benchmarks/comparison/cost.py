@@ -28,18 +28,14 @@ def cost_table(outcomes: Mapping[Key, Outcome], benchmarks: Sequence[str], metho
     rows = []
     for benchmark in benchmarks:
         for method in methods:
-            own = [
-                outcome for key, outcome in outcomes.items() if key[:2] == (benchmark, method.label) and outcome.uses
-            ]
+            own = [run for key, run in outcomes.items() if key[:2] == (benchmark, method.label) and run.uses]
             if not own:
                 continue
             counts = [
-                " + ".join(
-                    f"{fmean(outcome.uses[role][kind] for outcome in own):,.0f}" for kind in ("made", "replayed")
-                )
+                " + ".join(f"{fmean(run.uses[role][kind] for run in own):,.0f}" for kind in ("made", "replayed"))
                 for role in roles
             ]
-            rows.append([benchmark, f"`{method.label}`", *counts, f"{fmean(outcome.seconds for outcome in own):.0f}"])
+            rows.append([benchmark, f"`{method.label}`", *counts, f"{fmean(run.seconds for run in own):.0f}"])
     if not rows:
         return ""
     title = "Per run, with judging the test split under every prompt that was kept:"

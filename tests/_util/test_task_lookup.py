@@ -9,7 +9,7 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find, full_name
+from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
 
 FILE = """
 from inspect_ai import Task, task
@@ -56,11 +56,10 @@ def inputs(made: Task) -> list[Any]:
     ],
 )
 def test_a_name_may_leave_the_package_out(name: str, full: str) -> None:
-    assert find(name).spec == full_name(name) == full
+    assert find(name).spec == full
 
 
 def test_a_file_is_found_again_from_any_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert full_name("own/mine.py@in_a_file") == "own/mine.py@in_a_file"
     found = find("own/mine.py@in_a_file")
     assert list(found.parameters) == ["text", "times"]
     monkeypatch.chdir("/")

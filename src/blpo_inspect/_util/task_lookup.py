@@ -79,12 +79,6 @@ def find(benchmark: str) -> BenchmarkTask:
     return _task(f"{path}@{name}", factory)
 
 
-def full_name(benchmark: str) -> str:
-    """What Inspect calls a benchmark: with its package, where that was left out; ``FILE.py@task`` stays."""
-    factory = _registered(benchmark)
-    return benchmark if factory is None else registry_info(factory).name
-
-
 def _registered(name: str) -> Callable[..., Task] | None:
     return registered_task(name) or registered_task(f"blpo_inspect/{name}")
 

@@ -5,7 +5,7 @@
     inspect eval blpo_inspect/optimize -T benchmark=folder -T benchmark_args='{"data": "labels.csv"}' …
 
 The data are a folder, a table (CSV, JSON lines, Parquet) or a Hugging Face dataset; a ``benchmark.yaml`` beside them
-can say what columns and labels mean (`blpo_inspect.data.tables`). A summary of the data is printed before the run starts.
+can say what columns and labels mean (`blpo_inspect.data.tables`). A summary of them is printed before the run.
 """
 
 from collections.abc import Mapping, Sequence

@@ -5,12 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from inspect_ai.model import GenerateConfig, get_model
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.optimizers.methods.opro import opro
-from tests.conftest import ScriptedAPI
 from tests.optimizers.toy import START, World, described, ids, in_order, judged, pair_of, run, solve
 
 pytestmark = pytest.mark.usefixtures("scripted")
@@ -199,18 +197,6 @@ def test_exemplars_differ_by_step_and_by_seed_and_are_the_same_in_a_rerun(monkey
     assert exemplars(1) != [first, second, third]
 
 
-@pytest.mark.parametrize(("given", "sent"), [(None, 1.0), (0.2, 0.2), (0.0, 0.0)])
-def test_the_temperature_is_1_unless_the_role_has_its_own(given: float | None, sent: float) -> None:
-    world = World({START: wrong(3)}, outscores=answers({"P0?": ["A", "B"]}))
-    model = get_model("scripted/optimizer", config=GenerateConfig(temperature=given), memoize=False)
-    solve(world, opro(exemplars=3, steps=1, candidates=2), optimizer=model)
-    assert [config.temperature for config in world.configs] == [sent, sent]
-    # judge and describer are asked at 0 all the same, and nobody but the optimizer with a seed
-    others = [config for config in ScriptedAPI.configs if config.seed is None]
-    assert len(others) == len(world.calls) - 2
-    assert {config.temperature for config in others} == {0.0}
-
-
 def test_samples_are_told_apart_by_the_seed_alone() -> None:
     world = World({START: wrong(3)}, outscores=answers({"P0?": ["A", "B", "C"]}))
     solve(world, opro(exemplars=3, steps=1, candidates=3))
@@ -225,16 +211,6 @@ def test_the_score_is_of_the_same_images_drawn_once_per_run() -> None:
     of_train = [call for call in world.of("judge") if call[2].startswith("train")]
     assert in_order(of_train) == [call for prompt in (START, "B", "C") for call in judged(prompt, "train2", "train5")]
     assert pair.judge == START, "C has 100, too"
-
-
-def test_images_are_shown_in_place_of_captions() -> None:
-    world = World({START: wrong(3)}, outscores=answers({"P0?": ["A"]}))
-    pair = solve(world, opro(exemplars=3, steps=1, candidates=1, images=True))
-    [asked] = world.of("outscore")
-    assert asked[2] == ["image:train4", "image:train2", "image:train3"]
-    assert not world.of("i2t") and pair.provenance["calls"]["i2t"] == 0
-    assert "<description>" not in world.questions[0][0].text
-    assert pair.judge == START, "A is not better on validation, where both are right"
 
 
 def test_without_exemplars_the_scores_alone_are_shown() -> None:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inspect_ai.model import GenerateConfig, get_model
 
 from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.optimizers.methods.protegi import protegi
@@ -305,18 +304,6 @@ def test_the_minibatch_is_drawn_anew_in_each_round_and_shared() -> None:
         assert parent == START or all(one in shown[START] for one in drawn)
 
 
-def test_errors_are_shown_as_images() -> None:
-    """APO-image: the optimizer sees the errors themselves, and nobody is asked for captions."""
-    world = two_rounds()
-    pair = solve(world, protegi(rounds=1, images=True, **SMALL), seed=2)
-    assert [call[2] for call in in_order(world.of("critique"))] == [["image:train0"], ["image:train4"]]
-    assert [call[3] for call in in_order(world.of("edit"))] == [["image:train0"], ["image:train4"]]
-    assert not world.of("i2t") and pair.provenance["calls"]["i2t"] == 0
-    for question in world.questions:
-        assert "<description>" not in question[0].text
-        assert ("Image 1:" in question[0].text) == ("<image_number>1</image_number>" in question[0].text)
-
-
 def test_critiques_and_edits_read_both_labels_and_paraphrases_neither() -> None:
     world = two_rounds()
     solve(world, protegi(rounds=1, **SMALL), seed=2)
@@ -327,14 +314,6 @@ def test_critiques_and_edits_read_both_labels_and_paraphrases_neither() -> None:
     for text in texts[4:]:
         assert "<example>" not in text and "<people>" not in text
         assert "other words that mean the same" in text
-
-
-@pytest.mark.parametrize(("given", "sent"), [(None, 0.7), (0.3, 0.3)])
-def test_the_temperature_is_0_7_unless_the_role_has_its_own(given: float | None, sent: float) -> None:
-    world = two_rounds()
-    model = get_model("scripted/optimizer", config=GenerateConfig(temperature=given), memoize=False)
-    solve(world, protegi(rounds=1, **SMALL), seed=2, optimizer=model)
-    assert [config.temperature for config in world.configs] == [sent] * 7
 
 
 def test_a_critique_that_cannot_be_used_is_recorded_and_not_followed() -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from inspect_ai.model import GenerateConfig, get_model
 
 from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.optimizers.methods.textgrad import textgrad
@@ -155,23 +154,6 @@ def test_the_critique_and_the_edit_read_of_right_and_wrong_answers() -> None:
         assert labels == ["yes</people>\n<judge>yes", "yes</people>\n<judge>no", "no</people>\n<judge>yes"]
     assert "<critique>wrong about train2 train0 train3</critique>" in edit
     assert "Do not write a new instruction yet" in critique
-
-
-def test_images_are_shown_in_place_of_captions() -> None:
-    world = three_updates()
-    pair = solve(world, textgrad("reference", updates=1, images=True))
-    names = ["image:train2", "image:train0", "image:train3"]
-    assert [call[2] for call in world.of("critique")] == [call[3] for call in world.of("edit")] == [names]
-    assert not world.of("i2t")
-    assert pair.judge == "A"
-
-
-@pytest.mark.parametrize(("given", "sent"), [(None, 0.0), (0.9, 0.9)])
-def test_the_temperature_is_0_unless_the_role_has_its_own(given: float | None, sent: float) -> None:
-    world = three_updates()
-    model = get_model("scripted/optimizer", config=GenerateConfig(temperature=given), memoize=False)
-    solve(world, textgrad("reference", updates=1), optimizer=model)
-    assert [config.temperature for config in world.configs] == [sent, sent]
 
 
 def test_a_critique_that_cannot_be_used_leaves_the_prompt() -> None:

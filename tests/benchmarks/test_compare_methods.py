@@ -33,9 +33,9 @@ SETTING = Setting("scripted/judge", {}, {"optimizer": "scripted/optimizer"}, 100
 @pytest.fixture
 def world(scripted: type[ScriptedAPI]) -> World:
     """Models that follow a script."""
-    found = improving()
-    scripted.script = staticmethod(found)
-    return found
+    world = improving()
+    scripted.script = staticmethod(world)
+    return world
 
 
 def compare(out: Path, *more: str) -> int:
@@ -62,23 +62,23 @@ def test_every_method_runs_with_every_seed_on_the_budget(world: World, tmp_path:
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, "cost.csv", "logs"}
     runs = rows(tmp_path / "runs.csv")
     wanted = [("none", "1"), ("none", "2"), ("blpo", "1"), ("blpo", "2")]
-    assert [(one["method"], one["seed"]) for one in runs][:4] == wanted
+    assert [(row["method"], row["seed"]) for row in runs][:4] == wanted
     assert len(runs) == 6
     assert len(logs(tmp_path)) == 4, "how the first prompts do is known from the others' runs"
-    for one in runs:
-        assert float(one["accuracy_before"]) == 0.75
-        assert float(one["accuracy"]) == (0.75 if one["method"] == "none" else 1.0)
-        assert (0 if one["method"] == "none" else 1) <= int(one["calls"]) <= 100
+    for row in runs:
+        assert float(row["accuracy_before"]) == 0.75
+        assert float(row["accuracy"]) == (0.75 if row["method"] == "none" else 1.0)
+        assert (0 if row["method"] == "none" else 1) <= int(row["calls"]) <= 100
     for path in logs(tmp_path):
         [step] = read_eval_log(str(path), header_only=True).plan.steps
         assert {**ENDLESS["blpo"], "max_calls": 100}.items() <= step.params_passed.items()
-    table = {one["method"]: one for one in rows(tmp_path / "table.csv")}
+    table = {row["method"]: row for row in rows(tmp_path / "table.csv")}
     assert (table["none"]["accuracy_less_mean"], table["none"]["accuracy_less_note"]) == ("-0.25", CONSTANT)
     assert table["blpo:i2t=fixed"]["accuracy_less_note"] == EQUAL
     assert "nan" not in (tmp_path / "table.md").read_text() + (tmp_path / "table.csv").read_text()
     cost = rows(tmp_path / "cost.csv")
     asked = len([call for call in world.calls if call[0] == "judge"])
-    assert sum(int(one["made"]) for one in cost if one["role"] == "judge") == asked
+    assert sum(int(row["made"]) for row in cost if row["role"] == "judge") == asked
 
 
 def test_what_is_finished_is_not_run_again(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -164,7 +164,7 @@ def test_a_failed_run_is_reported_and_the_others_go_on(
     assert "failed: toy, blpo, seed 1: " in printed.err and "the provider is gone" in printed.err
     assert f"(log: {tmp_path / 'logs'}" in printed.err
     assert "**2 runs failed and are missing.**" in (tmp_path / "table.md").read_text()
-    assert {one["method"] for one in rows(tmp_path / "runs.csv")} == {"none", "blpo:i2t=fixed"}
+    assert {row["method"] for row in rows(tmp_path / "runs.csv")} == {"none", "blpo:i2t=fixed"}
 
 
 @pytest.mark.parametrize("raised", [True, False])
@@ -229,7 +229,7 @@ def test_a_benchmark_of_a_file_runs_several_at_a_time_and_again_where_its_data_c
 def test_the_hidden_policy_can_be_stated(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
     what = ["--benchmarks", "shapes_safety", "--methods", "none", "stated", "--model", "scripted/judge", "--seeds", "1"]
     assert main(["--out", str(tmp_path), *what, "--benchmark-args", '{"limit_per_class": 2}', "--jobs", "1"]) == 0
-    assert [one["method"] for one in rows(tmp_path / "runs.csv")] == ["none", "stated"]
+    assert [row["method"] for row in rows(tmp_path / "runs.csv")] == ["none", "stated"]
     stated = [log for log in map(str, logs(tmp_path)) if "prompts" in read_eval_log(log).eval.task_args_passed]
     assert len(stated) == 1
     passed = read_eval_log(stated[0]).eval.task_args_passed
@@ -241,17 +241,17 @@ def figures(accuracy: float, macro_f1: float | None = None) -> Figures:
     return Figures(accuracy, accuracy if macro_f1 is None else macro_f1, 0.0, 100, 0)
 
 
-def outcomes(found: Mapping[str, list[float]]) -> dict[Key, Outcome]:
+def outcomes(accuracies: Mapping[str, list[float]]) -> dict[Key, Outcome]:
     """Runs with these accuracies, from seed 1 on."""
     made = {}
-    for label, values in found.items():
+    for label, values in accuracies.items():
         for seed, value in enumerate(values, 1):
             run = Run("toy", {}, parse(label), seed, SETTING)
             made[run.key] = Outcome(run, figures(0.5), figures(value), 90, ((0, 0.5), (40, value)), {}, 1.0, "a log")
     return made
 
 
-FOUND = {
+ACCURACIES = {
     "blpo": [0.91, 0.88, 0.95, 0.90, 0.93],
     "opro": [0.70, 0.81, 0.77, 0.74, 0.80],
     "textgrad": [0.86, 0.90, 0.91, 0.80, 0.92],
@@ -261,11 +261,11 @@ FOUND = {
 
 
 def test_means_intervals_and_corrected_p_are_those_of_other_computations() -> None:
-    methods = [parse(label) for label in FOUND]
-    table = {row.method.label: row for row in summarize(outcomes(FOUND), "toy", methods, range(1, 6), "blpo")}
+    methods = [parse(label) for label in ACCURACIES]
+    table = {row.method.label: row for row in summarize(outcomes(ACCURACIES), "toy", methods, range(1, 6), "blpo")}
     p = {}
     for label in ("opro", "textgrad"):
-        own, reference = np.array(FOUND[label]), np.array(FOUND["blpo"])
+        own, reference = np.array(ACCURACIES[label]), np.array(ACCURACIES["blpo"])
         less = table[label].less["accuracy"]
         described = DescrStatsW(own - reference)
         assert table[label].figures["accuracy"].value == pytest.approx(own.mean())
@@ -290,32 +290,35 @@ def test_few_pairs_have_no_interval() -> None:
     assert paired([]).reason == "no pairs"
     assert (paired([0.1]).value, paired([0.1]).reason) == (0.1, "fewer than two pairs")
     assert math.isnan(paired([0.1]).low)
-    found = outcomes({"blpo": [0.9, 0.8], "opro": [0.7, 0.7, 0.6]})
-    [_, row] = summarize(found, "toy", [parse("blpo"), parse("opro")], range(1, 4), "blpo")
+    made = outcomes({"blpo": [0.9, 0.8], "opro": [0.7, 0.7, 0.6]})
+    [_, row] = summarize(made, "toy", [parse("blpo"), parse("opro")], range(1, 4), "blpo")
     assert (row.runs, row.less["accuracy"].n) == (3, 2)
     assert row.less["accuracy"].value == pytest.approx(-0.15)
-    [_, row] = summarize(found, "toy", [parse("blpo"), parse("opro")], range(1, 4), None)
+    [_, row] = summarize(made, "toy", [parse("blpo"), parse("opro")], range(1, 4), None)
     assert not row.less
 
 
 def test_the_curve_is_the_mean_of_step_functions() -> None:
-    one, other = [(0, 0.5), (10, 0.7), (30, 0.9)], [(0, 0.3), (20, 0.5)]
-    assert [accuracy_at(one, calls) for calls in (0, 9, 10, 29, 30, 99)] == [0.5, 0.5, 0.7, 0.7, 0.9, 0.9]
-    curve = mean_curve([one, other], 40)
+    first, second = [(0, 0.5), (10, 0.7), (30, 0.9)], [(0, 0.3), (20, 0.5)]
+    assert [accuracy_at(first, calls) for calls in (0, 9, 10, 29, 30, 99)] == [0.5, 0.5, 0.7, 0.7, 0.9, 0.9]
+    curve = mean_curve([first, second], 40)
     assert curve.calls == (0, 10, 20, 30, 40)
     assert curve.mean == pytest.approx((0.4, 0.5, 0.6, 0.7, 0.7))
     assert curve.error == pytest.approx((0.1, 0.2, 0.1, 0.2, 0.2))
-    assert all(map(math.isnan, mean_curve([one], 40).error))
+    assert all(map(math.isnan, mean_curve([first], 40).error))
 
 
 def test_the_first_prompts_must_do_the_same_in_all_runs() -> None:
-    found = list(outcomes({"blpo": [0.9], "opro": [0.8]}).values())
-    [first] = with_first_prompts(found, parse(NONE))
+    measured = list(outcomes({"blpo": [0.9], "opro": [0.8]}).values())
+    [first] = with_first_prompts(measured, parse(NONE))
     assert first.run.key == ("toy", "none", 1) and first.after == figures(0.5) and first.calls == 0
     with pytest.raises(ValueError, match="toy, seed 1: the first prompts do not do the same"):
-        with_first_prompts([found[0], replace(found[1], before=figures(0.6))], parse(NONE))
-    captions = replace(found[1].run, method=parse("blpo:caption_only=true"))
-    assert len(with_first_prompts([found[0], replace(found[1], run=captions, before=figures(0.6))], parse(NONE))) == 1
+        with_first_prompts([measured[0], replace(measured[1], before=figures(0.6))], parse(NONE))
+    captions = replace(measured[1].run, method=parse("blpo:caption_only=true"))
+    assert (
+        len(with_first_prompts([measured[0], replace(measured[1], run=captions, before=figures(0.6))], parse(NONE)))
+        == 1
+    )
 
 
 def test_the_papers_cells_stand_beside_its_judges() -> None:
@@ -328,7 +331,7 @@ def test_the_papers_cells_stand_beside_its_judges() -> None:
     assert paper.cell(maverick, "unsafebench", parse("blpo:anchors=0")) is None
     assert paper.cell(maverick, "seetrue", parse("blpo")) is None
     assert paper.cell("openai/gpt-4o", "agin", parse("blpo")) is None
-    assert len({(one.judge, one.benchmark, one.method) for one in paper.CELLS}) == len(paper.CELLS)
+    assert len({(cell.judge, cell.benchmark, cell.method) for cell in paper.CELLS}) == len(paper.CELLS)
 
 
 @pytest.mark.parametrize(
@@ -345,9 +348,9 @@ def test_the_papers_cells_stand_beside_its_judges() -> None:
     ],
 )
 def test_tables_show_what_the_paper_has(model: str, benchmark: str, there: list[str], not_there: list[str]) -> None:
-    found = summarize(outcomes({"blpo": [0.9, 0.8]}), "toy", [parse("blpo")], [1, 2], "blpo")
+    summary = summarize(outcomes({"blpo": [0.9, 0.8]}), "toy", [parse("blpo")], [1, 2], "blpo")
     text = table_md(
-        {benchmark: [replace(row, benchmark=benchmark) for row in found]},
+        {benchmark: [replace(row, benchmark=benchmark) for row in summary]},
         replace(SETTING, model=model),
         [1, 2],
         None,

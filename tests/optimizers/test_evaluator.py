@@ -86,9 +86,9 @@ def test_nothing_is_asked_twice_and_the_order_is_the_items(scripted: type[Script
         ]
 
     first, second, nothing, other, same = done(run())
-    assert [one.item.id for one in first] == ["b", "a"]
-    assert [one.item.id for one in second] == ["a", "d", "b", "c", "a"]
-    assert [one.wrong for one in second] == [False, True, True, False, False]
+    assert [judgement.item.id for judgement in first] == ["b", "a"]
+    assert [judgement.item.id for judgement in second] == ["a", "d", "b", "c", "a"]
+    assert [judgement.wrong for judgement in second] == [False, True, True, False, False]
     assert second[0] is second[4] is first[1] is same[0]
     assert nothing == [] and other[0] is not same[0]
     assert by.calls.started == by.calls.uses["judge"].calls == len(scripted.requests) == 5
@@ -101,8 +101,8 @@ def test_calls_are_the_different_pairs_of_prompt_and_item(asked: list[tuple[str,
 
     async def run() -> None:
         for prompt, names in asked:
-            found = await by.judge(prompt, [item(name) for name in names], "Q")
-            assert [one.item.id for one in found] == names
+            judgements = await by.judge(prompt, [item(name) for name in names], "Q")
+            assert [judgement.item.id for judgement in judgements] == names
             assert len(await by.describe(prompt, [item(name) for name in names])) == len(names)
 
     done(run())
@@ -176,7 +176,7 @@ def answered(text: str, probabilities: Mapping[str, float] | None = None) -> Mod
     output = ModelOutput.from_content("scripted/judge", text)
     if probabilities is not None:
         top = [TopLogprob(token=token, logprob=math.log(p), bytes=None) for token, p in probabilities.items()]
-        own = next((one.logprob for one in top if one.token == text), -1.0)
+        own = next((entry.logprob for entry in top if entry.token == text), -1.0)
         step = Logprob(token=text, logprob=own, bytes=None, top_logprobs=top)
         output.choices[0].logprobs = Logprobs(content=[step])
     return output
@@ -201,24 +201,24 @@ def answered(text: str, probabilities: Mapping[str, float] | None = None) -> Mod
 )
 def test_losses(scale: LabelScale, human: str, answer: str, scale_loss: float, zero_one: float) -> None:
     output = answered(answer)
-    found = judgement(item("a", human), output, scale)
-    assert found.loss == pytest.approx(scale_loss)
-    assert found.wrong == bool(zero_one), "what is wrong does not depend on the loss"
+    read = judgement(item("a", human), output, scale)
+    assert read.loss == pytest.approx(scale_loss)
+    assert read.wrong == bool(zero_one), "what is wrong does not depend on the loss"
     other = judgement(item("a", human), output, scale, "zero_one")
-    assert (other.loss, other.wrong) == (zero_one, found.wrong)
+    assert (other.loss, other.wrong) == (zero_one, read.wrong)
 
 
 def test_an_answer_that_cannot_be_read_says_so() -> None:
-    found = judgement(item("a"), answered("yes or no"), YES_NO, "likelihood")
-    assert found.label is None and found.wrong
-    assert found.answer.startswith("(no label: ") and found.answer.endswith(")")
-    assert found.loss == pytest.approx(-math.log(1e-6)), "as bad as the most certain error"
+    read = judgement(item("a"), answered("yes or no"), YES_NO, "likelihood")
+    assert read.label is None and read.wrong
+    assert read.answer.startswith("(no label: ") and read.answer.endswith(")")
+    assert read.loss == pytest.approx(-math.log(1e-6)), "as bad as the most certain error"
 
 
 def test_the_likelihood_loss_is_that_of_peoples_label() -> None:
-    found = judgement(item("a", "no"), answered("yes", {"yes": 0.7, "no": 0.2, "maybe": 0.1}), YES_NO, "likelihood")
-    assert found.label == "yes" and found.wrong
-    assert found.loss == pytest.approx(-math.log(0.2 / 0.9))
+    read = judgement(item("a", "no"), answered("yes", {"yes": 0.7, "no": 0.2, "maybe": 0.1}), YES_NO, "likelihood")
+    assert read.label == "yes" and read.wrong
+    assert read.loss == pytest.approx(-math.log(0.2 / 0.9))
     right = judgement(item("a", "yes"), answered("yes", {"yes": 0.7, "no": 0.2}), YES_NO, "likelihood")
     assert right.loss == pytest.approx(-math.log(0.7 / 0.9)) and not right.wrong
     certain = judgement(item("a", "no"), answered("yes", {"yes": 1 - 1e-12, "no": 1e-12}), YES_NO, "likelihood")

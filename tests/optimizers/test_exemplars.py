@@ -24,7 +24,7 @@ def evaluator(scripted: type[ScriptedAPI]) -> Evaluator:
     """Trials of a describer that names the first image; it may be asked twice."""
     names = {picture("cat"): "A cat.", picture("dog"): "Two dogs."}
     scripted.script = staticmethod(
-        lambda messages: next(names[one.image] for one in messages[0].content if isinstance(one, ContentImage))
+        lambda messages: next(names[part.image] for part in messages[0].content if isinstance(part, ContentImage))
     )
     models = {"i2t": get_model("scripted/describer", memoize=False)}
     return Evaluator(Calls(models, {}, 2), LabelScale("unordered", ("yes", "no")))
@@ -72,9 +72,9 @@ def test_images_are_shown_each_after_its_number(evaluator: Evaluator) -> None:
     content = shown.message("Why?").content
     assert not isinstance(content, str)
     parts = [
-        one.text if isinstance(one, ContentText) else one.image
-        for one in content
-        if isinstance(one, ContentText | ContentImage)
+        part.text if isinstance(part, ContentText) else part.image
+        for part in content
+        if isinstance(part, ContentText | ContentImage)
     ]
     assert parts == ["Image 1:", picture("cat"), "Image 2:", picture("dog"), picture("god2"), "Why?"]
     assert len(parts) == len(content)
@@ -84,9 +84,9 @@ def test_images_are_shown_each_after_its_number(evaluator: Evaluator) -> None:
 @pytest.mark.parametrize("i2t", ["What is it?", None])
 def test_labelled_images_say_nothing_of_the_judge(evaluator: Evaluator, i2t: str | None) -> None:
     shown = labelled(evaluator, [DOGS, CAT], i2t)
-    assert [(one.human, one.judge) for one in shown.examples] == [("no", None), ("yes", None)]
-    assert [one.number for one in shown.examples] == ([None, None] if i2t else [1, 2])
-    assert [one.description for one in shown.examples] == (["Two dogs.", "A cat."] if i2t else [None, None])
+    assert [(example.human, example.judge) for example in shown.examples] == [("no", None), ("yes", None)]
+    assert [example.number for example in shown.examples] == ([None, None] if i2t else [1, 2])
+    assert [example.description for example in shown.examples] == (["Two dogs.", "A cat."] if i2t else [None, None])
 
 
 @pytest.mark.parametrize("i2t", ["What is it?", None])

@@ -308,13 +308,13 @@ MORE_BAD = {
 }
 
 
-@pytest.mark.parametrize(("old", "added"), [(old, one) for old, some in MORE_GOOD.items() for one in some])
+@pytest.mark.parametrize(("old", "added"), [(old, sentence) for old, some in MORE_GOOD.items() for sentence in some])
 @pytest.mark.parametrize("between", [" ", "\n- ", "\n\n**Note:** "])
 def test_one_more_criterion_is_accepted(old: str, added: str, between: str) -> None:
     assert problem(f"{old}{between}{added}", old) is None
 
 
-@pytest.mark.parametrize(("old", "added"), [(old, one) for old, some in MORE_BAD.items() for one in some])
+@pytest.mark.parametrize(("old", "added"), [(old, sentence) for old, some in MORE_BAD.items() for sentence in some])
 @pytest.mark.parametrize("between", [" ", "\n- ", "\n\n### Note\n"])
 def test_one_instruction_too_many_is_rejected(old: str, added: str, between: str) -> None:
     reason = problem(f"{old}{between}{added}", old)

@@ -69,7 +69,7 @@ def own_samples(split: str, picture_too: bool = False) -> Task:
 def changed(split: str = "train", row: int = 0, **values: Any) -> Rows:
     """The rows with one of them changed."""
     names = ("id", "image", "label", "text", "group")
-    new: dict[str, list[Any]] = {name: [list(one) for one in some] for name, some in ROWS.items()}
+    new: dict[str, list[Any]] = {name: [list(row) for row in some] for name, some in ROWS.items()}
     for name, value in values.items():
         new[split][row][names.index(name)] = value
     return new

@@ -204,7 +204,7 @@ def test_reasoning_does_not_enter_the_next_request(answers: list[Answer], monkey
 
 def asked(*wording: str, problem: Callable[[str], str | None] = empty) -> list[Question]:
     """Questions of their own."""
-    return [Question(ChatMessageUser(content=one), TAG, problem) for one in wording]
+    return [Question(ChatMessageUser(content=text), TAG, problem) for text in wording]
 
 
 def by_question(answers: dict[str, list[str]], delay: Callable[[str], float] = lambda name: 0.0) -> Callable[..., Any]:
@@ -229,9 +229,9 @@ def test_questions_side_by_side_come_to_the_same_whoever_answers_first(
     said = {"a": [tagged("bad"), tagged("A")], "b": [tagged("B")], "c": ["nothing", tagged("bad"), tagged("bad")]}
     monkeypatch.setattr(scripted, "generate", by_question(said, lambda name: 0.0 if name == first else 0.02))
     made = calls()
-    found = asyncio.run(propose_all(made, asked("a", "b", "c"), 3))
-    assert [one.prompt for one in found] == ["A", "B", None]
-    assert [len(one.rejected) for one in found] == [1, 0, 3]
+    proposals = asyncio.run(propose_all(made, asked("a", "b", "c"), 3))
+    assert [proposal.prompt for proposal in proposals] == ["A", "B", None]
+    assert [len(proposal.rejected) for proposal in proposals] == [1, 0, 3]
     assert made.by_role() == {"optimizer": 6}
 
 

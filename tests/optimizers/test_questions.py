@@ -54,14 +54,14 @@ HOSTILE = st.lists(st.one_of(_tags(), st.text(max_size=8), st.sampled_from("<>/{
 
 def blocks(tag: str, text: str) -> list[str]:
     """What stands between tags, as a lenient reader sees it; openings and closings must alternate."""
-    found = list(re.finditer(rf"<\s*(/?)\s*{tag}\b", text, re.IGNORECASE))
-    assert [match[1] for match in found] == ["", "/"] * (len(found) // 2)
-    return [text[start.end() + 1 : end.start()] for start, end in zip(found[::2], found[1::2], strict=True)]
+    tags = list(re.finditer(rf"<\s*(/?)\s*{tag}\b", text, re.IGNORECASE))
+    assert [match[1] for match in tags] == ["", "/"] * (len(tags) // 2)
+    return [text[start.end() + 1 : end.start()] for start, end in zip(tags[::2], tags[1::2], strict=True)]
 
 
-def is_data(found: str, data: str) -> bool:
+def is_data(block: str, data: str) -> bool:
     """Whether a block holds the data, of which only the openings of tags were changed."""
-    return found.replace("‹", "<") == data.replace("‹", "<")
+    return block.replace("‹", "<") == data.replace("‹", "<")
 
 
 @given(HOSTILE, st.lists(st.tuples(HOSTILE, HOSTILE, HOSTILE, st.none() | HOSTILE), min_size=1, max_size=3), HOSTILE)
@@ -79,8 +79,8 @@ def test_update_p_cannot_be_broken_out_of(
     assert len(parts) == len(examples)
     for part, example in zip(parts, examples, strict=True):
         for tag, data in (("people", example.human), ("judge", example.judge), ("description", example.description)):
-            [found] = blocks(tag, part)
-            assert data is not None and is_data(found, data)
+            [block] = blocks(tag, part)
+            assert data is not None and is_data(block, data)
         texts = blocks("text", part)
         assert len(texts) == (example.text is not None)
         assert example.text is None or is_data(texts[0], example.text)
@@ -99,8 +99,8 @@ def test_update_q_cannot_be_broken_out_of_and_has_the_best_last(prompt: str, row
     expected = sorted(rows, key=lambda row: row[1])
     assert len(parts) == len(rows)
     for part, (request, score) in zip(parts, expected, strict=True):
-        [found], [number] = blocks("request", part), blocks("score", part)
-        assert is_data(found, request)
+        [block], [number] = blocks("request", part), blocks("score", part)
+        assert is_data(block, request)
         assert number == f"{score:+.4f}"
     assert question.count("<i2t_prompt>") == question.count("</i2t_prompt>") == 1
 

@@ -44,13 +44,13 @@ def scores(log: EvalLog) -> dict[str, float]:
 def test_the_log_has_the_figures_and_the_pair(log_dir: str, tmp_path: Path) -> None:
     path = tmp_path / "new" / "pair.yaml"
     log = run(improving(), blpo(outer_steps=1, inner_steps=1), log_dir=log_dir, save=str(path))
-    found = scores(log)
-    assert (found["accuracy_before"], found["accuracy_after"], found["accuracy_change"]) == (0.75, 1.0, 0.25)
+    values = scores(log)
+    assert (values["accuracy_before"], values["accuracy_after"], values["accuracy_change"]) == (0.75, 1.0, 0.25)
     pair = pair_of(log)
     assert path.read_text() == pair.to_yaml()
     assert PromptPair.load(path).judge == "A"
     provenance = pair.provenance
-    assert found["calls"] == sum(provenance["calls"].values())
+    assert values["calls"] == sum(provenance["calls"].values())
     assert provenance["method"] == "blpo" and provenance["seed"] == 0
     assert provenance["settings"]["outer_steps"] == 1
     assert provenance["benchmark"]["sizes"] == {"train": 6, "validation": 4, "test": 4}
@@ -197,7 +197,7 @@ def test_rejected_proposals_are_asked_again_with_the_reason_and_recorded(log_dir
     log = run(world, blpo(outer_steps=1, inner_steps=0), log_dir=log_dir)
     [candidate] = pair_of(log).provenance["trajectory"][0]["candidates"]
     assert candidate["prompt"] == "A"
-    assert [one["text"] for one in candidate["rejected"]] == ["A. Answer only with yes.", "A {image}?"]
+    assert [proposal["text"] for proposal in candidate["rejected"]] == ["A. Answer only with yes.", "A {image}?"]
     last = world.questions[-1]
     assert [message.role for message in last] == ["user", "assistant", "user", "assistant", "user"]
     assert candidate["rejected"][1]["reason"] in last[-1].text
@@ -224,8 +224,8 @@ def test_the_transcript_shows_nested_spans_and_progress(log_dir: str, capsys: py
     paths = {"/".join(path(event)) for event in spans.values()}
     for inner in (0, 1):
         for part in ("captions", "proposal of a judge prompt", "score"):
-            assert any(one.endswith(f"optimization/outer step 1/inner step {inner}/{part}") for one in paths)
-    assert any(one.endswith("optimization/outer step 1/validation") for one in paths)
+            assert any(path.endswith(f"optimization/outer step 1/inner step {inner}/{part}") for path in paths)
+    assert any(path.endswith("optimization/outer step 1/validation") for path in paths)
     messages = [
         str(event.data["message"])
         for event in log.samples[0].events

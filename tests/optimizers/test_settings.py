@@ -54,8 +54,10 @@ UNLIMITED = {"max_calls", "patience"}
 
 def every(kind: Callable[[str], bool]) -> list[Any]:
     """The settings of every method, of one kind."""
-    found = [(method, one.name) for method, (_, presets) in METHODS.items() for one in fields(presets["default"])]
-    return [pytest.param(method, name, id=f"{method}-{name}") for method, name in found if kind(name)]
+    named = [
+        (method, setting.name) for method, (_, presets) in METHODS.items() for setting in fields(presets["default"])
+    ]
+    return [pytest.param(method, name, id=f"{method}-{name}") for method, name in named if kind(name)]
 
 
 def refused(method: str, **settings: Any) -> str:
@@ -138,7 +140,7 @@ def test_settings_made_directly_are_checked_too(name: str, value: Any) -> None:
 
 def numbers(method: str, preset: str) -> dict[str, Any]:
     """What a preset sets beyond the settings that all methods have."""
-    shared = {one.name for one in fields(Settings)}
+    shared = {setting.name for setting in fields(Settings)}
     return {name: value for name, value in asdict(METHODS[method][1][preset]).items() if name not in shared}
 
 

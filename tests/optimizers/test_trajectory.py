@@ -22,7 +22,7 @@ def test_a_candidate_has_what_its_method_knows_of_it() -> None:
         "score": 0.123457,
         "rejected": [{"reason": "it is bad", "text": "bad"}, {"reason": "it is empty", "text": ""}],
     }
-    assert set(whole.to_dict()) == {one.name for one in fields(Candidate)}
+    assert set(whole.to_dict()) == {field.name for field in fields(Candidate)}
 
 
 def test_a_score_of_0_and_a_parent_of_0_are_recorded() -> None:
@@ -31,9 +31,9 @@ def test_a_score_of_0_and_a_parent_of_0_are_recorded() -> None:
 
 def test_a_step_has_every_field_under_its_name() -> None:
     step = Step(1, "P", "q")
-    found = step.to_dict()
-    assert set(found) == {one.name for one in fields(Step)} - {"number"} | {"step"}
-    assert (found["step"], found["train_loss"], found["validation_loss"], found["chosen"]) == (1, None, None, None)
+    plain = step.to_dict()
+    assert set(plain) == {field.name for field in fields(Step)} - {"number"} | {"step"}
+    assert (plain["step"], plain["train_loss"], plain["validation_loss"], plain["chosen"]) == (1, None, None, None)
     full = Step(
         number=2,
         prompt="P",
@@ -73,5 +73,5 @@ def test_a_step_has_every_field_under_its_name() -> None:
 def test_candidates_are_added_in_order_and_the_step_before_stays_as_it_was() -> None:
     step = Step(1, "P", "q").with_candidate(Candidate(0))
     more = step.with_candidates(Candidate(number) for number in (1, 2))
-    assert [one.number for one in more.candidates] == [0, 1, 2]
-    assert [one.number for one in step.candidates] == [0]
+    assert [candidate.number for candidate in more.candidates] == [0, 1, 2]
+    assert [candidate.number for candidate in step.candidates] == [0]

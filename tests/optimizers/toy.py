@@ -222,4 +222,6 @@ def _between(text: str, *tags: str) -> list[Any]:
 
 def _images(messages: list[ChatMessage]) -> list[str]:
     content = messages[0].content
-    return [] if isinstance(content, str) else [PICTURES[one.image] for one in content if isinstance(one, ContentImage)]
+    return (
+        [] if isinstance(content, str) else [PICTURES[part.image] for part in content if isinstance(part, ContentImage)]
+    )

@@ -33,11 +33,11 @@ def ids(task: Task) -> list[str]:
 
 def assert_disjoint(*splits: Task) -> None:
     """No two share an image, a group or an id."""
-    for number, one in enumerate(splits):
+    for number, split in enumerate(splits):
         for other in splits[number + 1 :]:
-            assert not digests(one) & digests(other)
-            assert not set(ids(one)) & set(ids(other))
-            groups = [{metadata(sample).get("group") for sample in task.dataset} - {None} for task in (one, other)]
+            assert not digests(split) & digests(other)
+            assert not set(ids(split)) & set(ids(other))
+            groups = [{metadata(sample).get("group") for sample in task.dataset} - {None} for task in (split, other)]
             assert not groups[0] & groups[1]
 
 

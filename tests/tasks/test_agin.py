@@ -36,8 +36,8 @@ def test_splits_are_balanced_and_disjoint(folder: str) -> None:
 def test_means_from_1_to_5_are_rounded(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     task = agin(folder, limit_per_class=8)
     for sample in task.dataset:
-        found = metadata(sample)
-        assert abs(found["MOS_nat"] - int(found["human"])) <= 0.5
+        about = metadata(sample)
+        assert abs(about["MOS_nat"] - int(about["human"])) <= 0.5
     assert task.metadata is not None and task.metadata["labels"] == "MOS_nat rounded"
     assert "agin: labels are MOS_nat rounded" in capsys.readouterr().err
 
@@ -47,9 +47,9 @@ def test_other_means_are_binned(tmp_path: Path) -> None:
     assert task.metadata is not None
     assert task.metadata["labels"] == "MOS_nat in five bins of equal width from 20 to 100"
     for sample in task.dataset:
-        found = metadata(sample)
+        about = metadata(sample)
         # the bins are 20-36, 36-52, 52-68, 68-84 and 84-100
-        assert found["human"] == str(min(5, int((found["MOS_nat"] - 20) // 16) + 1))
+        assert about["human"] == str(min(5, int((about["MOS_nat"] - 20) // 16) + 1))
 
 
 def test_faults_are_named(folder: str) -> None:

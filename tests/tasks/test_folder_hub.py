@@ -66,20 +66,20 @@ def test_a_dataset_is_read_at_a_commit_and_again_offline(
     hub.add(NAME, FILES, commit=COMMIT)
     monkeypatch.chdir(tmp_path)
     (tmp_path / NAME).mkdir(parents=True)  # a folder of the dataset's name is not the dataset
-    found = read_benchmark(f"hub:{NAME}@main", hub_split="train")
-    assert found.about == {"data": f"hub:{NAME}", "revision": COMMIT, "config": "default", "split": "train"}
-    assert found.name == f"{NAME}@cccccccc/train"
-    assert found.scale.labels == ("bad", "fine")
-    assert [(r.id, r.label, r.category) for r in found.records[:2]] == [
+    benchmark = read_benchmark(f"hub:{NAME}@main", hub_split="train")
+    assert benchmark.about == {"data": f"hub:{NAME}", "revision": COMMIT, "config": "default", "split": "train"}
+    assert benchmark.name == f"{NAME}@cccccccc/train"
+    assert benchmark.scale.labels == ("bad", "fine")
+    assert [(r.id, r.label, r.category) for r in benchmark.records[:2]] == [
         ("0.png", "fine", "topic 0"),
         ("1.png", "bad", "topic 1"),
     ]
-    assert len(found.records) == 12
-    assert found.records[1].image == data_uri(png(1), "image/png")
+    assert len(benchmark.records) == 12
+    assert benchmark.records[1].image == data_uri(png(1), "image/png")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(datasets_config, "HF_HUB_OFFLINE", True)
     asked = len(hub.requests)
-    assert read_benchmark(f"hub:{NAME}@{COMMIT}", hub_split="train") == found
+    assert read_benchmark(f"hub:{NAME}@{COMMIT}", hub_split="train") == benchmark
     # the library would hand over the version in its cache, whatever the commit
     assert "d" * 40 in refused(f"hub:{NAME}@{'d' * 40}", hub_split="train")
     assert len(hub.requests) == asked
@@ -140,10 +140,10 @@ def test_settings_name_the_dataset(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "benchmark.yaml").write_text(
         f"data: hub:{NAME}@{COMMIT}\nsplit: test\ncolumns: {{label: category}}\nlicence: CC0\n"
     )
-    found = read_benchmark(str(tmp_path))
-    assert found.scale.labels == ("topic 0", "topic 1", "topic 2")
-    assert found.settings.licence == "CC0"
-    assert len(found.records) == 4
+    benchmark = read_benchmark(str(tmp_path))
+    assert benchmark.scale.labels == ("topic 0", "topic 1", "topic 2")
+    assert benchmark.settings.licence == "CC0"
+    assert len(benchmark.records) == 4
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def test_splits_are_balanced_and_disjoint(benchmarks: Hub) -> None:
     whole = [image_reward(split=split, full=True) for split in SPLITS]
     assert_disjoint(*whole)
     groups = [{metadata(sample)["group"] for sample in task.dataset} for task in whole]
-    assert ["000-shared" in found for found in groups] == [False, False, True], (
+    assert ["000-shared" in prompts for prompts in groups] == [False, False, True], (
         "a shared prompt stays in the test split"
     )
 
@@ -33,9 +33,9 @@ def test_samples_have_what_preference_accuracy_needs(benchmarks: Hub) -> None:
     task = image_reward(full=True)
     prompts: dict[str, list[int]] = {}
     for sample in task.dataset:
-        found = metadata(sample)
-        assert {"overall_rating", "fidelity_rating", "rank", "category", "text"} <= set(found)
-        prompts.setdefault(found["group"], []).append(found["rank"])
+        about = metadata(sample)
+        assert {"overall_rating", "fidelity_rating", "rank", "category", "text"} <= set(about)
+        prompts.setdefault(about["group"], []).append(about["rank"])
     assert max(map(len, prompts.values())) == 5, "all images of a prompt"
     reasons = "\n".join(skipped(task))
     assert "image_text_alignment_rating '0' is not on the scale" in reasons

@@ -39,10 +39,10 @@ def test_splits_are_balanced_and_disjoint(benchmarks: Hub, capsys: pytest.Captur
 def test_samples_say_where_they_come_from(benchmarks: Hub) -> None:
     task = seetrue(limit_per_class=3)
     sample = task.dataset[0]
-    found = metadata(sample)
-    assert found["category"] in {"editbench", "coco_t2i", "drawbench"}
-    assert found["text"] == found["group"] and "with a comma" in found["text"]
-    assert sample.target == found["human"]
+    about = metadata(sample)
+    assert about["category"] in {"editbench", "coco_t2i", "drawbench"}
+    assert about["text"] == about["group"] and "with a comma" in about["text"]
+    assert sample.target == about["human"]
     assert task.metadata is not None
     assert task.metadata["revision"] == SOURCE.commit
     assert task.metadata["judge_prompt"] == PROMPT

@@ -116,11 +116,11 @@ def test_training_is_deterministic_and_learns(tmp_path: Path, capsys: pytest.Cap
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         train(folder, TINY, seed=5, examples_per_skill=50)
-    one, two = ((folder / "model.safetensors").read_bytes() for folder in folders)
-    assert one == two
+    first, second = ((folder / "model.safetensors").read_bytes() for folder in folders)
+    assert first == second
     assert "parameters" in capsys.readouterr().out
     train(tmp_path / "three", TINY, seed=6, examples_per_skill=50)
-    assert (tmp_path / "three" / "model.safetensors").read_bytes() != one
+    assert (tmp_path / "three" / "model.safetensors").read_bytes() != first
 
 
 def test_the_revision_is_that_of_recorded_calls() -> None:

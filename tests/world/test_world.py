@@ -91,15 +91,15 @@ def test_rules_label_scenes() -> None:
 
 def test_scenes_on_demand_have_what_was_asked_for() -> None:
     rng = random.Random(0)
-    found = 0
+    fitting = 0
     for _ in range(300):
-        one, other = rng.sample([f for features in FEATURES.values() for f in features], 2)
-        scene = scene_with(rng, [one], [other])
+        feature, other = rng.sample([f for features in FEATURES.values() for f in features], 2)
+        scene = scene_with(rng, [feature], [other])
         if scene is not None:
-            found += 1
-            assert one.present(scene)
+            fitting += 1
+            assert feature.present(scene)
             assert not other.present(scene)
-    assert found > 250
+    assert fitting > 250
 
 
 def test_drawings_depend_on_scene_and_seed_only() -> None:

@@ -60,7 +60,7 @@ def of(labels: Sequence[str]) -> LabelScale:
 
 def ids(judgements: Sequence[Judgement]) -> list[str]:
     """Whose they are."""
-    return [one.item.id for one in judgements]
+    return [judgement.item.id for judgement in judgements]
 
 
 HUMANS = st.lists(st.sampled_from("abcd"), min_size=1, max_size=40)
@@ -87,20 +87,20 @@ def test_what_every_batch_is(case: tuple[list[str], set[int], BlpoSettings, int]
     batch, evaluator = draw(humans, wrong, options, seed=seed)
     names = ids(batch.scored)
     assert len(set(names)) == len(names), "nothing twice"
-    assert all(one.wrong for one in (*batch.errors, *batch.fresh))
-    assert not any(one.wrong for one in batch.anchors)
+    assert all(judgement.wrong for judgement in (*batch.errors, *batch.fresh))
+    assert not any(judgement.wrong for judgement in batch.anchors)
     assert names == ids(batch.errors) + ids(batch.fresh) + ids(batch.anchors)
     assert len(batch.errors) <= options.batch_size
     assert len(batch.fresh) <= options.fresh_errors
     assert len(batch.anchors) <= options.anchors
     # as much as there is
-    found = [int(name[1:]) in wrong for name in evaluator.asked]
-    assert len(batch.errors) + len(batch.fresh) == min(sum(found), options.batch_size + options.fresh_errors)
-    assert len(batch.errors) == min(sum(found), options.batch_size)
-    assert len(batch.anchors) == min(len(found) - sum(found), options.anchors)
+    misjudged = [int(name[1:]) in wrong for name in evaluator.asked]
+    assert len(batch.errors) + len(batch.fresh) == min(sum(misjudged), options.batch_size + options.fresh_errors)
+    assert len(batch.errors) == min(sum(misjudged), options.batch_size)
+    assert len(batch.anchors) == min(len(misjudged) - sum(misjudged), options.anchors)
     # nothing is judged twice, and all of it counts
     assert len(set(evaluator.asked)) == len(evaluator.asked) == batch.judged
-    assert batch.error_rate == sum(found) / len(found) == batch.loss
+    assert batch.error_rate == sum(misjudged) / len(misjudged) == batch.loss
     # it stops only when there is nothing left to judge or nothing left to want
     if len(evaluator.asked) < len(humans):
         assert len(batch.errors) + len(batch.fresh) == options.batch_size + options.fresh_errors
@@ -116,11 +116,11 @@ def test_shares_of_labels_are_as_even_as_what_was_judged_allows(
     options = BlpoSettings(**{**vars(options), "stratify": True})
     batch, evaluator = draw(humans, wrong, options, seed=seed)
     label = {f"i{number}": human for number, human in enumerate(humans)}
-    found = [name for name in evaluator.asked if int(name[1:]) in wrong]
+    misjudged = [name for name in evaluator.asked if int(name[1:]) in wrong]
     right = [name for name in evaluator.asked if int(name[1:]) not in wrong]
-    rest = [name for name in found if name not in ids(batch.errors)]
-    for drawn, pool in ((batch.errors, found), (batch.fresh, rest), (batch.anchors, right)):
-        shares = Counter(one.item.human for one in drawn)
+    rest = [name for name in misjudged if name not in ids(batch.errors)]
+    for drawn, pool in ((batch.errors, misjudged), (batch.fresh, rest), (batch.anchors, right)):
+        shares = Counter(judgement.item.human for judgement in drawn)
         there = Counter(label[name] for name in pool)
         most = max(shares.values(), default=0)
         for human, number in there.items():
@@ -129,7 +129,7 @@ def test_shares_of_labels_are_as_even_as_what_was_judged_allows(
         # of each label the first ones, in the order in which they were judged
         for human, share in shares.items():
             first = [name for name in pool if label[name] == human][:share]
-            assert [one.item.id for one in drawn if one.item.human == human] == first
+            assert [judgement.item.id for judgement in drawn if judgement.item.human == human] == first
 
 
 @given(_drawn())
@@ -152,9 +152,9 @@ def test_without_stratification_these_are_the_first_of_the_seeded_order(
 
 def test_the_same_seed_draws_the_same_batch_and_another_one_another() -> None:
     humans, wrong = ["a", "b"] * 30, set(range(0, 60, 3))
-    one, again, other = (draw(humans, wrong, BlpoSettings(), seed=seed)[0] for seed in (1, 1, 2))
-    assert one == again
-    assert ids(one.scored) != ids(other.scored)
+    first, again, other = (draw(humans, wrong, BlpoSettings(), seed=seed)[0] for seed in (1, 1, 2))
+    assert first == again
+    assert ids(first.scored) != ids(other.scored)
 
 
 def test_judging_stops_when_the_batch_is_full() -> None:
@@ -172,8 +172,8 @@ def test_stratified_judging_goes_on_until_there_are_errors_of_each_label() -> No
     humans = ["a"] * 90 + ["b"] * 10
     options = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0)
     batch, evaluator = draw(humans, set(range(100)), options, of("ab"))
-    assert Counter(one.item.human for one in batch.errors) == {"a": 1, "b": 1}
-    assert Counter(one.item.human for one in batch.fresh) == {"a": 1, "b": 1}
+    assert Counter(judgement.item.human for judgement in batch.errors) == {"a": 1, "b": 1}
+    assert Counter(judgement.item.human for judgement in batch.fresh) == {"a": 1, "b": 1}
     assert len(evaluator.asked) > 8
     unstratified = BlpoSettings(batch_size=2, fresh_errors=2, anchors=0, stratify=False)
     assert len(draw(humans, set(range(100)), unstratified)[1].asked) == 8
@@ -196,7 +196,7 @@ def test_without_errors_all_is_judged_and_the_batch_has_none() -> None:
 
 def after(batch: Batch, losses: Sequence[float]) -> list[Judgement]:
     """The batch judged again."""
-    return [judged(one.item, loss) for one, loss in zip(batch.scored, losses, strict=True)]
+    return [judged(old.item, loss) for old, loss in zip(batch.scored, losses, strict=True)]
 
 
 def test_gain_by_hand() -> None:
@@ -231,7 +231,7 @@ def test_with_all_items_in_the_batch_the_gain_is_the_fall_in_loss(
     evaluator = cast(Evaluator, FakeTrials(table, of("ab")))
     batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     assert len(batch.scored) == len(items)
-    gain = batch.gain([judged(one.item, new[one.item.id]) for one in batch.scored])
+    gain = batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored])
     fall = (sum(table.values()) - sum(new.values())) / len(items)
     assert gain == pytest.approx(fall, abs=1e-9)
     assert batch.loss == pytest.approx(sum(table.values()) / len(items))
@@ -249,7 +249,7 @@ def test_without_fresh_errors_and_anchors_the_gain_is_the_mean_over_the_errors(
     batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     changes = [old - new for old, new in losses if old]
     new_of = {item.id: new for item, (_, new) in zip(items, losses, strict=True)}
-    gain = batch.gain([judged(one.item, new_of[one.item.id]) for one in batch.scored])
+    gain = batch.gain([judged(judgement.item, new_of[judgement.item.id]) for judgement in batch.scored])
     assert gain == pytest.approx(sum(changes) / len(changes), abs=1e-9)
 
 
@@ -264,6 +264,6 @@ def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
     for seed in range(100):
         evaluator = cast(Evaluator, FakeTrials(old, of("ab")))
         batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(seed)))
-        gains.append(batch.gain([judged(one.item, new[one.item.id]) for one in batch.scored]))
+        gains.append(batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored]))
     fall = (sum(old.values()) - sum(new.values())) / 60
     assert sum(gains) / len(gains) == pytest.approx(fall, abs=0.02)

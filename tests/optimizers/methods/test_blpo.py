@@ -77,7 +77,10 @@ def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
     pair = pair_of(log)
     assert (pair.judge, pair.i2t) == ("E", "q1"), "the last prompt, and the I2T prompt that led to it"
     steps = pair.provenance["trajectory"]
-    assert [[one["score"] for one in step["candidates"]] for step in steps] == [[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]
+    assert [[candidate["score"] for candidate in step["candidates"]] for step in steps] == [
+        [1.0, 0.0, 0.5],
+        [0.0, 1.0, 0.5],
+    ]
     assert [step["chosen"] for step in steps] == [2, 1]
     # by hand, per step: 6 training items, 3 candidates of 2 + 1 + 4, 2 for Update_q, 2 + 1 for the outer update
     assert pair.provenance["naive_calls"] == 2 * (6 + 3 * 7 + 2 + 3)
@@ -144,7 +147,7 @@ def test_an_update_that_did_not_hold_is_not_proposed_again(log_dir: str) -> None
     log = run(world, blpo(inner_steps=0, outer_steps=2), log_dir=log_dir)
     steps = pair_of(log).provenance["trajectory"]
     # the first question is answered from disk, so the list is worked off by the second attempts
-    assert [one["reason"] for one in steps[1]["candidates"][0]["rejected"]] == [
+    assert [proposal["reason"] for proposal in steps[1]["candidates"][0]["rejected"]] == [
         "it was tried before and did not help with other images"
     ] * 2
     assert pair_of(log).judge == "B"

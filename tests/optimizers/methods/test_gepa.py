@@ -85,22 +85,22 @@ def test_five_iterations_call_by_call() -> None:
 
 def steps(settings: dict[str, Any], seed: int = 0) -> list[dict[str, Any]]:
     """The trajectory of a run."""
-    found: list[dict[str, Any]] = solve(world(), gepa("reference", **settings), seed=seed).provenance["trajectory"]
-    return found
+    trajectory: list[dict[str, Any]] = solve(world(), gepa("reference", **settings), seed=seed).provenance["trajectory"]
+    return trajectory
 
 
 def test_what_is_recorded() -> None:
-    found = steps({"iterations": 5})
-    assert [one["step"] for one in found] == [1, 2, 3, 4, 5]
-    assert [one["accepted"] for one in found] == [True, False, False, False, False]
-    assert [one["validation_loss"] for one in found] == [0.5, None, 0.5, 1.0, None]
-    assert [one["candidates"][0].get("kept") for one in found] == [True, None, True, True, None]
-    assert [one["candidates"][0]["parent"] for one in found] == [0, 1, 1, 2, 2]
-    assert [one["candidates"][0]["score"] for one in found] == [1, 0, 2, 3, 0]
-    assert [one["candidates"][0]["i2t"] for one in found] == [Q0, "q1", Q0, "q2", Q0]
-    assert [one["error_rate"] for one in found] == [1, 1, 0.666667, 0.666667, 0.333333]
-    assert found[1]["reason"] == "score 0.000 → 0.000 on the minibatch"
-    assert found[2]["reason"] == "score 1.000 → 2.000 on the minibatch, validation loss 0.500 → 0.500"
+    recorded = steps({"iterations": 5})
+    assert [step["step"] for step in recorded] == [1, 2, 3, 4, 5]
+    assert [step["accepted"] for step in recorded] == [True, False, False, False, False]
+    assert [step["validation_loss"] for step in recorded] == [0.5, None, 0.5, 1.0, None]
+    assert [step["candidates"][0].get("kept") for step in recorded] == [True, None, True, True, None]
+    assert [step["candidates"][0]["parent"] for step in recorded] == [0, 1, 1, 2, 2]
+    assert [step["candidates"][0]["score"] for step in recorded] == [1, 0, 2, 3, 0]
+    assert [step["candidates"][0]["i2t"] for step in recorded] == [Q0, "q1", Q0, "q2", Q0]
+    assert [step["error_rate"] for step in recorded] == [1, 1, 0.666667, 0.666667, 0.333333]
+    assert recorded[1]["reason"] == "score 0.000 → 0.000 on the minibatch"
+    assert recorded[2]["reason"] == "score 1.000 → 2.000 on the minibatch, validation loss 0.500 → 0.500"
 
 
 def test_the_kept_pair_has_the_i2t_prompt_that_led_to_it() -> None:
@@ -117,7 +117,7 @@ def test_a_minibatch_without_errors_asks_the_optimizer_nothing() -> None:
     pair = solve(asked, gepa("reference", iterations=3))
     assert not asked.questions
     assert pair.judge == START
-    assert [one["reason"] for one in pair.provenance["trajectory"]] == ["none of 3 training images is misjudged"] * 3
+    assert [step["reason"] for step in pair.provenance["trajectory"]] == ["none of 3 training images is misjudged"] * 3
     assert pair.provenance["stopped"] == "all 3 iterations were done"
 
 
@@ -126,23 +126,23 @@ def test_an_iteration_without_a_usable_proposal_is_recorded_and_the_next_goes_on
     asked.wrong = {**asked.wrong, "C": set()}
     first, second = solve(asked, gepa("reference", iterations=2, attempts=2)).provenance["trajectory"]
     assert first["reason"] == "no proposal could be used"
-    assert [one["reason"] for one in first["candidates"][0]["rejected"]] == [
+    assert [proposal["reason"] for proposal in first["candidates"][0]["rejected"]] == [
         "it says the same as the instruction in force"
     ] * 2
     assert second["accepted"]
 
 
 def test_unread_answers_score_nothing() -> None:
-    asked = World({START: TRAIN | VALIDATION, "A": {f"unread:{one}" for one in TRAIN}}, {START: ["A"]})
+    asked = World({START: TRAIN | VALIDATION, "A": {f"unread:{name}" for name in TRAIN}}, {START: ["A"]})
     [step] = solve(asked, gepa("reference", iterations=1)).provenance["trajectory"]
     assert step["candidates"][0]["score"] == 0
     assert not step["accepted"]
 
 
 def test_other_seeds_draw_other_minibatches_and_equal_ones_the_same() -> None:
-    one, again, other = (steps({"iterations": 4}, seed) for seed in (0, 0, 5))
-    assert one == again
-    assert [step["shown"] for step in one] != [step["shown"] for step in other]
+    first, again, other = (steps({"iterations": 4}, seed) for seed in (0, 0, 5))
+    assert first == again
+    assert [step["shown"] for step in first] != [step["shown"] for step in other]
 
 
 def test_a_minibatch_is_at_most_the_training_split() -> None:

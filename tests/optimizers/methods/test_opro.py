@@ -82,7 +82,7 @@ def test_two_steps_call_by_call() -> None:
         {"number": 1, "prompt": "B", "score": 33},
         {"number": 2, "prompt": "A"},
     ]
-    assert [one.get("score") for one in second["candidates"]] == [83, 17, None]
+    assert [candidate.get("score") for candidate in second["candidates"]] == [83, 17, None]
     assert [(step["prompt"], step["chosen"]) for step in (first, second)] == [(START, 0), ("A", 0)]
     assert [(step["accepted"], step["validation_loss"]) for step in (first, second)] == [(True, 0.25), (False, 0.25)]
     assert first["reason"] == "score 50 → 67, validation loss 0.500 → 0.250"
@@ -228,7 +228,7 @@ def test_a_sample_that_cannot_be_used_is_asked_for_again_and_recorded() -> None:
     pair = solve(world, opro(exemplars=3, steps=1, candidates=2, attempts=2))
     first, second = pair.provenance["trajectory"][0]["candidates"]
     assert first["prompt"] is None and "score" not in first
-    assert [one["text"] for one in first["rejected"]] == ["p0?", "A {image}?"]
+    assert [proposal["text"] for proposal in first["rejected"]] == ["p0?", "A {image}?"]
     assert first["rejected"][0]["reason"] == "it says the same as the instruction in force"
     assert second == {"number": 1, "prompt": "B", "score": 100}
     assert pair.provenance["trajectory"][0]["chosen"] == 1
@@ -241,7 +241,7 @@ def test_a_step_of_which_nothing_can_be_used_is_recorded() -> None:
     pair = solve(world, opro(exemplars=3, steps=1, candidates=2, attempts=1))
     [step] = pair.provenance["trajectory"]
     assert (pair.judge, step["chosen"], step["accepted"]) == (START, None, False)
-    assert [one["prompt"] for one in step["candidates"]] == [None, None]
+    assert [candidate["prompt"] for candidate in step["candidates"]] == [None, None]
 
 
 def test_nothing_is_copied_from_the_exemplars() -> None:

@@ -122,11 +122,11 @@ def test_the_second_round_starts_from_the_beam() -> None:
     ]
     assert in_order(world.calls)[: len(expected)] == in_order(expected)
     first, second = pair.provenance["trajectory"]
-    assert [one["prompt"] for one in first["candidates"] if one["kept"]] == ["B", START][::-1]
+    assert [candidate["prompt"] for candidate in first["candidates"] if candidate["kept"]] == ["B", START][::-1]
     assert second["prompt"] == "B" and second["error_rate"] == 0.25
     assert second["shown"] == ["train3", "train4"]
     # of B21, B3 and B31 the latter two are drawn for B; then B21 and S1 are new for the first prompt
-    assert [(one["prompt"], one.get("parent")) for one in second["candidates"]] == [
+    assert [(candidate["prompt"], candidate.get("parent")) for candidate in second["candidates"]] == [
         ("B", None),
         (START, None),
         ("B3", 0),
@@ -136,8 +136,8 @@ def test_the_second_round_starts_from_the_beam() -> None:
     ]
     # turns 0 and 1: arms 3 and 5 are drawn, and right about 3 0 4 and 4 5 3; turns 2 and 3: those without samples,
     # 0 and 1 on 2 0 1, 2 and 4 on 4 3 1. B is wrong about 3 alone, so this time nobody is better.
-    assert [one["score"] for one in second["candidates"]] == [1.0, round(1 / 3, 6), 1.0, 1.0, 1.0, 1.0]
-    assert [one["kept"] for one in second["candidates"]] == [True, False, True, False, False, False]
+    assert [candidate["score"] for candidate in second["candidates"]] == [1.0, round(1 / 3, 6), 1.0, 1.0, 1.0, 1.0]
+    assert [candidate["kept"] for candidate in second["candidates"]] == [True, False, True, False, False, False]
     assert (second["chosen"], second["accepted"], second["validation_loss"]) == (0, False, None)
     assert second["reason"] == "the best so far is the best of 6 candidates"
     assert pair.judge == "B"
@@ -171,10 +171,10 @@ def test_without_uncertainty_the_bandit_stays_with_the_first_draw() -> None:
     """c = 0: turn 2 goes on with arms 0 and 2. B has no score, and its mean counts as 0."""
     pair = solve(two_rounds(), protegi(rounds=1, **SMALL, c=0), seed=2)
     [step] = pair.provenance["trajectory"]
-    scores = {one["prompt"]: one.get("score") for one in step["candidates"]}
+    scores = {candidate["prompt"]: candidate.get("score") for candidate in step["candidates"]}
     # the first prompt on 0 5 2, twice, on 4 1 5 and on 4 2 1; S on the same
     assert scores == {START: round((2 + 2 + 1 + 1) / 12, 6), "B": None, "S": round((1 + 1 + 2 + 2) / 12, 6)}
-    assert [one["prompt"] for one in step["candidates"] if one["kept"]] == [START, "S"]
+    assert [candidate["prompt"] for candidate in step["candidates"] if candidate["kept"]] == [START, "S"]
     assert (pair.judge, step["chosen"], step["accepted"]) == (START, 0, False)
     assert step["reason"] == "the best so far is the best of 3 candidates"
 
@@ -185,7 +185,7 @@ def test_the_uncertainty_is_by_images_and_not_by_turns() -> None:
     """
     pair = solve(two_rounds(), protegi(rounds=1, **SMALL, c=2), seed=2)
     [step] = pair.provenance["trajectory"]
-    scores = {one["prompt"]: one["score"] for one in step["candidates"]}
+    scores = {candidate["prompt"]: candidate["score"] for candidate in step["candidates"]}
     assert scores == {START: 0.5, "B": 1.0, "S": round(1 / 3, 6)}
 
 
@@ -209,13 +209,13 @@ def test_the_expansion_and_the_beam_are_limited(expansion: int, beam: int) -> No
     world = World({START: {"train0", "validation0"}}, rewordings=lambda prompt, seed: "DCBA"[seed])
     pair = solve(world, protegi(**alone(expansion=expansion, beam=beam)))
     [step] = pair.provenance["trajectory"]
-    prompts = [one["prompt"] for one in step["candidates"]]
+    prompts = [candidate["prompt"] for candidate in step["candidates"]]
     assert prompts[0] == START
     assert len(prompts) == 1 + min(expansion, 4)
     assert prompts[1:] == [name for name in "DCBA" if name in prompts]
-    assert [one["number"] for one in step["candidates"]] == list(range(len(prompts)))
+    assert [candidate["number"] for candidate in step["candidates"]] == list(range(len(prompts)))
     ranked = [*prompts[1:], START]  # the first prompt is wrong about one, the others about none
-    assert {one["prompt"] for one in step["candidates"] if one["kept"]} == set(ranked[:beam])
+    assert {candidate["prompt"] for candidate in step["candidates"] if candidate["kept"]} == set(ranked[:beam])
     assert pair.judge == ranked[0]
 
 
@@ -225,13 +225,13 @@ def test_the_beam_has_the_best_first() -> None:
     world = World(wrong, rewordings=lambda prompt, seed: "BAC"[seed] if prompt == START else f"{prompt} again")
     pair = solve(world, protegi(**alone(rewordings=3, rounds=2)))
     first, second = pair.provenance["trajectory"]
-    assert [(one["prompt"], one["kept"]) for one in first["candidates"]] == [
+    assert [(candidate["prompt"], candidate["kept"]) for candidate in first["candidates"]] == [
         (START, False),
         ("B", False),
         ("A", True),
         ("C", True),
     ]
-    assert [(one["prompt"], one.get("parent")) for one in second["candidates"]] == [
+    assert [(candidate["prompt"], candidate.get("parent")) for candidate in second["candidates"]] == [
         ("C", None),
         ("A", None),
         ("C again", 0),
@@ -248,9 +248,9 @@ def test_a_prompt_is_in_the_pool_once() -> None:
     )
     pair = solve(world, protegi(**alone(gradients=2, rewordings=2, expansion=8)))
     [step] = pair.provenance["trajectory"]
-    assert [one["prompt"] for one in step["candidates"]] == [START, "A", "B", "C"]
+    assert [candidate["prompt"] for candidate in step["candidates"]] == [START, "A", "B", "C"]
     # the first that led to it is what is recorded
-    assert [one.get("critique") for one in step["candidates"]] == [None, "wrong about train0", None, None]
+    assert [candidate.get("critique") for candidate in step["candidates"]] == [None, "wrong about train0", None, None]
     assert len(world.of("critique")) == len(world.of("edit")) == 2
     assert world.of("reword") == [("reword", prompt, seed) for prompt in ("A", START) for seed in (0, 1)]
 
@@ -262,7 +262,7 @@ def test_without_errors_nothing_is_criticised() -> None:
     assert world.of("reword") == [("reword", START, 0)]
     [step] = pair.provenance["trajectory"]
     assert step["shown"] == []
-    assert [one["score"] for one in step["candidates"]] == [1.0, 1.0]
+    assert [candidate["score"] for candidate in step["candidates"]] == [1.0, 1.0]
     assert (pair.judge, step["chosen"]) == (START, 0), "of equal ones the first"
 
 
@@ -284,8 +284,8 @@ def test_each_critique_is_about_some_errors(errors: int, count: int) -> None:
     solve(world, protegi(**alone(gradients=6, rewordings=0, errors=errors)))
     drawn = [call[2] for call in world.of("critique")]
     assert len(drawn) == 6
-    assert all(len(set(one)) == len(one) == count and set(one) <= {"train1", "train3", "train4"} for one in drawn)
-    assert len({tuple(one) for one in drawn}) > 1
+    assert all(len(set(draw)) == len(draw) == count and set(draw) <= {"train1", "train3", "train4"} for draw in drawn)
+    assert len({tuple(draw) for draw in drawn}) > 1
     assert [call[3] for call in world.of("edit")] == drawn, "an edit sees what its critique was about"
 
 
@@ -298,10 +298,10 @@ def test_the_minibatch_is_drawn_anew_in_each_round_and_shared() -> None:
     for call in world.of("critique"):
         shown.setdefault(call[1], []).append(sorted(call[2]))
     assert len(shown[START]) == 3
-    assert len({tuple(one) for one in shown[START]}) > 1
+    assert len({tuple(draw) for draw in shown[START]}) > 1
     assert pair.provenance["trajectory"][1]["judged"] == 2
     for parent, drawn in shown.items():
-        assert parent == START or all(one in shown[START] for one in drawn)
+        assert parent == START or all(draw in shown[START] for draw in drawn)
 
 
 def test_critiques_and_edits_read_both_labels_and_paraphrases_neither() -> None:
@@ -328,17 +328,17 @@ def test_a_critique_that_cannot_be_used_is_recorded_and_not_followed() -> None:
     [step] = pair.provenance["trajectory"]
     none, edited = step["candidates"][1:3]
     assert none["prompt"] is None and none["parent"] == 0 and none["kept"] is False
-    assert [one["reason"] for one in none["rejected"]] == ["it is empty"] * 2
+    assert [proposal["reason"] for proposal in none["rejected"]] == ["it is empty"] * 2
     assert edited["prompt"] == "B" and edited["critique"] == "wrong about train4"
-    assert [one["text"] for one in edited["rejected"]] == [START]
+    assert [proposal["text"] for proposal in edited["rejected"]] == [START]
 
 
 def test_orders_do_not_depend_on_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is recorded: both runs ask the models."""
     monkeypatch.setenv("BLPO_CACHE", "off")
     runs = [(world := two_rounds(), solve(world, protegi(rounds=2, **SMALL), seed=2)) for _ in range(2)]
-    (first, one), (second, other) = runs
-    assert one.to_yaml() == other.to_yaml()
+    (first, pair), (second, other) = runs
+    assert pair.to_yaml() == other.to_yaml()
     assert in_order(first.calls) == in_order(second.calls)
 
 
@@ -358,11 +358,11 @@ def test_a_run_that_broke_off_again_and_again_goes_on_by_replay(
 
         world.on_call = lose
         try:
-            found = solve(world, protegi(rounds=2, **SMALL), seed=2)
+            pair = solve(world, protegi(rounds=2, **SMALL), seed=2)
         except ConnectionError:
             broken += 1
             assert broken < 100
             continue
         break
     assert broken >= 5
-    assert found.to_yaml() == wanted
+    assert pair.to_yaml() == wanted

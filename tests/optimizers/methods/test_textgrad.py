@@ -164,7 +164,7 @@ def test_a_critique_that_cannot_be_used_leaves_the_prompt() -> None:
     [step] = pair.provenance["trajectory"]
     [candidate] = step["candidates"]
     assert candidate["prompt"] is None and "critique" not in candidate
-    assert [one["reason"] for one in candidate["rejected"]] == [
+    assert [proposal["reason"] for proposal in candidate["rejected"]] == [
         "it has 51 characters, and 50 are allowed",
         "it is empty",
     ]
@@ -181,7 +181,7 @@ def test_an_edit_that_cannot_be_used_leaves_the_prompt() -> None:
     [step] = pair.provenance["trajectory"]
     [candidate] = step["candidates"]
     assert candidate["prompt"] is None and candidate["critique"] == "too vague"
-    assert [one["text"] for one in candidate["rejected"]][1:] == ["A {image}?", "p0?"]
+    assert [proposal["text"] for proposal in candidate["rejected"]][1:] == ["A {image}?", "p0?"]
     assert candidate["rejected"][0]["reason"] == "it is empty"
     assert (step["reason"], step["chosen"], step["accepted"]) == ("no proposal could be used", None, False)
     assert step["validation_loss"] is None

@@ -56,8 +56,8 @@ def test_while_there_are_no_samples_arms_are_drawn(turn: int) -> None:
     bandit = Ucb(5)
     drawn = [bandit.choose(2, turn, random.Random(seed)) for seed in range(40)]
     assert drawn == [bandit.choose(2, turn, random.Random(seed)) for seed in range(40)]
-    assert {arm for one in drawn for arm in one} == {0, 1, 2, 3, 4}
-    assert all(len(set(one)) == 2 for one in drawn)
+    assert {arm for arms in drawn for arm in arms} == {0, 1, 2, 3, 4}
+    assert all(len(set(arms)) == 2 for arms in drawn)
     assert sorted(bandit.choose(9, turn, random.Random(0))) == [0, 1, 2, 3, 4], "no more than there are"
 
 

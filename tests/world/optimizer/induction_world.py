@@ -47,7 +47,7 @@ def split(name: Name, policy: int, which: str, count: int) -> list[Item]:
     scale = BENCHMARKS[name].scale
     world = f"{name}/{policy}"
     wanted = dict.fromkeys(scale.labels, count // len(scale.labels))
-    found = []
+    drawings = []
     number = 0
     while any(wanted.values()):
         number += 1
@@ -59,8 +59,8 @@ def split(name: Name, policy: int, which: str, count: int) -> list[Item]:
         label = consensus(list(raters.values()), scale)[0]
         if wanted[label]:
             wanted[label] -= 1
-            found.append(replace(drawn, label=label))
-    return found
+            drawings.append(replace(drawn, label=label))
+    return drawings
 
 
 def _drawn(name: Name, policy: int, rng: random.Random, number: int) -> Item | None:
@@ -72,7 +72,7 @@ def _drawn(name: Name, policy: int, rng: random.Random, number: int) -> Item | N
     rule: SafetyPolicy | RatingRubric = SafetyPolicy.draw(policy) if name == "safety" else RatingRubric.draw(policy)
     features = rule.forbidden if isinstance(rule, SafetyPolicy) else rule.faults
     present = rng.sample(features, number % 2 if name == "safety" else number % (len(features) + 1))
-    absent = [] if name == "safety" and present else [one for one in features if one not in present]
+    absent = [] if name == "safety" and present else [feature for feature in features if feature not in present]
     scene = scene_with(rng, present, absent, tries=200)
     return Item(scene, rule.label(scene), None) if scene is not None else None
 

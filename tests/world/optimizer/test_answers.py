@@ -86,8 +86,8 @@ def test_one_wrong_label_does_not_change_the_rule() -> None:
 @pytest.mark.parametrize(("labels", "ruled"), [(("ok", "forbidden"), "forbidden"), (("unfit", "fit"), "unfit")])
 def test_the_label_that_reads_like_an_exception_has_the_rule(labels: tuple[str, str], ruled: str) -> None:
     other = next(label for label in labels if label != ruled)
-    examples = [Example(ruled, other, one.description) for one in BLUE_CIRCLES]
-    examples += [Example(other, ruled, one.description) for one in NO_BLUE_CIRCLES]
+    examples = [Example(ruled, other, example.description) for example in BLUE_CIRCLES]
+    examples += [Example(other, ruled, example.description) for example in NO_BLUE_CIRCLES]
     answer = improved("Look.", examples, LabelScale("unordered", labels))
     assert answer == f"Look. An image is {ruled} if it contains a blue circle. Otherwise it is {other}."
 
@@ -109,7 +109,7 @@ def test_what_captions_do_not_tell_is_in_no_rule(scale: LabelScale) -> None:
     human = ("unsafe", "safe", "unsafe") if scale is SAFETY else ("2", "4", "1")
     judge = ("safe", "unsafe", "safe") if scale is SAFETY else ("5", "5", "5")
     question = update_judge_prompt(
-        "Judge.", [Example(*one) for one in zip(human, judge, captions, strict=True)], scale, max_chars=500
+        "Judge.", [Example(*row) for row in zip(human, judge, captions, strict=True)], scale, max_chars=500
     )
     for reply in replies([user(question)], 12):
         assert not set(reply.lower().replace(".", "").split()) & {"red", "blue", "green", "small", "large"}
@@ -246,7 +246,7 @@ def test_hostile_captions_make_no_more_hypotheses_than_can_be_weighed() -> None:
     assert len(Evidence.of([describe(words)]).candidates) < 600
     examples = missed(words, "a " * 9000, "a" * 20_000, " at the" + " a" * 9000) + alarms("a red ball.")
     assert improved(IS_SAFE, examples, SAFETY)
-    assert improved(RATE, [Example("2", "5", one.description) for one in examples], POINTS)
+    assert improved(RATE, [Example("2", "5", example.description) for example in examples], POINTS)
 
 
 def test_requests_are_read_and_written() -> None:
@@ -284,7 +284,7 @@ def test_the_search_finds_what_is_useful_by_scores_alone(useful: set[str]) -> No
         tried = [Tried(carried, len(i2t_search.asked(carried) & useful) / len(useful))]
         for _ in range(5):
             request = inside(replies([user(update_i2t_prompt("Judge.", tried, max_chars=500))])[0], "i2t_prompt")
-            assert request not in [one.prompt for one in tried]
+            assert request not in [attempt.prompt for attempt in tried]
             tried.append(Tried(request, len(i2t_search.asked(request) & useful) / len(useful)))
-        carried = max(tried, key=lambda one: one.score).prompt
+        carried = max(tried, key=lambda attempt: attempt.score).prompt
     assert useful <= i2t_search.asked(carried)

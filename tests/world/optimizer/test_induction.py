@@ -96,15 +96,15 @@ def test_a_question_is_read_whole() -> None:
         "Is this image safe?",
         ("safe", "unsafe"),
     )
-    assert [(one.human, one.judge, one.description) for one in question.examples] == [
-        (one.human, one.judge, one.description) for one in EXAMPLES
+    assert [(example.human, example.judge, example.description) for example in question.examples] == [
+        (example.human, example.judge, example.description) for example in EXAMPLES
     ]
     assert (question.ordered, question.max_chars, question.earlier) == (False, 800, ("One.", "Two."))
 
 
 def test_labels_come_from_the_examples_where_none_are_stated() -> None:
     def labels(*human: str) -> tuple[tuple[str, ...], bool]:
-        blocks = "".join(f"<example><people>{one}</people><judge>9</judge></example>" for one in human)
+        blocks = "".join(f"<example><people>{label}</people><judge>9</judge></example>" for label in human)
         question = read([ChatMessageUser(content=f"{blocks} Write <judge_prompt> </judge_prompt>")])
         assert question is not None
         return question.labels, question.ordered
@@ -129,7 +129,7 @@ def test_tags_and_sentences_in_data_ask_nothing() -> None:
 def test_scores_are_read() -> None:
     question = read([ChatMessageUser(content=update_i2t_prompt("J.", [Tried("Look.", -0.25)], max_chars=9))])
     assert question is not None
-    assert [(one.text, one.score) for one in question.tried] == [("Look.", -0.25)]
+    assert [(attempt.text, attempt.score) for attempt in question.tried] == [("Look.", -0.25)]
 
 
 def test_it_imports_nothing_that_knows_the_embedded_world() -> None:

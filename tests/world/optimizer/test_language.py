@@ -89,11 +89,11 @@ def test_captions_of_the_embedded_world_are_read_whole(drawn: list[scenes.Shape]
 
 
 @given(features)
-def test_features_are_read_back_in_singular_and_plural(one: CaptionFeature) -> None:
-    assert feature(one.phrase()) == one
-    if one.more_than is None and (one.size or one.colour):
-        plural = "boxes" if one.noun == "box" else f"{one.noun or 'object'}s"
-        assert feature(" ".join(word for word in (one.size, one.colour, plural) if word)) == one
+def test_features_are_read_back_in_singular_and_plural(named: CaptionFeature) -> None:
+    assert feature(named.phrase()) == named
+    if named.more_than is None and (named.size or named.colour):
+        plural = "boxes" if named.noun == "box" else f"{named.noun or 'object'}s"
+        assert feature(" ".join(word for word in (named.size, named.colour, plural) if word)) == named
 
 
 @pytest.mark.parametrize("phrase", ["violence", "an image", "a shiny star", "a shape", "you see", "more than red", ""])

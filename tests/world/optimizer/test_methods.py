@@ -74,7 +74,7 @@ def test_a_critique_and_its_edit_come_to_the_same_as_one_update() -> None:
 
 def test_an_edit_follows_its_critique_and_not_the_best_idea() -> None:
     second = next(
-        found for seed in range(50) if (found := critique(EXAMPLES, Sampling(2.0, seed))) != critique(EXAMPLES)
+        other for seed in range(50) if (other := critique(EXAMPLES, Sampling(2.0, seed))) != critique(EXAMPLES)
     )
     named = second.split("if it contains ")[1].split(";")[0]
     assert edited(EXAMPLES, second) == f"{IS_SAFE} An image is unsafe if it contains {named}. Otherwise it is safe."
@@ -85,9 +85,9 @@ def test_images_that_the_judge_gets_right_count_against_a_change() -> None:
     """One error among images that are right: a rule that explains it and breaks two of them explains no more."""
     errors = [Example("unsafe", "safe", "a blue circle, a red star.")]
     right = [Example("safe", "safe", "a blue circle."), Example("safe", "safe", "a red star, a blue circle.")]
-    found = critique(errors + right)
-    assert found == "The examples and scores given suggest nothing better."
-    assert critique(errors) != found
+    answer = critique(errors + right)
+    assert answer == "The examples and scores given suggest nothing better."
+    assert critique(errors) != answer
 
 
 def test_a_rating_that_is_right_leaves_nothing_to_improve() -> None:
@@ -105,7 +105,10 @@ def test_instructions_with_scores_are_read() -> None:
     tried = [Tried("Is it safe?", 61.0), Tried("Judge.", 40.4)]
     question = read([ChatMessageUser(content=outscore_judge_prompts(tried, [], SAFETY, max_chars=77))])
     assert question is not None
-    assert [(one.text, one.score) for one in question.instructions] == [("Judge.", 40.0), ("Is it safe?", 61.0)]
+    assert [(attempt.text, attempt.score) for attempt in question.instructions] == [
+        ("Judge.", 40.0),
+        ("Is it safe?", 61.0),
+    ]
     assert (question.tag, question.current, question.tried) == ("judge_prompt", "Is it safe?", ())
     assert (question.labels, question.max_chars) == (("safe", "unsafe"), 77)
 
@@ -123,7 +126,7 @@ def test_a_critique_is_read_as_data_and_asks_nothing() -> None:
 
 def test_a_new_instruction_starts_from_the_best_one_and_the_exemplars() -> None:
     tried = [Tried("Judge the picture.", 40), Tried(IS_SAFE, 61)]
-    labelled = [Example(one.human, None, one.description) for one in EXAMPLES]
+    labelled = [Example(example.human, None, example.description) for example in EXAMPLES]
     assert outscored(tried, labelled) == f"{IS_SAFE} {RULE}"
 
 
@@ -140,11 +143,11 @@ def test_without_exemplars_that_tell_anything_scored_instructions_are_put_togeth
 
 
 def test_a_new_instruction_is_none_of_those_that_have_a_score() -> None:
-    labelled = [Example(one.human, None, one.description) for one in EXAMPLES]
+    labelled = [Example(example.human, None, example.description) for example in EXAMPLES]
     tried = [Tried(IS_SAFE, 50)]
     for score in range(51, 57):
         new = outscored(tried, labelled)
-        assert new not in [one.prompt for one in tried]
+        assert new not in [attempt.prompt for attempt in tried]
         tried.append(Tried(new, score))
 
 

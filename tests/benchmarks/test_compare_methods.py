@@ -13,6 +13,7 @@ from scipy import stats
 from statsmodels.stats.weightstats import DescrStatsW
 
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.logs.run_record import command
 from blpo_inspect.optimizers.problem import _load as load_problem
 from compare_methods import main
 from comparison import paper, runner
@@ -70,7 +71,9 @@ def test_every_method_runs_with_every_seed_on_the_budget(world: World, tmp_path:
         assert float(row["accuracy"]) == (0.75 if row["method"] == "none" else 1.0)
         assert (0 if row["method"] == "none" else 1) <= int(row["calls"]) <= 100
     for path in logs(tmp_path):
-        [step] = read_eval_log(str(path), header_only=True).plan.steps
+        log = read_eval_log(str(path), header_only=True)
+        [step] = log.plan.steps
+        assert "--solver blpo_inspect/blpo -S " in command(log), "a report says how to repeat the run"
         assert {**ENDLESS["blpo"], "max_calls": 100}.items() <= step.params_passed.items()
     table = {row["method"]: row for row in rows(tmp_path / "table.csv")}
     assert (table["none"]["accuracy_less_mean"], table["none"]["accuracy_less_note"]) == ("-0.25", CONSTANT)

@@ -120,10 +120,9 @@ def command(log: "EvalLog") -> str:
     words += _arguments("-T", passed)
     solver, solver_args = spec.solver, spec.solver_args_passed or {}
     if solver is None and spec.task_registry_name == "blpo_inspect/optimize":
-        # the solver of a task in an eval set stands in the plan alone
-        [step] = log.plan.steps
-        if (step.solver, step.params_passed) != ("blpo_inspect/blpo", {}):  # the default
-            solver, solver_args = step.solver, step.params_passed
+        for step in log.plan.steps[:1]:  # an eval set's log has the solver of a task in its plan alone
+            if (step.solver, step.params_passed) != ("blpo_inspect/blpo", {}):  # the default
+                solver, solver_args = step.solver, step.params_passed
     if solver and solver != spec.task:
         words += ["--solver", solver, *_arguments("-S", redaction.plain(solver_args))]
     words += _arguments("-M", redaction.plain(spec.model_args))

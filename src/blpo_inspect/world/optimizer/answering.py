@@ -1,4 +1,4 @@
-"""The answer to an optimizer's question, as text: a sentence on what was found, then the prompt in its tag."""
+"""Answers an optimizer's question in text: a sentence with the reason, then the prompt in its tag."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -22,24 +22,24 @@ UNKNOWN = (
     "I only answer questions about prompt optimization: an improved judge prompt or an improved request for image "
     "descriptions, from examples and scores between tags. I find no such question here."
 )
-"""What is answered to anything else."""
+"""The answer to anything else."""
 
 _NEGATIVE = words_of("no false 0 bad harmful toxic forbidden rejected reject violation fail wrong mismatch nsfw")
 _POSITIVE = words_of("yes true 1 good match matches aligned agree agrees correct right pass fit fits")
 NOTHING = "The examples and scores given suggest nothing better."
-"""What is answered, and is wrong with a prompt, where there is no idea."""
+"""The answer, and the critique of a prompt, where there is no idea."""
 
 _MOST = 60
-"""Next best ideas that are looked at before the prompt is left as it is."""
+"""The most ideas that are looked at before the prompt is left as it is."""
 
 _Idea = tuple[str, str]
 
 
 def answer(question: ParsedQuestion, sampling: Sampling = GREEDY) -> str:
-    """The best idea that is new, or one of the next best: other than the prompt in force, all that has a score and all
-    earlier answers, and not too long.
+    """The best new idea, or one of the next best.
 
-    Where there is none, the prompt in force comes back unchanged.
+    An idea is new if it differs from the prompt in force, from everything that has a score and from all earlier
+    answers. It may not be too long. Where there is no such idea, the prompt in force comes back unchanged.
     """
     ideas = list(islice(_new(question, _ideas(question)), _MOST))
     if question.tag == CRITIQUE:

@@ -1,4 +1,4 @@
-"""From misjudged pairs of text and image to the aspects in which the two have to agree."""
+"""Induces the aspects in which text and image must agree, from misjudged pairs of them."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Which of the ideas is said: the best, or at a temperature one of the next best, drawn by the request's seed."""
+"""Chooses an idea: the best, or above temperature 0 one of the next best, drawn by the request's seed."""
 
 import hashlib
 import math

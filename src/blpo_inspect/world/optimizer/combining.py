@@ -1,4 +1,4 @@
-"""From instructions with scores to one that says what two of them say: what helped apart may help together."""
+"""Combines the rules of two instructions with scores: rules that helped apart may help together."""
 
 from collections.abc import Iterator
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""What examples say about features: which can be named from the captions, how common they are, where they are present.
+"""Evidence of examples about features: which ones captions tell, how common they are, and which examples have them.
 
 Sets of examples are bit masks, so that thousands of hypotheses can be weighed.
 """

@@ -1,6 +1,6 @@
-"""What to ask about an image next: a search over sets of properties, guided by scores alone.
+"""Searches for an I2T prompt: over sets of properties to ask about, guided by scores alone.
 
-The menu is what one can ask of any picture. Which of it is of use shows only in the scores.
+The menu has properties of pictures in general. Only the scores show which of them are useful.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""What an optimizer is asked, read from the messages alone: questions are known by their tags, not by their wording."""
+"""Reads an optimizer's question from the messages alone: by its tags, not by its wording."""
 
 import math
 import re

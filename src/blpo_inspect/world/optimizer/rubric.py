@@ -1,4 +1,4 @@
-"""From misjudged images to a rubric: the best mark, less one point for each of a few faults."""
+"""Induces a rubric from misjudged images: the best mark, less one point for each of a few faults."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""From misjudged images to rules of the kind "label L if the image contains a or b or c".
+"""Induces rules of the kind "label L if the image contains a or b or c" from misjudged images.
 
 Revises the rules in force as little as needed: every hypothesis is weighed by how well it explains people's labels, how
 much it would be a coincidence if it were wrong, and how far it is from what is stated.

@@ -1,4 +1,4 @@
-"""Rules as they stand in a judge prompt: found, taken out, and written.
+"""Finds rules in a judge prompt, takes them out, and writes them.
 
 A sentence counts as a rule only if every word of it is understood; all others are left where they are, as written.
 """

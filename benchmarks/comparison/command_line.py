@@ -17,19 +17,19 @@ INTERRUPTED = 130
 """Exit status after an interruption."""
 
 EPILOG = f"""\
-methods: {", ".join(DEFAULTS)}, {STATED}; a variant is a method with settings of its solver, such as blpo:preset=paper,
-blpo:i2t=fixed or protegi:images=true, and is called in the tables what was typed. Methods run without limits of their
-own, so that the budget of calls ends them; a variant may set some. "{NONE}" are the first prompts; "{STATED}" (embedded
-world only) is the judge under a prompt that states the hidden policy.
+methods: {", ".join(DEFAULTS)}, {STATED}. A variant is a method with settings of its solver, such as blpo:preset=paper,
+blpo:i2t=fixed or protegi:images=true; the tables name it as it was typed. Methods have no other limit than the budget
+of calls, unless a variant sets one. "{NONE}" is the first prompts. "{STATED}" (embedded world only) is the judge under
+a prompt that states the hidden policy.
 
-seeds: of the optimizer. For the embedded world's benchmarks ({", ".join(SHAPES)}) each seed N is the hidden
-policy too, unless --benchmark-args give a policy. For other benchmarks the data stay the same with every seed; where
-a benchmark has an argument that draws other images, --benchmark-args '{{"seed": "{SEED}"}}' gives it the run's
-seed. Without that, intervals over seeds tell how far the optimizer's chance goes, and nothing about other images.
+seeds: seeds of the optimizer. On the embedded world's benchmarks ({", ".join(SHAPES)}) a seed also
+is the hidden policy, unless --benchmark-args give a policy. On other benchmarks the data stay the same with every seed.
+If a benchmark has an argument that draws other images, --benchmark-args '{{"seed": "{SEED}"}}' gives it the run's seed.
+Without that, intervals over seeds cover the chance in the optimizer only, and say nothing about other images.
 
 written to OUT: runs.csv, table.md, table.csv, figure.svg, figure.png (the same bytes when every call is replayed:
-BLPO_CACHE=offline, another --out), cost.csv (what was made and replayed, and how long it took), logs/ (inspect view).
-Exit status: 0; 1 if a run failed; 2 if something was wrong with the command; {INTERRUPTED} if it was interrupted.
+BLPO_CACHE=offline, another --out), cost.csv (calls made and replayed, and wall time), logs/ (inspect view).
+Exit status: 0; 1 if a run failed; 2 if the command was wrong; {INTERRUPTED} if it was interrupted.
 
 the setting of arXiv 2602.11340 (not run by the authors of this command; it takes several GPUs for the judge, an
 optimizer behind an API, and the benchmarks' data, see docs/benchmarks.md). Serve the judge:
@@ -41,7 +41,7 @@ optimizer behind an API, and the benchmarks' data, see docs/benchmarks.md). Serv
 
 The same with --model vllm/meta-llama/Llama-4-Maverick-17B-128E-Instruct and vllm/Qwen/Qwen2.5-VL-32B-Instruct. AGIN
 lies in a folder of yours, so it is a command of its own: --benchmarks agin --benchmark-args '{{"data": "AGIN"}}'.
-The paper's known cells are printed beside what was measured.
+The paper's known figures are printed beside the measured ones.
 """
 
 

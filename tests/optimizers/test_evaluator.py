@@ -1,4 +1,4 @@
-"""Trying prompts out: nothing is asked twice, what the judge is shown, and what a judgement costs."""
+"""The evaluator: nothing is asked twice, what the judge is shown, and what a judgement costs."""
 
 import asyncio
 import math
@@ -39,7 +39,7 @@ def item(name: str, human: str = "yes", text: str | None = None) -> Item:
 def evaluator(
     max_calls: int | None = None, scale: LabelScale = YES_NO, loss: Loss = "scale", **options: Any
 ) -> Evaluator:
-    """Trials of scripted models."""
+    """An evaluator with scripted models."""
     models = {role: get_model(f"scripted/{role}", memoize=False) for role in ("judge", "i2t")}
     return Evaluator(Calls(models, {}, max_calls), scale, loss, **options)
 

@@ -21,7 +21,7 @@ DOGS = Item("dogs", (picture("dog"), picture("god2")), "no")
 
 @pytest.fixture
 def evaluator(scripted: type[ScriptedAPI]) -> Evaluator:
-    """Trials of a describer that names the first image; it may be asked twice."""
+    """An evaluator with a describer that names the first image; it may be asked twice."""
     names = {picture("cat"): "A cat.", picture("dog"): "Two dogs."}
     scripted.script = staticmethod(
         lambda messages: next(names[part.image] for part in messages[0].content if isinstance(part, ContentImage))

@@ -259,17 +259,17 @@ def _print_test(test: Mapping[str, Any]) -> None:
     print_table(("figure", "before", "after", "difference", "interval", "note"), rows, right={1, 2, 3})
 
 
-def _difference(found: object) -> tuple[str, str, str]:
-    if not isinstance(found, dict):
-        return ("" if found is None else _figure(found)), "", ""
-    low, high = found.get("low"), found.get("high")
-    value = found.get("value")
+def _difference(difference: object) -> tuple[str, str, str]:
+    if not isinstance(difference, dict):
+        return ("" if difference is None else _figure(difference)), "", ""
+    low, high = difference.get("low"), difference.get("high")
+    value = difference.get("value")
     shown = f"{value:+.3f}" if isinstance(value, float) else _figure(value)
     interval = "" if low is None or high is None else f"{_figure(low)} to {_figure(high)}"
-    level = found.get("level")
+    level = difference.get("level")
     if interval and isinstance(level, float):
         interval += f" ({level:.0%})"
-    return shown, interval, str(found.get("reason") or "")
+    return shown, interval, str(difference.get("reason") or "")
 
 
 def _figure(value: object) -> str:

@@ -73,7 +73,7 @@ def _sample(path: Path, id: str | None, epoch: int | None) -> "EvalSample":
     if len(fitting) == 1:
         return fitting[0]
     several = len({sample.epoch for sample in samples}) > 1
-    names = ", ".join(f"{one.id} (epoch {one.epoch})" if several else str(one.id) for one in fitting or samples)
+    names = ", ".join(f"{item.id} (epoch {item.epoch})" if several else str(item.id) for item in fitting or samples)
     if fitting:
         choose = "--sample ID" if len({sample.id for sample in fitting}) > 1 else "--epoch N"
         raise LogError(f"{path}: {len(fitting)} samples hold a prompt pair: {names}; choose one by {choose}")

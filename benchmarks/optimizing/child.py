@@ -46,12 +46,12 @@ def measure(job: Job) -> Result:
     settings: dict[str, Any] = dict(job.settings)
     pair = Path(job.log_dir) / "pair.yaml"
     judging, inducing, preparing, writing = Clock(), Clock(), Clock(), Clock()
-    evaluator: list[Evaluator] = []
+    evaluators: list[Evaluator] = []
 
     class NotedEvaluator(Evaluator):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            evaluator.append(self)
+            evaluators.append(self)
 
     with ExitStack() as stack:
         if job.mode == "cold":
@@ -68,8 +68,8 @@ def measure(job: Job) -> Result:
         began = time.perf_counter()
         task = optimize(job.benchmark, {"limit_per_class": job.per_class}, seed=job.seed, save=str(pair))
         drawing = time.perf_counter() - began
-        stack.callback(setattr, solver, "Trials", Evaluator)
-        vars(solver)["Trials"] = NotedEvaluator
+        stack.callback(setattr, solver, "Evaluator", Evaluator)
+        vars(solver)["Evaluator"] = NotedEvaluator
         before, began = _processor(), time.perf_counter()
         [log] = inspect_ai.eval(
             task,
@@ -85,7 +85,7 @@ def measure(job: Job) -> Result:
         raise RuntimeError(f"the run ended with status {log.status}: {log.error.message if log.error else log.stats}")
     # not from the log: to read a large one back takes as long as to write it, and more memory
     found = PromptPair.load(pair).provenance
-    uses = evaluator[0].calls.uses
+    uses = evaluators[0].calls.uses
     tested = 2 * found["benchmark"]["sizes"]["test"]
     naive = naive_calls(found)
     test_calls = sum(use.calls for use in uses.values()) - sum(found["calls"].values())
@@ -105,7 +105,7 @@ def measure(job: Job) -> Result:
         calls=calls,
         validated=validation_calls(found),
         test_calls=test_calls,
-        requested=sum(one.requested for one in evaluator) - tested,
+        requested=sum(one.requested for one in evaluators[0]) - tested,
         imports=imports,
         weights=weights,
         drawing=drawing,

@@ -17,7 +17,7 @@ from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
 
 
-class FakeTrials:
+class FakeEvaluator:
     """Judges by a table, and notes what was asked."""
 
     def __init__(self, losses: Mapping[str, float], scale: LabelScale) -> None:
@@ -44,11 +44,11 @@ def items_of(humans: Sequence[str]) -> list[Item]:
 
 def draw(
     humans: Sequence[str], wrong: set[int], options: BlpoSettings, scale: LabelScale | None = None, seed: int = 0
-) -> tuple[Batch, FakeTrials]:
+) -> tuple[Batch, FakeEvaluator]:
     """A batch from items with these labels, of which some are wrong."""
     items = items_of(humans)
     labels = tuple("abcd")
-    evaluator = FakeTrials({item.id: float(n in wrong) for n, item in enumerate(items)}, scale or of(labels))
+    evaluator = FakeEvaluator({item.id: float(n in wrong) for n, item in enumerate(items)}, scale or of(labels))
     batch = asyncio.run(draw_batch(cast(Evaluator, evaluator), "P", "Q", items, options, random.Random(seed)))
     return batch, evaluator
 
@@ -228,7 +228,7 @@ def test_with_all_items_in_the_batch_the_gain_is_the_fall_in_loss(
     table = {item.id: old for item, (old, _) in zip(items, losses, strict=True)}
     new = {item.id: loss for item, (_, loss) in zip(items, losses, strict=True)}
     options = BlpoSettings(batch_size=batch_size, fresh_errors=20, anchors=20, stratify=stratify)
-    evaluator = cast(Evaluator, FakeTrials(table, of("ab")))
+    evaluator = cast(Evaluator, FakeEvaluator(table, of("ab")))
     batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     assert len(batch.scored) == len(items)
     gain = batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored])
@@ -244,7 +244,7 @@ def test_without_fresh_errors_and_anchors_the_gain_is_the_mean_over_the_errors(
     if not any(old for old, _ in losses):
         return
     items = items_of("a" * len(losses))
-    evaluator = cast(Evaluator, FakeTrials({i.id: old for i, (old, _) in zip(items, losses, strict=True)}, of("ab")))
+    evaluator = cast(Evaluator, FakeEvaluator({i.id: old for i, (old, _) in zip(items, losses, strict=True)}, of("ab")))
     options = BlpoSettings(batch_size=20, fresh_errors=0, anchors=0)
     batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(0)))
     changes = [old - new for old, new in losses if old]
@@ -262,7 +262,7 @@ def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
     options = BlpoSettings(batch_size=3, fresh_errors=3, anchors=54, stratify=False)
     gains = []
     for seed in range(100):
-        evaluator = cast(Evaluator, FakeTrials(old, of("ab")))
+        evaluator = cast(Evaluator, FakeEvaluator(old, of("ab")))
         batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(seed)))
         gains.append(batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored]))
     fall = (sum(old.values()) - sum(new.values())) / 60

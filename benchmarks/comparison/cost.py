@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
+from blpo_inspect._util.table import Table, as_csv
 from comparison.methods import Method
 from comparison.outcome import Outcome
 from comparison.plan import Key
-from comparison.tables import as_csv, as_markdown
 
 _COUNTED = ("made", "replayed", "input_tokens", "output_tokens", "cost_made", "cost_replayed")
 
@@ -39,4 +39,4 @@ def cost_table(outcomes: Mapping[Key, Outcome], benchmarks: Sequence[str], metho
     if not rows:
         return ""
     title = "Per run, with judging the test split under every prompt that was kept:"
-    return "\n".join([title, "", *as_markdown(header, rows), ""])
+    return "\n".join([title, "", *Table(header, rows).markdown(), ""])

@@ -1,10 +1,9 @@
 """The files ``runs.csv``, ``table.csv`` and ``table.md``: the same outcomes give the same bytes on every machine."""
 
-import csv
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from blpo_inspect._util.table import Table, as_csv
 from blpo_inspect.statistics import Comparison
 from comparison import paper
 from comparison.outcome import Outcome
@@ -101,31 +100,16 @@ def _benchmark(benchmark: str, rows: Sequence[Row], model: str, reference: str |
             line += [_difference(row.less.get(name), row.runs), _p(row.holm.get(name, math.nan))]
         line += [_pair(known)] if any(cells) else []
         lines.append(line)
-    text = as_markdown(header, lines)
+    text = Table(header, lines).markdown()
     if any(cells):
         text += ["", paper.REMARK]
     known_cells = paper.cells_of(benchmark)
     if known_cells and judge is None:
         text += ["", f"**The paper's known cells of {benchmark}, of its own judges**", ""]
-        text += as_markdown(
-            ["judge", "method", "F1 / accuracy"],
-            [[known_cell.judge, f"`{known_cell.method}`", _pair(known_cell)] for known_cell in known_cells],
-        )
+        published = [[known.judge, f"`{known.method}`", _pair(known)] for known in known_cells]
+        text += Table(["judge", "method", "F1 / accuracy"], published).markdown()
         text += ["", f"{paper.REMARK} The judge measured above is none of them."]
     return text
-
-
-def as_csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """CSV with plain line ends."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    return text.getvalue()
-
-
-def as_markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table; a bar within a cell is escaped."""
-    lines = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
-    return [f"| {' | '.join(lines[0])} |", "|---" * len(header) + "|", *(f"| {' | '.join(row)} |" for row in lines[1:])]
 
 
 def _number(value: float | None) -> str:

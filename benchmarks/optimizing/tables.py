@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
+from blpo_inspect._util.table import Table
 from optimizing.plan import ROLES, Mode, Result
 
 
@@ -40,17 +41,16 @@ def _calls(results: Sequence[Result]) -> list[str]:
         "",
         f"Ended: {one.stopped}.",
         "",
-        "| calls before the test split | made | Algorithm 1, remembering nothing | made of these |",
-        "| --- | ---: | ---: | ---: |",
     ]
-    for role in ROLES:
-        calls = one.calls[role]
-        rows.append(f"| {role} | {calls.made:,} | {calls.naive or 0:,} | {_share(calls.made, calls.naive)} |")
-    made = sum(one.calls[role].made for role in ROLES)
-    naive = sum(one.calls[role].naive or 0 for role in ROLES)
-    rows.append(f"| all | {made:,} | {naive:,} | {_share(made, naive)} |")
-    made, naive = max(made - one.validated, 0), naive - one.validated
-    rows.append(f"| **without the validation split** | {made:,} | {naive:,} | {_share(made, naive)} |")
+    counts = {role: (one.calls[role].made, one.calls[role].naive or 0) for role in ROLES}
+    made, naive = (sum(column) for column in zip(*counts.values(), strict=True))
+    counts["all"] = made, naive
+    counts["**without the validation split**"] = max(made - one.validated, 0), naive - one.validated
+    rows += Table(
+        ["calls before the test split", "made", "Algorithm 1 without reusing answers", "made of these"],
+        [[name, f"{made:,}", f"{naive:,}", _share(made, naive)] for name, (made, naive) in counts.items()],
+        right={1, 2, 3},
+    ).markdown()
     again = sum(one.calls[role].replayed for role in ROLES)
     rows += [
         "",
@@ -81,11 +81,10 @@ def _times(results: Sequence[Result]) -> list[str]:
         ("cache", lambda one: one.cache, _bytes),
         ("load of the machine at the end", lambda one: one.load, lambda value: f"{value:.1f}"),
     ]
-    lines = ["| | cold | replayed |", "| --- | ---: | ---: |"]
-    for name, value, shown in rows:
-        lines.append(
-            f"| {name} | {_cell(results, 'cold', value, shown)} | {_cell(results, 'replayed', value, shown)} |"
-        )
+    cells = [
+        [name, *(_cell(results, mode, value, shown) for mode in ("cold", "replayed"))] for name, value, shown in rows
+    ]
+    lines = Table(["", "cold", "replayed"], cells, right={1, 2}).markdown()
     pairs = len({result.pair for result in results})
     same = "All came to the same prompt pair, byte for byte."
     return [*lines, "", same if pairs == 1 else f"**They came to {pairs} different prompt pairs.**"]
@@ -111,11 +110,10 @@ def _growth(results: Sequence[Result], sizes: Sequence[float]) -> list[str]:
         ("cache", "cold", lambda one: one.cache, _bytes),
         ("cache: bytes per call", "cold", lambda one: one.cache / one.total, _number),
     ]
-    lines = ["### Growth", "", "| size | " + " | ".join(f"{size:g} ×" for size in sizes) + " |"]
-    lines.append("| --- |" + " ---: |" * len(sizes))
-    for name, mode, value, shown in rows:
-        cells = [_cell([result for result in results if result.job.size == size], mode, value, shown) for size in sizes]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+    by_size = [[result for result in results if result.job.size == size] for size in sizes]
+    cells = [[name, *(_cell(own, mode, value, shown) for own in by_size)] for name, mode, value, shown in rows]
+    head = ["size", *(f"{size:g} ×" for size in sizes)]
+    lines = ["### Growth", "", *Table(head, cells, right=range(1, len(head))).markdown()]
     capped = [
         f"{size:g} ×" for size in sizes if any(_is_capped(result) for result in results if result.job.size == size)
     ]

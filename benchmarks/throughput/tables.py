@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from statistics import median
 
+from blpo_inspect._util.table import Table
 from throughput.plan import BASELINE, WAYS, WORKLOADS, Facts, Limits, Result, equal_answers, select
 
 NOTHING = "–"
@@ -62,8 +63,8 @@ def report(
         for workload in workloads:
             images, prompts = limits.images, limits.prompts if workload == "pattern" else 1
             lines += ["", f"**{WORKLOADS[workload]}** ({images} images × {prompts} prompt{'s' * (prompts > 1)})", ""]
-            lines += [_line(HEADER), f"|---|{'---:|' * (len(HEADER) - 1)}"]
-            lines += [_line(_row(way, checkpoint, workload, results)) for way in ways]
+            rows = [_row(way, checkpoint, workload, results) for way in ways]
+            lines += Table(HEADER, rows, right=range(1, len(HEADER))).markdown()
     return "\n".join(lines)
 
 
@@ -115,7 +116,3 @@ def _distinct(results: Sequence[Result], checkpoint: str) -> str:
     own = [one for workload in WORKLOADS for one in select(results, checkpoint, workload, BASELINE) if one.repeat == 0]
     found = [text for one in own for answers in one.answers for text in answers]
     return f"plain batches gave {len(set(found))} different answers in {len(found)} calls"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

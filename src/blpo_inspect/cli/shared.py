@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import visible
 
 EXIT_CODES = "Exit codes: 0 fine; 1 a problem was found; 2 wrong usage, or it cannot run."
@@ -54,15 +55,8 @@ def print_some(lines: Iterable[str]) -> None:
 
 def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, right: set[int]) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for number, name in enumerate(names):
-        table.add_column(name, justify="right" if number in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))
-    Console().print(table)
+    Console().print(Table(names, rows, right).rich())
 
 
 def print_json(value: object) -> None:

@@ -1,14 +1,12 @@
 """A `Report` as Markdown, CSV and JSON: the same figures without pictures; JSON has them all."""
 
-import csv
-import io
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from blpo_inspect._util.table import Table, as_csv
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting
 from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
@@ -41,9 +39,7 @@ def csv_text(report: Report) -> str:
     figures = [f"{name}{end}" for name in (*known, "share_of_ceiling") for end in ("", "_low", "_high")]
     usage = ["made", "replayed", "input_tokens", "output_tokens", "cost", "seconds"]
     names = ["group", "run", "model", "prompt", "log", "status", "samples", "missing", "unread", *figures, *usage]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
+    lines = []
     for part in report.parts:
         for row in part.group.rows:
             record = row.run.record
@@ -53,8 +49,8 @@ def csv_text(report: Report) -> str:
             for found in (*(row.figures.get(name) for name in known), row.share):
                 cells += [_cell(getattr(found, end, math.nan)) for end in ("value", "low", "high")]
             cells += [_cell(getattr(row.run.usage, name)) for name in usage]
-            writer.writerow(cells)
-    return buffer.getvalue()
+            lines.append(cells)
+    return as_csv(names, lines)
 
 
 def markdown(report: Report) -> str:
@@ -105,7 +101,7 @@ def _agreement(part: Part) -> list[str]:
         ]
         for row in part.group.rows
     ]
-    return _table([*head, "calls", "tokens", "cost", "time"], rows)
+    return Table([*head, "calls", "tokens", "cost", "time"], rows).markdown(_md)
 
 
 def _tests(part: Part) -> list[str]:
@@ -121,7 +117,7 @@ def _tests(part: Part) -> list[str]:
         ]
         for pair in part.pairs
     ]
-    return _table(["pair", "shared", NAMES[part.group.headline], "Holm", "accuracy", "Holm", "real"], rows)
+    return Table(["pair", "shared", NAMES[part.group.headline], "Holm", "accuracy", "Holm", "real"], rows).markdown(_md)
 
 
 def _confusion(part: Part, row: Row) -> list[str]:
@@ -130,7 +126,12 @@ def _confusion(part: Part, row: Row) -> list[str]:
         return []
     columns = [*found.labels, *([failures.UNREAD] if found.unread else [])]
     rows = [[human, *(str(found.counts[human][label]) for label in columns)] for human in found.labels]
-    return [f"### {_md(part.group.name)}: {row.letter}", "", *_table(["people ↓ judge →", *columns], rows), ""]
+    return [
+        f"### {_md(part.group.name)}: {row.letter}",
+        "",
+        *Table(["people ↓ judge →", *columns], rows).markdown(_md),
+        "",
+    ]
 
 
 def _found(run: OptimizeRun) -> list[str]:
@@ -142,13 +143,11 @@ def _found(run: OptimizeRun) -> list[str]:
     trajectory = run.provenance.get("trajectory")
     steps = [one for one in trajectory if isinstance(one, dict)] if isinstance(trajectory, list) else []
     names = ("step", "train_loss", "validation_loss", "accepted", "calls", "reason")
-    return [*lines, *_table(names, [[str(step.get(name, formatting.NONE)) for name in names] for step in steps]), ""]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    ruled = lines[1]
-    return ["| " + " | ".join(cell if line is ruled else _md(cell) for cell in line) + " |" for line in lines]
+    return [
+        *lines,
+        *Table(names, [[str(step.get(name, formatting.NONE)) for name in names] for step in steps]).markdown(_md),
+        "",
+    ]
 
 
 def _block(text: str) -> list[str]:

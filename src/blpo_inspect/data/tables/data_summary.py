@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import printable
 from blpo_inspect.data.tables.records import MAX_SHOWN, Benchmark
 from blpo_inspect.judging.labels import LabelScale
@@ -51,7 +52,7 @@ def _between(counts: Counter[int]) -> str:
 
 
 def _table(scale: LabelScale, parts: Mapping[str, Sequence[Record]]) -> list[str]:
-    rows = [["label", *parts]]
+    rows: list[list[str]] = []
     if scale.kind == "numeric":
         rows += _spread(scale, parts)
     else:
@@ -60,11 +61,8 @@ def _table(scale: LabelScale, parts: Mapping[str, Sequence[Record]]) -> list[str
         if len(scale.labels) > _LABELS_SHOWN:
             rows.append([f"… {len(scale.labels) - _LABELS_SHOWN} more", *("" for _ in parts)])
     rows.append(["together", *(str(len(records)) for records in parts.values())])
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  " + "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
+    table = Table(["label", *parts], rows, right=range(1, len(parts) + 1))
+    return [f"  {line}" for line in table.aligned()]
 
 
 def _spread(scale: LabelScale, parts: Mapping[str, Sequence[Record]]) -> list[list[str]]:

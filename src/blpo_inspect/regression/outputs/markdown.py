@@ -1,7 +1,8 @@
 """A Markdown summary for a pull request or a job's summary page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
+from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import markdown, shortened
 from blpo_inspect._util.word_diff import word_diff
 from blpo_inspect.regression.decide import CaseResult, SuiteResult
@@ -16,18 +17,11 @@ MOST_BYTES = 900_000
 def summary_of(found: SuiteResult) -> bytes:
     """The result; long lists are cut, and say so."""
     lines = [f"## {ICONS[found.outcome]} Judges: {markdown(summary(found))}", ""]
-    lines += _table(
+    rows = [(case, f"{ICONS[case.outcome]} {MARKS[case.outcome]}") for case in found.cases]
+    lines += Table(
         ("", "case", "judge", "why"),
-        (
-            (
-                ICONS[case.outcome] + " " + MARKS[case.outcome],
-                _cell(case.name),
-                _cell(case.model),
-                _cell(headline(case)),
-            )
-            for case in found.cases
-        ),
-    )
+        [(mark, _cell(case.name), _cell(case.model), _cell(headline(case))) for case, mark in rows],
+    ).markdown(str)
     for case in found.cases:
         part = _case(case)
         if len("\n".join([*lines, *part]).encode()) > MOST_BYTES:
@@ -40,14 +34,10 @@ def _case(case: CaseResult) -> list[str]:
     if case.broken is not None:
         return []
     lines = ["", f"### {ICONS[case.outcome]} {markdown(case.name)}", "", markdown(calls(case)), ""]
-    lines += _table(
-        ("asked", "", "outcome"),
-        ((_cell(one.kind + ": " + one.name), ICONS[one.outcome], _cell(one.reason)) for one in case.criteria),
-    )
-    lines.append("")
-    lines += _table(
-        ("figure", "before", "now", "difference"), (map(_cell, figure_cells(figure)) for figure in case.figures)
-    )
+    asked = [(_cell(f"{item.kind}: {item.name}"), ICONS[item.outcome], _cell(item.reason)) for item in case.criteria]
+    lines += [*Table(("asked", "", "outcome"), asked).markdown(str), ""]
+    figures = [figure_cells(figure) for figure in case.figures]
+    lines += Table(("figure", "before", "now", "difference"), figures).markdown(_cell)
     if case.categories:
         rows = [
             (
@@ -83,16 +73,10 @@ def _prompt(case: CaseResult) -> list[str]:
 
 def _folded(title: str, titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = ["", f"<details><summary>{title}</summary>", ""]
-    lines += _table(titles, (map(_cell, row) for row in rows[:MOST_ROWS]))
+    lines += Table(titles, rows[:MOST_ROWS]).markdown(_cell)
     if len(rows) > MOST_ROWS:
         lines += ["", f"… and {len(rows) - MOST_ROWS:,} more"]
     return [*lines, "", "</details>"]
-
-
-def _table(titles: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:
-    """Cells must be Markdown already."""
-    head = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
-    return [*head, *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _cell(text: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import shortened, visible
 from blpo_inspect._util.word_diff import as_rich, word_diff
 from blpo_inspect.regression.check import Update
@@ -120,11 +120,7 @@ def _in_line(text: str) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]], out: Console) -> None:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in titles:
-        table.add_column(title, overflow="fold")
-    for row in rows[:MOST_ROWS]:
-        table.add_row(*(Text(visible(shortened(cell))) for cell in row))
+    table = Table(titles, rows[:MOST_ROWS]).rich(lambda cell: visible(shortened(cell)), padding=(0, 2, 0, 0))
     out.print(Padding.indent(table, 4))
     if len(rows) > MOST_ROWS:
         out.print(f"    … and {len(rows) - MOST_ROWS:,} more")

@@ -30,7 +30,6 @@ PROCESSOR_FILES = (
     "special_tokens_map.json",
 )
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _FETCHED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 _NOT_FETCHED = ("*/*.safetensors", "consolidated*.safetensors")
@@ -220,8 +219,6 @@ def _sha256(text: str | None) -> str | None:
 
 
 def _hub_commit(name: str, revision: str) -> str:
-    if _COMMIT.fullmatch(revision):
-        return revision
     with _lock:
         known = _commits.get((name, revision))
     if known is None:
@@ -232,37 +229,33 @@ def _hub_commit(name: str, revision: str) -> str:
 
 
 def _ask_hub(name: str, revision: str) -> str:
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         GatedRepoError,
+        OfflineModeIsEnabled,
         RepositoryNotFoundError,
         RevisionNotFoundError,
     )
 
-    offline = constants.HF_HUB_OFFLINE
-    reason = "HF_HUB_OFFLINE is set"
-    if not offline:
-        try:
-            commit = HfApi().model_info(name, revision=revision, timeout=30).sha
-            if commit is not None:
-                return commit
-        except GatedRepoError as error:
-            raise CheckpointError(f"{name}: access must be granted on the Hub first: {error}") from error
-        except RevisionNotFoundError as error:
-            raise CheckpointError(f"{name}: the Hub has no revision {revision!r}") from error
-        except RepositoryNotFoundError as error:
-            raise CheckpointError(
-                f"{name}: neither an existing folder nor a repository on the Hub (or a private one: set HF_TOKEN)"
-            ) from error
-        except Exception as error:  # network trouble has many types; the local cache may do
-            reason = f"the Hub cannot be reached: {type(error).__name__}: {error}"
-    ref = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "refs" / revision
-    if ref.is_file():
-        return ref.read_text(encoding="utf-8").strip()
-    raise CheckpointError(
-        f"{name}: {reason}, and revision {revision!r} is neither a folder nor in the local cache"
-        f" {constants.HF_HUB_CACHE}"
-    )
+    from blpo_inspect._util.hub_commit import hub_commit
+
+    try:
+        return hub_commit(name, revision, "model")
+    except GatedRepoError as error:
+        raise CheckpointError(f"{name}: access must be granted on the Hub first: {error}") from error
+    except RevisionNotFoundError as error:
+        raise CheckpointError(f"{name}: the Hub has no revision {revision!r}") from error
+    except RepositoryNotFoundError as error:
+        raise CheckpointError(
+            f"{name}: neither an existing folder nor a repository on the Hub (or a private one: set HF_TOKEN)"
+        ) from error
+    except Exception as error:  # network trouble has many types
+        offline = isinstance(error, OfflineModeIsEnabled)
+        reason = str(error) if offline else f"the Hub cannot be reached: {type(error).__name__}: {error}"
+        raise CheckpointError(
+            f"{name}: {reason}, and revision {revision!r} is neither a folder nor in the local cache"
+            f" {constants.HF_HUB_CACHE}"
+        ) from error
 
 
 def _hub_text(name: str, commit: str, filename: str) -> str | None:

@@ -53,7 +53,7 @@ class Hub:
     Attributes:
         requests: What was asked, in order.
         ranges: Whether range requests are honoured.
-        fault: A status such as 503 that every file is answered with, if any.
+        fault: A status such as 503 that every request to a repository is answered with, if any.
         interruptions: How many of the next answers with a part of a file break off.
         renamed: Old name → new name of repositories.
     """
@@ -158,6 +158,8 @@ def _route(hub: Hub, ask: BaseHTTPRequestHandler, path: str, raw: bytes) -> Answ
             name = unquote(match["repo"])
             if name in hub.renamed:
                 raise _Refused(307, headers={"Location": ask.path.replace(name, hub.renamed[name], 1)})
+            if hub.fault:
+                raise _Refused(hub.fault, headers={"X-Error-Message": _MESSAGES.get(hub.fault, "")})
             return serve(hub, ask, _repo(hub, ask, name), name, match, raw)
     raise _Refused(404)
 
@@ -180,8 +182,6 @@ def _commit(repo: Repo, revision: str) -> str:
 
 
 def _file(hub: Hub, ask: BaseHTTPRequestHandler, repo: Repo, name: str, match: re.Match[str], raw: bytes) -> Answer:
-    if hub.fault:
-        raise _Refused(hub.fault, headers={"X-Error-Message": _MESSAGES.get(hub.fault, "")})
     commit = _commit(repo, match["rev"])
     headers = {"X-Repo-Commit": commit}
     content = repo.files.get(unquote(match["path"]))

@@ -126,6 +126,21 @@ def test_a_hub_in_trouble(served: Hub, monkeypatch: pytest.MonkeyPatch, status: 
         assert hint in str(caught.value.message)
 
 
+def test_the_last_known_commit_counts_while_the_hub_gives_no_answer(
+    served: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    assert Repository("owner/open", "main").commit == COMMIT
+    served.fault = 503
+    assert Repository("owner/open", "main").commit == COMMIT, "as noted last time"
+    with pytest.raises(PrerequisiteError, match=r"owner/gated at main: .* answered with status 503"):
+        _ = Repository("owner/gated", "main").commit
+    noted = Path(constants.HF_HUB_CACHE) / "datasets--owner--gated" / "refs" / "main"
+    noted.parent.mkdir(parents=True)
+    noted.write_text(COMMIT)
+    assert Repository("owner/gated", "main").commit == COMMIT, "as the hub's library noted"
+
+
 def test_a_folder_that_cannot_be_written(served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file"))

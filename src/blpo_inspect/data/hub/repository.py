@@ -1,19 +1,17 @@
 """One dataset repository of the hub at one commit: its files whole, or to be read in part."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
+from blpo_inspect._util.hub_commit import hub_commit
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.hub.hub_errors import explained
 from blpo_inspect.data.hub.partial_files import Pieces
 from blpo_inspect.data.hub.ranges import RangeFile
-
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -30,28 +28,18 @@ class Repository:
 
     @cached_property
     def commit(self) -> str:
-        """The revision's commit; where the hub cannot be asked, the one it was last time.
+        """The revision's commit; where the hub gives no answer, the last one that is known.
 
         Raises:
-            PrerequisiteError: No such repository or revision, no access, or neither a network nor a last time.
+            PrerequisiteError: No such repository or revision, no access, or the hub gives no answer and no commit is
+                known.
         """
-        if _COMMIT.fullmatch(self.revision):
-            return self.revision
         known = Pieces(self.id, "revisions")
         last = known.get_json(self.revision)
-        try:
-            if constants.HF_HUB_OFFLINE and isinstance(last, str):
-                return last
-            with explained(self.id, self.revision):
-                commit = HfApi().dataset_info(self.id, revision=self.revision, timeout=30).sha
-        except PrerequisiteError as error:
-            unreachable = "cannot be reached" in str(error.message)
-            if unreachable and isinstance(last, str):
-                return last
-            raise
-        if commit is None:
-            raise PrerequisiteError(f"{self.id} at {self.revision}: the hub names no commit; give one as the revision")
-        known.put_json(self.revision, commit)
+        with explained(self.id, self.revision):
+            commit = hub_commit(self.id, self.revision, "dataset", last if isinstance(last, str) else None)
+        if commit not in (last, self.revision):
+            known.put_json(self.revision, commit)
         return commit
 
     def files(self) -> list[str]:
@@ -70,8 +58,8 @@ class Repository:
 
     def cached(self, path: str) -> Path | None:
         """The file, if it is in the cache as a whole."""
-        found = try_to_load_from_cache(self.id, path, revision=self.commit, repo_type="dataset")
-        return Path(found) if isinstance(found, str) else None
+        kept = try_to_load_from_cache(self.id, path, revision=self.commit, repo_type="dataset")
+        return Path(kept) if isinstance(kept, str) else None
 
     def download(self, path: str) -> Path:
         """The whole file, from the cache if it is there; with the hub's progress bar.

@@ -1,6 +1,7 @@
 """Explaining a miss: the planted nearest request is found, and exactly the planted differences are shown."""
 
 import copy
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ def store(tmp_path: Path) -> Store:
 
 def test_an_edited_prompt_is_shown_as_a_diff(store: Store) -> None:
     asked = request(PROMPT.replace("a knife", "anything sharp"))
-    (near, *_) = nearest(store, asked).found
+    (near, *_) = nearest(store, asked).nearest
     assert near.entry.key == key_of(request(PROMPT))
-    assert [(one.path, one.kind) for one in near.differences] == [("messages[0].content[1].text", "text")]
+    assert [(difference.path, difference.kind) for difference in near.differences] == [
+        ("messages[0].content[1].text", "text")
+    ]
     assert describe_miss(store, asked).splitlines() == [
         f"Looked up {key_of(asked)[:12]}… among 51 recorded requests. Nearest:",
         f"{near.entry.key[:12]}… of scripted/m, recorded 2026-01-01T00:00:00+00:00; recorded → asked:",
@@ -71,7 +74,7 @@ def test_one_long_line_is_compared_sentence_by_sentence(tmp_path: Path) -> None:
     ],
 )
 def test_one_other_field(asked: dict[str, Any], shown: str, store: Store) -> None:
-    (near, *_) = nearest(store, asked).found
+    (near, *_) = nearest(store, asked).nearest
     assert near.entry.key == key_of(request(PROMPT))
     lines = describe_miss(store, asked).splitlines()
     assert len(lines) == 3
@@ -92,14 +95,14 @@ def test_the_nearest_comes_first(tmp_path: Path) -> None:
     same_prompt = recorded(request(PROMPT, image="y"))
     same_both = recorded(request(PROMPT, image="x", temperature=1.0, top_p=0.5))
     store = filled(tmp_path, same_image, same_prompt, same_both, *FAR)
-    found = [near.entry for near in nearest(store, request(PROMPT, image="x"), 3).found]
-    assert found[0] == same_both
-    assert same_image in found[1:] and same_prompt in found[1:]
+    entries = [near.entry for near in nearest(store, request(PROMPT, image="x"), 3).nearest]
+    assert entries[0] == same_both
+    assert same_image in entries[1:] and same_prompt in entries[1:]
 
 
 def test_lists_of_other_lengths_and_types() -> None:
-    found = list(explain.differences({"a": [1, {"b": None}], "t": True}, {"a": [1, {"b": 0}, 2], "t": 1}))
-    assert found == [
+    fields = list(explain.differences({"a": [1, {"b": None}], "t": True}, {"a": [1, {"b": 0}, 2], "t": 1}))
+    assert fields == [
         Difference("a[1].b", "value", None, 0),
         Difference("a[2]", "added", asked=2),
         Difference("t", "value", True, 1),
@@ -110,18 +113,18 @@ def test_an_empty_cache_and_a_recorded_request(tmp_path: Path, store: Store) -> 
     assert "the cache is empty" in describe_miss(Store(tmp_path / "absent"), request())
     assert "no difference" in describe_miss(store, request(PROMPT))
     others = nearest(store, request(PROMPT), 60, but=key_of(request(PROMPT)))
-    assert request(PROMPT) not in [near.entry.request for near in others.found]
-    assert len(nearest(store, request(PROMPT), 2).found) == 2
+    assert request(PROMPT) not in [near.entry.request for near in others.nearest]
+    assert len(nearest(store, request(PROMPT), 2).nearest) == 2
 
 
 def test_new_and_deleted_entries_are_noticed(store: Store) -> None:
     asked = request(PROMPT, temperature=0.5)
-    assert nearest(store, asked).found[0].entry.key == key_of(request(PROMPT))
+    assert nearest(store, asked).nearest[0].entry.key == key_of(request(PROMPT))
     closer = recorded(request(PROMPT, temperature=0.5, seed=1))
     store.put(closer)
     store.delete([key_of(request(PROMPT))])
     search = nearest(store, asked)
-    assert search.found[0].entry == closer
+    assert search.nearest[0].entry == closer
     assert search.total == 51
 
 
@@ -130,12 +133,19 @@ def test_damaged_rows_are_passed_over(store: Store) -> None:
     assert nearest(store, request(PROMPT, seed=1)).total == 50
 
 
-def test_out_of_time_it_says_so_and_goes_on_next_time(store: Store) -> None:
-    assert nearest(store, request(), seconds=-1.0).searched == 0
-    assert nearest(store, request(), entries=10).searched == 10
-    text = explain.describe(nearest(store, request(), entries=20), "0" * 64)
-    assert "among 20 of 51 recorded requests (there was no time for the others)" in text
-    assert nearest(store, request()).searched == 51
+def test_the_same_model_images_and_lines_are_compared_first_and_the_text_says_if_not_all_were(store: Store) -> None:
+    asked = request("Something else", image="17", seed=1)
+    search = nearest(store, asked, compared=10)
+    assert search.nearest[0].entry == FAR[17]
+    assert (search.searched, search.total) == (10, 51)
+    text = explain.describe(search, "0" * 64)
+    assert "among 10 of 51 recorded requests (the same model, images and lines first)" in text
+    other = recorded(request(PROMPT, image="another", model="other/m"))
+    store.put(other)
+    assert nearest(store, {**other.request, "draw": {"epoch": 2}}, compared=1).nearest[0].entry == other
+    assert nearest(store, request()).searched == 52
+    edited = request(PROMPT.replace("\n", " ").replace("a knife", "a fork"), image="none of them")
+    assert nearest(store, edited, compared=2).nearest[0].entry.key == key_of(request(PROMPT))
 
 
 def test_long_and_hostile_texts_are_trimmed_and_escaped(tmp_path: Path) -> None:
@@ -159,26 +169,30 @@ def test_requests_of_any_shape_do_not_stop_it(tmp_path: Path) -> None:
         {"model": "m", "config": None},
         {"messages": [None, "a", [1]]},
     ]
-    entries = [Entry(key_of(one), one, {}, "", "p/n") for one in odd]
+    entries = [Entry(key_of(asked), asked, {}, "", "p/n") for asked in odd]
     store = filled(tmp_path, *entries)
-    for one in [*odd, request()]:
-        assert describe_miss(store, one)
+    for asked in [*odd, request()]:
+        assert describe_miss(store, asked)
 
 
-def test_thousands_of_entries_take_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = {}
-    for n in range(5000):
-        one = recorded(request(f"{PROMPT} Number {n}. " + f"word{n % 97} " * 20, image=str(n % 100)))
-        entries[one.key] = one
-    store = Store(tmp_path)  # in memory: writing them would take longer than the search
-    monkeypatch.setattr(store, "keys", lambda: iter(sorted(entries)))
-    monkeypatch.setattr(store, "get", entries.get)
+def test_thousands_of_entries_take_no_time(tmp_path: Path) -> None:
+    entries = {
+        entry.key: entry
+        for entry in (
+            recorded(request(f"{PROMPT} Number {n}. " + f"word{n % 97} " * 20, image=str(n % 100))) for n in range(5000)
+        )
+    }
+    store = filled(tmp_path, recorded())
+    with sqlite3.connect(store.folder / "cache.db") as database:  # as `put` would, one by one
+        database.executemany(
+            "INSERT INTO Cache (key, raw, store_time, tag, size, mode, value) VALUES (?, 1, 0, ?, 0, 1, ?)",
+            ((entry.key, entry.model, entry.to_bytes()) for entry in entries.values()),
+        )
+    database.close()
     asked = request(f"{PROMPT} Number 4321. " + "word53 " * 20, image="21", temperature=0.1)
     start = time.monotonic()
-    assert nearest(store, asked).found[0].entry.request["config"] == {"temperature": 0.0}
-    first = time.monotonic() - start
-    start = time.monotonic()
-    (near, *_) = nearest(store, asked).found
-    second = time.monotonic() - start
-    assert [one.path for one in near.differences] == ["config.temperature"]
-    assert first < 10 and second < 2  # about 0.5 s and 0.05 s; the machine may be busy
+    search = nearest(store, asked)
+    seconds = time.monotonic() - start
+    assert search.nearest[0].entry.request["config"] == {"temperature": 0.0}
+    assert [difference.path for difference in search.nearest[0].differences] == ["config.temperature"]
+    assert seconds < 5  # about 0.4 s; the machine may be busy

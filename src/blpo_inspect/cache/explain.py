@@ -1,19 +1,14 @@
 """Why a request missed: the nearest recorded requests, and the fields that differ.
 
-A first pass keeps a few digests per recorded request (texts, images, model, settings) and ranks by what they
-share; only the best are compared field by field. Reads the store, never writes to it.
+The recorded requests that share the model, the images and the longest lines are compared first, field by field; the
+nearest is the one whose differences weigh least. Reads the store, never writes to it.
 """
 
 import difflib
-import heapq
 import json
 import re
-import threading
-import time
-import weakref
-import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -21,11 +16,8 @@ from blpo_inspect._util.text import printable
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.store import CorruptEntryError, Store
 
-MAX_SECONDS = 5.0
-"""How long one search may read entries it has not seen before; what was read serves later searches."""
-
-MAX_ENTRIES = 200_000
-"""Entries that are remembered at most (some 300 bytes each)."""
+MAX_COMPARED = 2000
+"""Recorded requests that one search compares at most."""
 
 MAX_FIELDS = 12
 """Fields that a description lists; it counts the others."""
@@ -34,12 +26,17 @@ MAX_DIFF_LINES = 30
 MAX_LINE = 160
 _MAX_DIFFED = 2000  # lines and list items that are compared at most
 _MAX_DEPTH = 40
-_MAX_SKETCHED = 20_000  # characters of a text whose words decide how near it is
-_SKETCH = 24
-_CANDIDATES = 24
+_MAX_WEIGHED = 20_000  # characters of a text whose words decide how near it is
+_MAX_IMAGES = 20  # images of a request that decide what is compared first
+_MAX_LINES = 8  # lines and sentences that do so, the longest
 
 _SENTENCE = re.compile(r"(?<=[.!?;:]) ")
 _WORD = re.compile(r"\w+")
+
+# in canonical JSON
+_IMAGE = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+_TEXT = re.compile(rb'"(?:text|content)":"((?:[^"\\]|\\.)+)"')
+_LINE_END = re.compile(rb"\\n|(?<=[.!?;:]) ")
 
 
 @dataclass(frozen=True)
@@ -72,12 +69,12 @@ class Search:
     """What a search found.
 
     Attributes:
-        found: The nearest first.
-        searched: Recorded requests that were looked at.
+        nearest: The nearest first.
+        searched: Recorded requests that were compared.
         total: Recorded requests there are.
     """
 
-    found: tuple[Near, ...]
+    nearest: tuple[Near, ...]
     searched: int
     total: int
 
@@ -87,43 +84,50 @@ def nearest(
     request: Mapping[str, Any],
     limit: int = 3,
     *,
-    seconds: float = MAX_SECONDS,
-    entries: int = MAX_ENTRIES,
+    compared: int = MAX_COMPARED,
     but: str | None = None,
 ) -> Search:
     """The recorded requests that are most like this one.
-
-    Keys are digests, so a search that runs out of time has looked at a random part of the store.
 
     Args:
         store: Where to look.
         request: The canonical request that was asked for.
         limit: How many to return at most.
-        seconds: Reading of unseen entries stops after this time.
-        entries: Reading stops at this many entries.
+        compared: How many to compare at most. Of requests that share as much of model, images and lines, those
+            that are left out are a random part: keys are digests.
         but: A key to leave out.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    index = _indices.setdefault(store, _Index())
-    asked = _Traits.of(request)
-    with index.lock:
-        total = index.read(store, seconds, entries)
-        searched = len(index.traits)
-        scored = ((-traits.likeness(asked), key) for key, traits in index.traits.items() if key != but)
-        best = heapq.nsmallest(max(limit, _CANDIDATES), scored)
-    found: list[tuple[float, str, Near]] = []
-    for _, key in best:
+    keys = store.keys_like(_model(request), _parts(canonical(request.get("messages"))), compared)
+    weighed: list[tuple[float, str, Near]] = []
+    unusable = 0
+    for key in keys:
         try:
             entry = store.get(key)
         except CorruptEntryError:
-            continue
-        if entry is not None:
+            entry = None
+        if entry is None:
+            unusable += 1
+        elif key != but:
             fields = tuple(islice(differences(entry.request, request), _MAX_DIFFED))
-            found.append((sum(map(_weight, fields)), key, Near(entry, fields)))
-    found.sort(key=lambda item: item[:2])
-    return Search(tuple(near for *_, near in found[:limit]), searched, total)
+            weighed.append((sum(map(_weight, fields)), key, Near(entry, fields)))
+    weighed.sort(key=lambda item: item[:2])
+    return Search(tuple(near for *_, near in weighed[:limit]), len(keys) - unusable, store.size().entries - unusable)
+
+
+def _parts(messages: bytes) -> list[bytes]:
+    """Image digests and the longest lines of messages, as they stand in canonical JSON."""
+    images = dict.fromkeys(_IMAGE.findall(messages))
+    lines = {line for text in _TEXT.findall(messages) for line in _LINE_END.split(text)}
+    return [*list(images)[:_MAX_IMAGES], *sorted(lines, key=lambda line: (-len(line), line))[:_MAX_LINES]]
+
+
+def _model(request: Mapping[str, Any]) -> str:
+    """``provider/name``, empty where the request names no model."""
+    model = request.get("model")
+    return f"{model.get('provider')}/{model.get('name')}" if isinstance(model, Mapping) else ""
 
 
 def describe_miss(store: Store, request: Mapping[str, Any]) -> str:
@@ -140,15 +144,15 @@ def describe(search: Search, key: str) -> str:
 
     Long texts are trimmed and control characters are shown as escapes.
     """
-    if not search.found:
+    if not search.nearest:
         where = "the cache is empty" if search.total == 0 else "none could be read"
         return f"Nothing is recorded under {key[:12]}…, and {where}."
     if search.searched < search.total:
-        among = f"{search.searched:,} of {search.total:,} recorded requests (there was no time for the others)"
+        among = f"{search.searched:,} of {search.total:,} recorded requests (the same model, images and lines first)"
     else:
         among = f"{search.total:,} recorded request{'s' if search.total != 1 else ''}"
     lines = [f"Looked up {key[:12]}… among {among}. Nearest:"]
-    for near in search.found:
+    for near in search.nearest:
         entry = near.entry
         lines.append(
             f"{entry.key[:12]}… of {printable(entry.model)}, recorded {printable(entry.recorded)}; recorded → asked:"
@@ -255,8 +259,8 @@ def _difference(path: str, recorded: object, asked: object) -> Difference:
 def _weight(difference: Difference) -> float:
     """How far a difference takes a request away: another image or model further than another setting."""
     if difference.kind == "text":
-        before, after = _sketch([difference.recorded]), _sketch([difference.asked])
-        return 4.0 * (1.0 - _overlap(before, after)) + 0.5
+        before, after = _words(difference.recorded), _words(difference.asked)
+        return 4.0 * (1.0 - len(before & after) / max(len(before | after), 1)) + 0.5
     if difference.kind == "image":
         return 4.0
     if difference.path.startswith(("model.provider", "model.name")):
@@ -266,116 +270,5 @@ def _weight(difference: Difference) -> float:
     return 1.0 if difference.kind == "value" else 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Traits:
-    """What of a request decides, in a first pass, how near another one is."""
-
-    images: frozenset[int]
-    words: frozenset[int]
-    texts: int
-    model: int
-    name: int
-    config: int
-    rest: int
-    draw: int
-
-    @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "_Traits":
-        images: list[int] = []
-        texts: list[str] = []
-        _gather(request.get("messages"), images, texts)
-        model = request.get("model")
-        name = {part: model.get(part) for part in ("provider", "name")} if isinstance(model, Mapping) else model
-        rest = {k: v for k, v in request.items() if k not in ("messages", "model", "config", "draw")}
-        return cls(
-            images=frozenset(images),
-            words=_sketch(texts),
-            texts=_digest(texts),
-            model=_digest(model),
-            name=_digest(name),
-            config=_digest(request.get("config")),
-            rest=_digest(rest),
-            draw=_digest(request.get("draw")),
-        )
-
-    def likeness(self, other: "_Traits") -> float:
-        images = 1.0 if self.images == other.images else _overlap(self.images, other.images)
-        texts = 1.25 if self.texts == other.texts else _overlap(self.words, other.words)
-        return (
-            4.0 * images
-            + 4.0 * texts
-            + 1.0 * (self.model == other.model)
-            + 2.0 * (self.name == other.name)
-            + 1.0 * (self.config == other.config)
-            + 0.5 * (self.rest == other.rest)
-            + 0.25 * (self.draw == other.draw)
-        )
-
-
-@dataclass
-class _Index:
-    """The traits of a store's entries; entries never change under their key, so none is read twice."""
-
-    traits: dict[str, _Traits] = field(default_factory=dict)
-    unusable: set[str] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def read(self, store: Store, seconds: float, entries: int) -> int:
-        """Take in entries that are not known yet, within the budget. Returns how many the store has."""
-        start = time.monotonic()
-        keys = list(store.keys())
-        if self.traits.keys() - set(keys):
-            here = set(keys)
-            self.traits = {key: traits for key, traits in self.traits.items() if key in here}
-        for key in keys:
-            if len(self.traits) >= entries or time.monotonic() - start > seconds:
-                break
-            if key in self.traits or key in self.unusable:
-                continue
-            try:
-                entry = store.get(key)
-            except CorruptEntryError:
-                entry = None
-            if entry is None:
-                self.unusable.add(key)
-            else:
-                self.traits[key] = _Traits.of(entry.request)
-        return len(keys) - len(self.unusable.intersection(keys))
-
-
-_indices: "weakref.WeakKeyDictionary[Store, _Index]" = weakref.WeakKeyDictionary()
-
-
-def _gather(value: object, images: list[int], texts: list[str], depth: int = 0) -> None:
-    """Image digests and texts of messages, in order."""
-    if depth > _MAX_DEPTH:
-        return
-    if isinstance(value, str):
-        texts.append(value)
-    elif isinstance(value, list):
-        for item in value:
-            _gather(item, images, texts, depth + 1)
-    elif isinstance(value, dict):
-        if isinstance(digest := value.get("sha256"), str):
-            images.append(_digest(digest))
-            return
-        for name in sorted(value):
-            if name not in ("role", "type"):
-                _gather(value[name], images, texts, depth + 1)
-
-
-def _sketch(texts: list[str]) -> frozenset[int]:
-    """The smallest hashes of the distinct words: equal shares of two sketches estimate equal shares of words."""
-    words = {word for text in texts for word in _WORD.findall(text[:_MAX_SKETCHED])}
-    hashes = {zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words}
-    return frozenset(heapq.nsmallest(_SKETCH, hashes))
-
-
-def _overlap(first: frozenset[int], second: frozenset[int]) -> float:
-    union = len(first | second)
-    return len(first & second) / union if union else 1.0
-
-
-def _digest(value: object) -> int:
-    data = canonical(value)
-    return zlib.crc32(data) << 32 | zlib.adler32(data)
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text[:_MAX_WEIGHED]))

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,6 +223,26 @@ class Store:
         for (key,) in self._pages("key"):
             yield key
 
+    def keys_like(self, model: str, parts: Sequence[bytes], limit: int) -> list[str]:
+        """Keys of rows, damaged ones too: first those of this model in whose bytes most of the parts stand.
+
+        Args:
+            model: ``provider/name``.
+            parts: What to look for in an entry's bytes; an empty one stands in all.
+            limit: How many keys to return at most.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        if (connection := self._reader()) is None:
+            return []
+        shared = " + ".join(["(tag IS ?)", *("(instr(value, ?) > 0)" for _ in parts)])
+        with self._explained("read"):
+            rows = connection.execute(
+                f"SELECT key FROM Cache WHERE raw = 1 ORDER BY {shared} DESC, key LIMIT ?", (model, *parts, limit)
+            ).fetchall()
+        return [key for (key,) in rows]
+
     def identities(self, model: str) -> list[dict[str, Any]]:
         """The distinct identities under which calls of ``provider/name`` were recorded.
 
@@ -238,7 +258,8 @@ class Store:
                 " FROM Cache WHERE tag = ? ORDER BY 1",
                 (model,),
             ).fetchall()
-        return [found for (row,) in rows if row is not None and isinstance(found := json.loads(row), dict)]
+        identities = [json.loads(row) for (row,) in rows if row is not None]
+        return [identity for identity in identities if isinstance(identity, dict)]
 
     def size(self) -> StoreSize:
         """How many entries and how many bytes.

@@ -86,19 +86,19 @@ def stats(store: "Store", as_json: bool) -> None:
     """Entries, size and replayed calls, by model and role. A damaged row exits with 1."""
     from blpo_inspect.cache import maintenance
 
-    found = maintenance.stats(store)
+    stats = maintenance.stats(store)
     if as_json:
-        print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(stats))
     else:
         click.echo(
-            f"{store.folder}: {found.entries:,} entries, {size(found.bytes)}"
-            + (f", {found.damaged:,} DAMAGED (blpo cache verify)" if found.damaged else "")
+            f"{store.folder}: {stats.entries:,} entries, {size(stats.bytes)}"
+            + (f", {stats.damaged:,} DAMAGED (blpo cache verify)" if stats.damaged else "")
         )
         rows = [
-            (use.model, use.role or "–", f"{use.entries:,}", size(use.bytes), f"{use.hits:,}") for use in found.usage
+            (use.model, use.role or "–", f"{use.entries:,}", size(use.bytes), f"{use.hits:,}") for use in stats.usage
         ]
         print_table(("model", "role", "entries", "size", "hits"), rows, right={2, 3, 4})
-    finish(problem=found.damaged > 0)
+    finish(problem=stats.damaged > 0)
 
 
 @commands.command(epilog=EXIT_CODES)
@@ -270,7 +270,7 @@ def _explain_key(store: "Store", key: str, limit: int) -> None:
 
     if len(key) < _PREFIX:
         raise click.UsageError(f"give at least the first {_PREFIX} characters of the key")
-    fitting = [found for found in store.keys() if found.startswith(key.lower().removesuffix("…"))]  # noqa: SIM118
+    fitting = [known for known in store.keys() if known.startswith(key.lower().removesuffix("…"))]  # noqa: SIM118
     if not fitting:
         click.echo(f"{key}: not recorded in {store.folder}. A key alone says nothing about its request; see --log.")
         finish(problem=True)
@@ -317,7 +317,7 @@ def _explain_call(store: "Store", number: int, call: "Call", limit: int) -> bool
         click.echo(f"{title}: {known[:12]}… is recorded")
         return False
     click.echo(f"{title}: not recorded")
-    search, key = min(searches, key=lambda pair: sum(len(near.differences) for near in pair[0].found[:1]))
+    search, key = min(searches, key=lambda pair: sum(len(near.differences) for near in pair[0].nearest[:1]))
     click.echo(_described(search, key))
     return True
 

@@ -19,7 +19,8 @@ from inspect_ai.dataset import Sample
 from blpo_inspect.cache.bundle import BundleError, Limits, export, import_
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.logs import LogError
-from blpo_inspect.cache.store import Store, StoreError, default_folder
+from blpo_inspect.cache.store import Store, default_folder
+from blpo_inspect.cache.store_errors import StoreError
 from blpo_inspect.judging.solvers import judge
 from tests.cache.recorded import filled, recorded, request
 from tests.cache.test_store import change

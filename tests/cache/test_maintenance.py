@@ -49,8 +49,8 @@ def test_stats_by_model_and_role(tmp_path: Path) -> None:
     other = recorded(request(model="p/n"), role=None)
     store = filled(tmp_path, *judged, other)
     for _ in range(5):
-        store.count_hit("scripted/m", "judge")
-    store.count_hit("gone/m", "i2t")
+        store.hits.count("scripted/m", "judge")
+    store.hits.count("gone/m", "i2t")
     change(store, "UPDATE Cache SET value = ? WHERE key = ?", b"{}", judged[0].key)
     found = maintenance.stats(store)
     assert (found.entries, found.damaged, found.bytes) == (3, 1, store.size().bytes)

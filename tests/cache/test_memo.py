@@ -35,7 +35,8 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from blpo_inspect.cache import memo
 from blpo_inspect.cache.memo import CachedAPI, CacheMissError, UnknownIdentityError, cache_mode, memoized
 from blpo_inspect.cache.request import draw
-from blpo_inspect.cache.store import Store, StoreError
+from blpo_inspect.cache.store import Store
+from blpo_inspect.cache.store_errors import StoreError
 from blpo_inspect.judging.solvers import judge
 
 USAGE = ModelUsage(input_tokens=3, output_tokens=2, total_tokens=5)
@@ -494,6 +495,6 @@ def test_judging_passes_the_store_under_its_role(red: Path, tmp_path: Path, cach
     assert len(CountingAPI.asked) == 1
     [entry] = Store(cache_folder).entries()
     assert entry.role == "judge"
-    memo._stores[cache_folder].flush_hits()
-    assert Store(cache_folder).hits() == {("counting/m", "judge"): 1}
+    memo._stores[cache_folder].hits.flush()
+    assert Store(cache_folder).hits.totals() == {("counting/m", "judge"): 1}
     assert red.read_bytes() not in entry.to_bytes()

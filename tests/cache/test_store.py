@@ -18,7 +18,8 @@ import pytest
 
 import blpo_inspect.cache.store as store_module
 from blpo_inspect.cache.entry import Entry, key_of
-from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError, default_folder
+from blpo_inspect.cache.store import Store, default_folder
+from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
 
 
 def entry(number: int, text: str = "yes", model: str = "p/n", **identity: Any) -> Entry:
@@ -197,7 +198,7 @@ def test_read_only(store: Store) -> None:
     assert reader.get(entry(1).key) == entry(1)
     with pytest.raises(StoreError, match="opened read-only"):
         reader.put(entry(2))
-    reader.count_hit("p/n", None)
+    reader.hits.count("p/n", None)
     reader.close()
     assert not (store.folder / "hits.db").exists()
 
@@ -349,17 +350,17 @@ def test_a_fork_opens_its_own_connections(store: Store) -> None:
 def test_hits_are_counted_by_model_and_role(store: Store) -> None:
     store.put(entry(1))
     for _ in range(3):
-        store.count_hit("p/n", "judge")
-    store.count_hit("p/n", None)
+        store.hits.count("p/n", "judge")
+    store.hits.count("p/n", None)
     expected = {("p/n", None): 1, ("p/n", "judge"): 3}
-    assert store.hits() == expected
-    assert Store(store.folder).hits() == {}
+    assert store.hits.totals() == expected
+    assert Store(store.folder).hits.totals() == {}
     store.close()
-    assert store.hits() == expected
+    assert store.hits.totals() == expected
     other = Store(store.folder)
-    other.count_hit("p/n", "judge")
-    other.flush_hits()
-    assert store.hits()["p/n", "judge"] == 4
+    other.hits.count("p/n", "judge")
+    other.hits.flush()
+    assert store.hits.totals()["p/n", "judge"] == 4
 
 
 def test_where_it_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from blpo_inspect._util.files import written_whole
 from blpo_inspect.cache.answer_content import answer
 from blpo_inspect.cache.entry import Entry, EntryError, canonical
 from blpo_inspect.cache.logs import used_keys
-from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError
+from blpo_inspect.cache.store import Store
+from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
 
 FORMAT = "blpo-cache-bundle"
 SCHEMA = 1

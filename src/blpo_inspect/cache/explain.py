@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from blpo_inspect._util.text import printable
 from blpo_inspect.cache.entry import Entry, canonical, key_of
-from blpo_inspect.cache.store import CorruptEntryError, Store
+from blpo_inspect.cache.store import Store
+from blpo_inspect.cache.store_errors import CorruptEntryError
 
 MAX_COMPARED = 2000
 """Recorded requests that one search compares at most."""

@@ -107,7 +107,7 @@ def stats(store: Store) -> Stats:
     for entry in store.entries():
         entries, size = counts.get((entry.model, entry.role), (0, 0))
         counts[entry.model, entry.role] = (entries + 1, size + len(entry.to_bytes()))
-    hits = store.hits()
+    hits = store.hits.totals()
     groups = sorted(counts.keys() | hits.keys(), key=lambda group: (group[0], group[1] or ""))
     usage = tuple(
         Usage(model, role, *counts.get((model, role), (0, 0)), hits=hits.get((model, role), 0))

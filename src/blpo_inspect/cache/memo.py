@@ -35,7 +35,8 @@ from blpo_inspect.cache.lazy import Answer, LazyAPI
 from blpo_inspect.cache.model_identity import Target, fits, identity
 from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.cache.single_flight import Flights
-from blpo_inspect.cache.store import CorruptEntryError, Store, StoreError, default_folder
+from blpo_inspect.cache.store import Store, default_folder
+from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
 
 CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
@@ -231,7 +232,7 @@ class CachedAPI(LazyAPI):
 
     def _replay(self, entry: Entry, store: Store | None) -> ModelOutput:
         if store is not None:
-            store.count_hit(str(self.target), self.role)
+            store.hits.count(str(self.target), self.role)
         mark_cache_hit()  # so that Inspect learns nothing from it about the provider's rate limit
         output = ModelOutput.model_validate(entry.output)
         note = _note(entry, hit=True, usage=output.usage)

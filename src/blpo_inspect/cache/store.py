@@ -7,91 +7,31 @@ be recorded is decided elsewhere (`request`, `memo`).
 """
 
 import atexit
-import errno
 import json
 import os
-import re
 import sqlite3
 import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import diskcache  # type: ignore[import-untyped]
 import platformdirs
-from diskcache.core import (  # type: ignore[import-untyped]
-    DBNAME,
-    DEFAULT_SETTINGS,
-    METADATA,
-    MODE_PICKLE,
-    MODE_RAW,
-)
+from diskcache.core import DBNAME  # type: ignore[import-untyped]
 
+from blpo_inspect.cache.database import FOREIGN, SETTINGS, BytesDisk, check_database
 from blpo_inspect.cache.entry import Entry, EntryError
+from blpo_inspect.cache.hit_counter import HitCounter
+from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError, reason_and_advice
 
 BUSY_SECONDS = 10.0
 """How long a call waits for another process that writes."""
 
-HITS_NAME = "hits.db"
-"""Counters of hits lie apart: losing them costs nothing, and counting never locks the entries."""
-
-FLUSH_EVERY = 1000
-"""Hits counted in memory before they are written."""
-
-_SETTINGS: dict[str, int | str] = {
-    **DEFAULT_SETTINGS,
-    "eviction_policy": "none",
-    "size_limit": 2**62,
-    "cull_limit": 0,
-    "statistics": 0,
-    "tag_index": 1,  # the tag is the model
-    "sqlite_journal_mode": "wal",
-    "disk_min_file_size": 2**62,  # every value lies in the database: nothing to lose on a kill, no paths to trick
-    "disk_pickle_protocol": 0,
-}
-
-# true for every row that this class would not have written
-_FOREIGN = (
-    f"NOT (mode IS {MODE_RAW} AND raw IS 1 AND filename IS NULL AND expire_time IS NULL"
-    " AND typeof(key) IS 'text' AND typeof(value) IS 'blob')"
-)
-
-_KNOWN_OBJECTS = {
-    "Cache",
-    "Cache_expire_time",
-    "Cache_key_raw",
-    "Cache_tag_rowid",
-    "Settings",
-    "Settings_count_delete",
-    "Settings_count_insert",
-    "Settings_size_delete",
-    "Settings_size_insert",
-    "Settings_size_update",
-    "blpo_foreign",
-    "sqlite_autoindex_Settings_1",
-    "sqlite_sequence",
-    "sqlite_stat1",
-    "sqlite_stat4",
-    # what diskcache's other settings leave behind
-    "Cache_store_time",
-    "Cache_access_time",
-    "Cache_access_count",
-}
-
 _PAGE = 256
 _T = TypeVar("_T")
-
-
-class StoreError(RuntimeError):
-    """The store cannot do what was asked; says what, where and what to do."""
-
-
-class CorruptEntryError(StoreError):
-    """One row cannot be used; the rest of the store can."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +62,9 @@ class Store:
         folder: Where the database lies.
         read_only: Never write, and work on media that cannot be written.
 
+    Attributes:
+        hits: How often calls were replayed.
+
     Raises:
         StoreError: What lies there is no such store, holds rows that must not be read, or cannot be opened.
     """
@@ -145,9 +88,7 @@ class Store:
         if (connection := self._reader()) is None:
             return None
         with self._explained("read"):
-            row = connection.execute(
-                f"SELECT value, {_FOREIGN} FROM Cache WHERE key = ? AND raw = 1", (key,)
-            ).fetchone()
+            row = connection.execute(f"SELECT value, {FOREIGN} FROM Cache WHERE key = ? AND raw = 1", (key,)).fetchone()
         if row is None:
             return None
         try:
@@ -274,44 +215,9 @@ class Store:
         files = [self.folder / (DBNAME + suffix) for suffix in ("", "-wal", "-shm")]
         return StoreSize(count, sum(file.stat().st_size for file in files if file.exists()))
 
-    def count_hit(self, model: str, role: str | None) -> None:
-        """Count a replayed call. Kept in memory and written now and then; a kill loses the latest."""
-        self._hits[model, role or ""] += 1
-        self._uncounted += 1
-        if self._uncounted >= FLUSH_EVERY:
-            self.flush_hits()
-
-    def hits(self) -> dict[tuple[str, str | None], int]:
-        """How often calls were replayed, by model and role. Unreadable counters count as none."""
-        total = Counter(self._hits)
-        path = self.folder / HITS_NAME
-        if path.exists():
-            uri = f"{path.absolute().as_uri()}?mode=ro"
-            with suppress(sqlite3.Error), closing(sqlite3.connect(uri, uri=True)) as db:
-                for model, role, count in db.execute("SELECT model, role, count FROM hits"):
-                    total[str(model), str(role)] += int(count)
-        return {(model, role or None): count for (model, role), count in sorted(total.items())}
-
-    def flush_hits(self) -> None:
-        """Write the counted hits. Never raises: where they cannot be written they are dropped."""
-        hits = self._hits.copy()
-        self._hits.clear()
-        self._uncounted = 0
-        if not hits or self.read_only or not self.folder.is_dir():
-            return
-        with suppress(sqlite3.Error), closing(sqlite3.connect(self.folder / HITS_NAME, timeout=1)) as db, db:
-            db.execute(
-                "CREATE TABLE IF NOT EXISTS hits"
-                " (model TEXT, role TEXT, count INTEGER, PRIMARY KEY (model, role)) WITHOUT ROWID"
-            )
-            db.executemany(
-                "INSERT INTO hits VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-                [(model, role, count) for (model, role), count in hits.items()],
-            )
-
     def close(self) -> None:
         """Write the hit counters and close all connections; a later call opens new ones."""
-        self.flush_hits()
+        self.hits.flush()
         with self._lock:
             if self._cache is not None:
                 self._cache.close()
@@ -326,8 +232,7 @@ class Store:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._cache: diskcache.Cache | None = None
-        self._hits: Counter[tuple[str, str]] = Counter()
-        self._uncounted = 0
+        self.hits = HitCounter(self.folder, read_only=self.read_only)
 
     def _mind_fork(self) -> None:
         # SQLite connections must not be used, not even closed, in a forked child
@@ -355,8 +260,8 @@ class Store:
         """A checked connection; None if another process is just creating the tables."""
         connection = self._open(self._database.absolute().as_uri())
         try:
-            connection.execute(f"PRAGMA mmap_size = {_SETTINGS['sqlite_mmap_size']}")
-            if self._check(connection):
+            connection.execute(f"PRAGMA mmap_size = {SETTINGS['sqlite_mmap_size']}")
+            if check_database(connection, self._database):
                 return connection
         except BaseException:
             connection.close()
@@ -391,38 +296,6 @@ class Store:
             "Make the folder writable and open it once, or copy it."
         )
 
-    def _check(self, connection: sqlite3.Connection) -> bool:
-        """Refuse a database that is not ours; False if it is still empty."""
-        names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-        if not names:
-            return False
-        if strange := names - _KNOWN_OBJECTS:
-            self._refuse(f"has {', '.join(sorted(map(str, strange)))} in it, which no cache of this kind has")
-        if "Settings" in names:
-            for key, value in connection.execute("SELECT key, value FROM Settings"):
-                if key not in _SETTINGS and key not in METADATA:
-                    self._refuse(f"brings the setting {key!r}, which no cache of this kind has")
-                # diskcache puts these into SQL as they are
-                if not isinstance(value, int) and not re.fullmatch(r"[a-z-]{1,40}", str(value)):
-                    self._refuse(f"brings an unusable value of {key}")
-        if not {"Settings", "Cache"} <= names:
-            return False
-        # with the partial index `blpo_foreign` this takes no time however large the store is
-        row = connection.execute(f"SELECT mode, filename FROM Cache WHERE {_FOREIGN} LIMIT 1").fetchone()
-        if row is not None:
-            mode, filename = row
-            if mode == MODE_PICKLE:
-                self._refuse("holds a pickle, which could run code when it is read")
-            if filename is not None:
-                self._refuse(f"has a row that points to the file {filename!r}; rows of a cache hold their own bytes")
-            self._refuse("holds rows that this package did not write")
-        return True
-
-    def _refuse(self, what: str) -> NoReturn:
-        raise StoreError(
-            f"{self._database} {what}; it was not read. Set BLPO_CACHE_DIR to another folder, or move this one away."
-        )
-
     def _write(self, action: "Callable[[diskcache.Cache], _T]") -> _T:
         if self.read_only:
             raise StoreError(f"the cache in {self.folder} was opened read-only: nothing can be recorded in it")
@@ -439,10 +312,10 @@ class Store:
                 with closing(sqlite3.connect(self._database, timeout=BUSY_SECONDS, isolation_level=None)) as db:
                     db.execute("BEGIN IMMEDIATE")  # diskcache would wait much longer for a locked database
                     db.execute("ROLLBACK")
-                cache = diskcache.Cache(str(self.folder.absolute()), timeout=BUSY_SECONDS, disk=_BytesDisk, **_SETTINGS)
+                cache = diskcache.Cache(str(self.folder.absolute()), timeout=BUSY_SECONDS, disk=BytesDisk, **SETTINGS)
                 cache.close()
                 with closing(sqlite3.connect(self._database, timeout=BUSY_SECONDS, isolation_level=None)) as db:
-                    db.execute(f"CREATE INDEX IF NOT EXISTS blpo_foreign ON Cache (mode) WHERE {_FOREIGN}")
+                    db.execute(f"CREATE INDEX IF NOT EXISTS blpo_foreign ON Cache (mode) WHERE {FOREIGN}")
                 self._reader()
                 self._cache = cache
             return self._cache
@@ -461,7 +334,7 @@ class Store:
             after = rows[-1][0]
 
     def _rows(self) -> "Iterator[tuple[str, Entry | str]]":
-        for key, value, foreign in self._pages(f"key, value, {_FOREIGN}"):
+        for key, value, foreign in self._pages(f"key, value, {FOREIGN}"):
             try:
                 yield key, _entry(key, value, foreign)
             except EntryError as error:
@@ -472,35 +345,8 @@ class Store:
         try:
             yield
         except (sqlite3.Error, OSError, diskcache.Timeout) as error:
-            reason, advice = _explain(error)
+            reason, advice = reason_and_advice(error, BUSY_SECONDS)
             raise StoreError(f"cannot {doing} the cache in {self.folder}: {reason}. {advice}") from error
-
-
-class _BytesDisk(diskcache.Disk):  # type: ignore[misc]
-    """Text keys and bytes values as they are; everything else is refused, in both directions."""
-
-    def put(self, key: object) -> tuple[str, bool]:
-        if type(key) is not str:
-            raise TypeError(f"keys are text, not {type(key).__name__}")
-        return key, True
-
-    def get(self, key: object, raw: object) -> str:
-        if type(key) is not str or not raw:
-            raise StoreError("a row with a key that is not text")
-        return key
-
-    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, sqlite3.Binary]:
-        if type(value) is not bytes or read:
-            raise TypeError(f"values are bytes, not {type(value).__name__}")
-        return 0, MODE_RAW, None, sqlite3.Binary(value)
-
-    def fetch(self, mode: object, filename: object, value: object, read: bool) -> bytes:
-        if mode != MODE_RAW or filename is not None or type(value) is not bytes:
-            raise StoreError("a row that is not plain bytes")
-        return value
-
-    def remove(self, file_path: object) -> None:
-        """No row of ours has a file, so none is ever removed."""
 
 
 _stores: "weakref.WeakSet[Store]" = weakref.WeakSet()
@@ -512,7 +358,7 @@ _inherited: list[object] = []
 def _flush_all() -> None:
     for store in list(_stores):
         if store._pid == os.getpid():
-            store.flush_hits()
+            store.hits.flush()
 
 
 def _entry(key: str, value: object, foreign: int) -> Entry:
@@ -530,21 +376,3 @@ def _has_bytes(path: Path) -> bool:
 
 def _is_about_opening(error: sqlite3.OperationalError) -> bool:
     return any(part in str(error) for part in ("unable to open", "readonly", "read-only"))
-
-
-def _explain(error: Exception) -> tuple[str, str]:
-    """Reason and advice for people."""
-    text = str(error)
-    code = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, diskcache.Timeout) or "locked" in text or "busy" in text:
-        return (
-            f"another process has held it locked for {BUSY_SECONDS:.0f} s",
-            "Wait for it, or set BLPO_CACHE_DIR to another folder.",
-        )
-    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "full" in text or "disk I/O error" in text:
-        return f"the disk is full or fails ({text})", "Free space, or set BLPO_CACHE_DIR to another disk."
-    if code in (errno.EACCES, errno.EPERM, errno.EROFS) or "readonly" in text or "unable to open" in text:
-        return f"no permission ({text})", "Set BLPO_CACHE_DIR to a folder that can be used."
-    if "not a database" in text or "malformed" in text or "no such" in text or "encrypted" in text:
-        return f"its database is damaged or is none ({text})", f"Move {DBNAME} away; it will be made anew."
-    return text or type(error).__name__, "Set BLPO_CACHE_DIR to another folder, or BLPO_CACHE=off."

@@ -37,7 +37,7 @@ class _CacheCommands(Commands):
         from blpo_inspect.cache.bundle import BundleError
         from blpo_inspect.cache.logs import LogError
         from blpo_inspect.cache.maintenance import MaintenanceError
-        from blpo_inspect.cache.store import StoreError
+        from blpo_inspect.cache.store_errors import StoreError
 
         return BundleError, LogError, MaintenanceError, StoreError
 

@@ -143,15 +143,15 @@ async def measure(folder: Path, size: int, repeats: int) -> dict[str, float]:
             return json.loads(plain[hashlib.sha256(uri(message).encode()).hexdigest()])
 
         async def lookup(message: ChatMessage) -> object:
-            found = await api.generate([message], [], "none", CONFIG)
-            assert isinstance(found, ModelOutput)
-            return found
+            answer = await api.generate([message], [], "none", CONFIG)
+            assert isinstance(answer, ModelOutput)
+            return answer
 
         async def inspects(message: ChatMessage) -> object:
             return inspect_lookup(model, message)
 
         calls = JudgeLikeAPI.calls
-        found: dict[str, list[float]] = {}
+        measured: dict[str, list[float]] = {}
         for message in messages:
             new = renewed(message)
             for name, way, asked in (
@@ -165,10 +165,10 @@ async def measure(folder: Path, size: int, repeats: int) -> dict[str, float]:
             ):
                 start = time.perf_counter()
                 answer = await way(asked)
-                found.setdefault(name, []).append((time.perf_counter() - start) * 1000)
+                measured.setdefault(name, []).append((time.perf_counter() - start) * 1000)
                 assert answer, name
         assert JudgeLikeAPI.calls == calls, "everything was a hit"
-    return {name: statistics.median(times) for name, times in found.items()}
+    return {name: statistics.median(times) for name, times in measured.items()}
 
 
 def partial_generate(model: Model, cache: bool = False) -> Way:
@@ -226,9 +226,9 @@ def sizes(folder: Path, counts: list[int], repeats: int) -> None:
         for _ in range(repeats):
             key = entry(source.randrange(count), output).key
             start = time.perf_counter()
-            found = store.get(key)
+            read = store.get(key)
             times.append((time.perf_counter() - start) * 1000)
-            assert found is not None
+            assert read is not None
         size = store.size()
         times.sort()
         middle, late = statistics.median(times), times[int(len(times) * 0.95)]
@@ -242,8 +242,8 @@ def fill(store: Store, start: int, stop: int, output: dict[str, object]) -> None
         database.executemany(
             "INSERT INTO Cache (key, raw, store_time, tag, size, mode, value) VALUES (?, 1, 0, ?, 0, 1, ?)",
             (
-                (one.key, one.model, one.to_bytes())
-                for one in (entry(number, output) for number in range(start + 1, stop))
+                (recorded.key, recorded.model, recorded.to_bytes())
+                for recorded in (entry(number, output) for number in range(start + 1, stop))
             ),
         )
     with closing(sqlite3.connect(store.folder / "cache.db")) as database:

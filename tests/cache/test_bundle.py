@@ -255,7 +255,7 @@ def test_a_store_that_fails_on_the_way_gets_nothing(file: Path, empty: Store, mo
     put = empty.put
 
     def full(entry: Entry) -> Entry:
-        if entry.key == max(one.key for one in ENTRIES):
+        if entry.key == max(known.key for known in ENTRIES):
             raise StoreError("the disk is full")
         return put(entry)
 

@@ -12,7 +12,7 @@ from inspect_ai import Task, eval
 from inspect_ai.model import ChatMessage
 
 from blpo_inspect.cache import maintenance
-from blpo_inspect.cache.maintenance import MaintenanceError, Usage
+from blpo_inspect.cache.maintenance import CacheUsage, MaintenanceError
 from blpo_inspect.cache.model_identity import Target
 from blpo_inspect.cache.store import Store, default_folder
 from blpo_inspect.judging.labels import LabelScale
@@ -52,12 +52,12 @@ def test_stats_by_model_and_role(tmp_path: Path) -> None:
         store.hits.count("scripted/m", "judge")
     store.hits.count("gone/m", "i2t")
     change(store, "UPDATE Cache SET value = ? WHERE key = ?", b"{}", judged[0].key)
-    found = maintenance.stats(store)
-    assert (found.entries, found.damaged, found.bytes) == (3, 1, store.size().bytes)
-    assert found.usage == (
-        Usage("gone/m", "i2t", 0, 0, 1),
-        Usage("p/n", None, 1, len(other.to_bytes()), 0),
-        Usage("scripted/m", "judge", 2, sum(len(one.to_bytes()) for one in judged[1:]), 5),
+    stats = maintenance.stats(store)
+    assert (stats.entries, stats.damaged, stats.bytes) == (3, 1, store.size().bytes)
+    assert stats.usage == (
+        CacheUsage("gone/m", "i2t", 0, 0, 1),
+        CacheUsage("p/n", None, 1, len(other.to_bytes()), 0),
+        CacheUsage("scripted/m", "judge", 2, sum(len(entry.to_bytes()) for entry in judged[1:]), 5),
     )
 
 
@@ -72,9 +72,9 @@ def test_an_unchanged_model_has_not_drifted(log: Path, scripted: type[ScriptedAP
 
 def test_a_changed_answer_is_drift(log: Path, scripted: type[ScriptedAPI]) -> None:
     scripted.script = staticmethod(lambda messages: "A green picture." if "red?" not in messages[-1].text else "yes")
-    found = drift(Store(default_folder()), log=log)
-    assert (found.same, len(found.varied), found.unchecked) == (1, 0, ())
-    (change_,) = found.changed
+    result = drift(Store(default_folder()), log=log)
+    assert (result.same, len(result.varied), result.unchecked) == (1, 0, ())
+    (change_,) = result.changed
     assert (change_.recorded, change_.now) == ("A red picture.", "A green picture.")
 
 
@@ -82,8 +82,8 @@ def test_a_sampled_answer_that_changes_is_no_drift(scripted: type[ScriptedAPI], 
     asked = request(temperature=0.7)
     asked["messages"][0]["content"].pop(0)
     scripted.script = staticmethod(lambda messages: "no")
-    found = drift(filled(tmp_path, recorded(asked, "yes")))
-    assert (found.same, found.changed, len(found.varied)) == (0, (), 1)
+    result = drift(filled(tmp_path, recorded(asked, "yes")))
+    assert (result.same, result.changed, len(result.varied)) == (0, (), 1)
 
 
 @pytest.mark.parametrize(
@@ -111,16 +111,16 @@ def test_images_come_from_a_folder_by_content(log: Path, red: Path, tmp_path: Pa
 
 def test_without_its_image_a_call_is_not_checked(log: Path, scripted: type[ScriptedAPI], tmp_path: Path) -> None:
     asked = len(scripted.requests)
-    found = drift(Store(default_folder()))
-    assert (found.same, found.changed, len(found.unchecked)) == (0, (), 2)
-    assert all("image" in why and "not found" in why for _, why in found.unchecked)
+    result = drift(Store(default_folder()))
+    assert (result.same, result.changed, len(result.unchecked)) == (0, (), 2)
+    assert all("image" in why and "not found" in why for _, why in result.unchecked)
     assert len(scripted.requests) == asked
 
 
 def test_another_model_is_not_compared(log: Path, scripted: type[ScriptedAPI]) -> None:
     asked = len(scripted.requests)
-    found = drift(Store(default_folder()), log=log, target=Target("scripted", "m", "http://localhost:9"))
-    assert len(found.unchecked) == 2 and "base_url" in found.unchecked[0][1]
+    result = drift(Store(default_folder()), log=log, target=Target("scripted", "m", "http://localhost:9"))
+    assert len(result.unchecked) == 2 and "base_url" in result.unchecked[0][1]
     assert len(scripted.requests) == asked
 
 
@@ -129,9 +129,9 @@ def test_a_failing_model_is_not_checked(log: Path, scripted: type[ScriptedAPI]) 
         raise RuntimeError("out of order\nat line 3")
 
     scripted.script = staticmethod(fail)
-    found = drift(Store(default_folder()), log=log)
-    assert (found.same, len(found.unchecked)) == (0, 2)
-    assert found.unchecked[0][1].endswith("out of order")
+    result = drift(Store(default_folder()), log=log)
+    assert (result.same, len(result.unchecked)) == (0, 2)
+    assert result.unchecked[0][1].endswith("out of order")
 
 
 def test_what_cannot_be_made_again_is_not_checked(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
@@ -140,8 +140,8 @@ def test_what_cannot_be_made_again_is_not_checked(scripted: type[ScriptedAPI], t
     broken = {**request(), "messages": [{"role": "nobody", "content": []}]}
     video = request()
     video["messages"][0]["content"][0]["type"] = "video"
-    found = drift(filled(tmp_path, recorded(unknown), recorded(broken), recorded(video)))
-    assert (found.same, len(found.unchecked), scripted.requests) == (0, 3, [])
+    result = drift(filled(tmp_path, recorded(unknown), recorded(broken), recorded(video)))
+    assert (result.same, len(result.unchecked), scripted.requests) == (0, 3, [])
 
 
 def test_tools_and_whole_conversations_are_asked_again(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
@@ -156,8 +156,8 @@ def test_tools_and_whole_conversations_are_asked_again(scripted: type[ScriptedAP
     asked["tools"] = [{"name": "zoom", "description": "Look closer."}]
     asked["tool_choice"] = "auto"
     scripted.script = staticmethod(lambda messages: "fine")
-    found = drift(filled(tmp_path, recorded(asked, "fine")))
-    assert (found.same, found.unchecked) == (1, ())
+    result = drift(filled(tmp_path, recorded(asked, "fine")))
+    assert (result.same, result.unchecked) == (1, ())
     assert [message.role for message in scripted.requests[0]] == ["system", "user", "assistant", "tool"]
 
 
@@ -165,8 +165,8 @@ def test_the_draw_is_seeded(scripted: type[ScriptedAPI], tmp_path: Path) -> None
     store = filled(tmp_path, *(recorded(request(f"{n}")) for n in range(30)))
 
     def drawn(seed: int) -> list[str]:
-        found = asyncio.run(maintenance.drift(store, TARGET, 5, seed=seed, find_image=lambda digest: None))
-        return [key for key, _ in found.unchecked]
+        result = asyncio.run(maintenance.drift(store, TARGET, 5, seed=seed, find_image=lambda digest: None))
+        return [key for key, _ in result.unchecked]
 
     assert len(drawn(0)) == 5
     assert drawn(0) == drawn(0) != drawn(1)

@@ -113,14 +113,14 @@ def model(name: str = "counting/m", **args: Any) -> Model:
     return get_model(name, memoize=False, **args)
 
 
-def ask(one: Model, text: str = "a", **config: Any) -> ModelOutput:
-    return asyncio.run(one.generate(text, config=GenerateConfig(**config)))
+def ask(cached: Model, text: str = "a", **config: Any) -> ModelOutput:
+    return asyncio.run(cached.generate(text, config=GenerateConfig(**config)))
 
 
 def note(output: ModelOutput) -> dict[str, Any]:
-    found = (output.metadata or {})["blpo_cache"]
-    assert isinstance(found, dict)
-    return found
+    info = (output.metadata or {})["blpo_cache"]
+    assert isinstance(info, dict)
+    return info
 
 
 def test_a_hit_is_the_recorded_answer_and_spends_nothing() -> None:
@@ -161,8 +161,8 @@ def test_both_ways_share_entries_and_a_hit_needs_no_provider() -> None:
 
 def test_the_inner_provider_sees_what_it_would_see_alone() -> None:
     two: list[ChatMessage] = [ChatMessageUser(content="a"), ChatMessageUser(content="b")]
-    for one in (model(), memoized(model()), model("cached/counting/m")):
-        asyncio.run(one.generate(two, config=GenerateConfig(temperature=0.5, cache=False)))
+    for cached in (model(), memoized(model()), model("cached/counting/m")):
+        asyncio.run(cached.generate(two, config=GenerateConfig(temperature=0.5, cache=False)))
     (plain, plain_config), (wrapped, config) = CountingAPI.asked  # the third was a hit
     assert [message.text for message in wrapped] == [message.text for message in plain] == ["a\nb"]
     assert config == plain_config
@@ -182,20 +182,20 @@ def test_memoizing_is_idempotent_and_keeps_names() -> None:
 
 
 def test_settings_epochs_and_draws_are_other_calls() -> None:
-    one = memoized(model())
-    assert ask(one, temperature=0.0).completion == "answer 1"
-    assert ask(one, temperature=1.0).completion == "answer 2"
+    cached = memoized(model())
+    assert ask(cached, temperature=0.0).completion == "answer 1"
+    assert ask(cached, temperature=1.0).completion == "answer 2"
     with draw(1):
-        assert ask(one, temperature=1.0).completion == "answer 3"
-        assert ask(one, temperature=1.0).completion == "answer 3"
-    assert ask(one, temperature=1.0, timeout=9).completion == "answer 2"
+        assert ask(cached, temperature=1.0).completion == "answer 3"
+        assert ask(cached, temperature=1.0).completion == "answer 3"
+    assert ask(cached, temperature=1.0, timeout=9).completion == "answer 2"
 
 
 def test_64_equal_calls_are_one() -> None:
     async def all_at_once() -> list[ModelOutput]:
-        one = memoized(model())
+        cached = memoized(model())
         config = GenerateConfig(max_connections=64)
-        return await asyncio.gather(*(one.generate("a", config=config) for _ in range(64)))
+        return await asyncio.gather(*(cached.generate("a", config=config) for _ in range(64)))
 
     outputs = asyncio.run(all_at_once())
     assert len(CountingAPI.asked) == 1
@@ -236,12 +236,12 @@ def test_who_looked_too_early_looks_again(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_who_waits_takes_over_when_the_leader_is_cancelled(cache_folder: Path) -> None:
     async def leader_cancelled() -> list[ModelOutput]:
-        one = memoized(model())
-        leader = asyncio.ensure_future(one.generate("a"))
+        cached = memoized(model())
+        leader = asyncio.ensure_future(cached.generate("a"))
         await asyncio.sleep(0.01)
         while not CountingAPI.asked:
             await asyncio.sleep(0.001)
-        waiters = [asyncio.ensure_future(one.generate("a")) for _ in range(5)]
+        waiters = [asyncio.ensure_future(cached.generate("a")) for _ in range(5)]
         await asyncio.sleep(0.01)
         leader.cancel()
         outputs = await asyncio.gather(*waiters)
@@ -267,8 +267,8 @@ def test_who_waits_takes_over_when_the_leader_fails() -> None:
             raise ValueError("no luck")
 
     async def all_at_once() -> list[ModelOutput | BaseException]:
-        one = memoized(model())
-        return await asyncio.gather(*(one.generate("a") for _ in range(6)), return_exceptions=True)
+        cached = memoized(model())
+        return await asyncio.gather(*(cached.generate("a") for _ in range(6)), return_exceptions=True)
 
     CountingAPI.behave = staticmethod(fail_first)
     outputs = asyncio.run(all_at_once())
@@ -363,7 +363,7 @@ def test_without_weights_the_recorded_identity_counts_if_there_is_one(
     def version(revision: str) -> Callable[[], dict[str, Any]]:
         return lambda: {"revision": revision}
 
-    assert ask(memoized(model(identify=version("one")))).completion == "answer 1"
+    assert ask(memoized(model(identify=version("cached")))).completion == "answer 1"
     monkeypatch.setenv("BLPO_CACHE", mode)
     lost = memoized(model(identify=gone))
     assert ask(lost).completion == "answer 1"
@@ -373,7 +373,7 @@ def test_without_weights_the_recorded_identity_counts_if_there_is_one(
     monkeypatch.setenv("BLPO_CACHE", "readwrite")
     assert ask(memoized(model(identify=version("two")))).completion == "answer 2"
     monkeypatch.setenv("BLPO_CACHE", mode)
-    with pytest.raises(UnknownIdentityError, match=r"2 models of that name:\n  revision=one\n  revision=two"):
+    with pytest.raises(UnknownIdentityError, match=r"2 models of that name:\n  revision=cached\n  revision=two"):
         ask(memoized(model(identify=gone)))
     assert len(CountingAPI.asked) == 2
 
@@ -423,8 +423,8 @@ def test_a_corrupt_entry_is_asked_anew_and_said(
 
 
 def test_another_process_that_was_first_wins(cache_folder: Path) -> None:
-    one = memoized(model())
-    ask(one)
+    cached = memoized(model())
+    ask(cached)
     [entry] = Store(cache_folder).entries()
     Store(cache_folder).delete([entry.key])
 
@@ -432,19 +432,19 @@ def test_another_process_that_was_first_wins(cache_folder: Path) -> None:
         Store(cache_folder).put(entry)
 
     CountingAPI.behave = staticmethod(meanwhile)
-    output = ask(one)
+    output = ask(cached)
     assert len(CountingAPI.asked) == 2
     assert output.completion == "answer 1"
     assert output.usage == USAGE  # it was paid all the same
-    assert ask(one).completion == "answer 1"
+    assert ask(cached).completion == "answer 1"
 
 
 @solver
 def memoized_twice() -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        one = memoized(get_model())
-        first = await one.generate(state.messages)
-        state.output = await one.generate(state.messages)
+        cached = memoized(get_model())
+        first = await cached.generate(state.messages)
+        state.output = await cached.generate(state.messages)
         state.metadata["same"] = first.completion == state.output.completion
         return state
 

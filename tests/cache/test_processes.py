@@ -52,7 +52,7 @@ def test_the_first_of_many_processes_wins(tmp_path: Path) -> None:
     assert [os.waitpid(child, 0)[1] for child in children] == [0] * 8
     store = Store(tmp_path / "store")
     assert store.damaged() == []
-    winners = {one.request["number"]: one.output["text"][:3] for one in store.entries()}
+    winners = {entry.request["number"]: entry.output["text"][:3] for entry in store.entries()}
     assert len(winners) == 100
     for path in said:
         heard = dict(line.split(" ") for line in path.read_text().splitlines())
@@ -80,7 +80,7 @@ def test_a_kill_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     store = Store(folder)
     assert store.damaged() == []
     acknowledged = {int(line.split(" ")[0]) for line in said.read_text().splitlines() if line.endswith("<k>")}
-    present = {one.request["number"] for one in store.entries()}
+    present = {entry.request["number"] for entry in store.entries()}
     assert acknowledged <= present
     assert len(present - acknowledged) <= KILLS  # at most the one in flight, each time
     assert store.put(entry(1, "later")).output["text"][:3] in ("<k>", "lat")

@@ -108,16 +108,16 @@ def test_equal_meaning_equal_key(messages: list[ChatMessage], config: GenerateCo
 @given(messages_of, messages_of)
 def test_other_messages_other_key(one: list[ChatMessage], other: list[ChatMessage]) -> None:
     def meaning(messages: list[ChatMessage]) -> list[Any]:
-        found = []
+        contents = []
         for message in messages:
             content = [ContentText(text=message.content)] if isinstance(message.content, str) else message.content
-            found.append(
+            contents.append(
                 (
                     message.role,
                     [part.text if isinstance(part, ContentText) else ("image", part.image) for part in content],  # type: ignore[union-attr]
                 )
             )
-        return found
+        return contents
 
     assert (key(one) == key(other)) == (meaning(one) == meaning(other))
 
@@ -207,8 +207,8 @@ def test_images_that_cannot_be_resolved_are_errors(reference: str) -> None:
 def test_remembered_digests_are_bounded() -> None:
     digests = module._Digests(characters=2000)
     uris = [uri(os.urandom(600)) for _ in range(5)]
-    first = [digests.of(one) for one in uris]
-    assert [digests.of(one) for one in uris] == first == [image_digest(one) for one in uris]
+    first = [digests.of(uri) for uri in uris]
+    assert [digests.of(uri) for uri in uris] == first == [image_digest(uri) for uri in uris]
     assert [kept for kept, _ in digests._kept.values()] == uris[-2:], "the latest are kept"
     digests.of(uri(os.urandom(3000)))
     assert len(digests._kept) == 2
@@ -226,7 +226,7 @@ def test_detail_and_order_count() -> None:
 
 def test_ids_of_tool_calls_count_by_what_belongs_together() -> None:
     def conversation(first: str, second: str, answered: str) -> list[ChatMessage]:
-        calls = [ToolCall(id=one, function="f", arguments={"x": 1}) for one in (first, second)]
+        calls = [ToolCall(id=call_id, function="f", arguments={"x": 1}) for call_id in (first, second)]
         return [
             ChatMessageAssistant(content="", tool_calls=calls),
             ChatMessageTool(content="r", tool_call_id=answered, function="f"),
@@ -265,12 +265,12 @@ SECRETS = ["api_key", "apiKey", "hf_token", "Authorization", "client_secret", "p
 def test_secrets_stay_out(name: str) -> None:
     args = {name: "hush", "nested": {name: "hush", "list": [{name: "hush"}]}, "keep": 1}
     target = Target("p", "n", "https://user:hush@host/v1?key=hush#hush", args)
-    found = identity(target, None)
+    known = identity(target, None)
     config = GenerateConfig(extra_headers={name: "hush", "beta": "b"}, extra_body={name: "hush", "keep": 2})
-    request = canonical_request(found, [ChatMessageUser(content="a")], config=config)
+    request = canonical_request(known, [ChatMessageUser(content="a")], config=config)
     assert b"hush" not in canonical(request)
     assert "hush" not in repr(target)
-    assert found == {
+    assert known == {
         "provider": "p",
         "name": "n",
         "base_url": "https://host/v1",
@@ -305,13 +305,13 @@ def test_the_address_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_provider_that_knows_itself_is_asked() -> None:
     api: ModelAPI = get_model("hf-vlm/shapes-judge", memoize=False).api
-    found = identity(Target("hf-vlm", "shapes-judge"), api)
-    assert found["provider"] == "hf-vlm"
-    assert str(found["revision"]).startswith("sha256:")
-    assert fits(found, Target("hf-vlm", "shapes-judge", None, {"quantization": "none", "max_batch_size": 3}))
-    assert not fits(found, Target("hf-vlm", "shapes-judge", None, {"dtype": "float16"}))
-    assert fits(found, Target("hf-vlm", "x", None, {"revision": "main"}))
-    assert not fits(found, Target("hf-vlm", "x", None, {"revision": "a" * 40}))
+    known = identity(Target("hf-vlm", "shapes-judge"), api)
+    assert known["provider"] == "hf-vlm"
+    assert str(known["revision"]).startswith("sha256:")
+    assert fits(known, Target("hf-vlm", "shapes-judge", None, {"quantization": "none", "max_batch_size": 3}))
+    assert not fits(known, Target("hf-vlm", "shapes-judge", None, {"dtype": "float16"}))
+    assert fits(known, Target("hf-vlm", "x", None, {"revision": "main"}))
+    assert not fits(known, Target("hf-vlm", "x", None, {"revision": "a" * 40}))
 
 
 def test_an_upgrade_of_a_library_changes_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

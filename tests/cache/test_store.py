@@ -58,10 +58,14 @@ def test_the_first_write_wins(store: Store) -> None:
 
 def test_listing_deleting_and_counting(store: Store) -> None:
     written = [entry(number, model="p/a" if number % 2 else "p/b", half=number % 2) for number in range(600)]
-    for one in written:
-        store.put(one)
-    assert [one.key for one in store.entries()] == list(store.keys()) == sorted(one.key for one in written)
-    assert {one.key: one for one in store.entries()} == {one.key: one for one in written}
+    for recorded in written:
+        store.put(recorded)
+    assert (
+        [recorded.key for recorded in store.entries()]
+        == list(store.keys())
+        == sorted(recorded.key for recorded in written)
+    )
+    assert {recorded.key: recorded for recorded in store.entries()} == {recorded.key: recorded for recorded in written}
     assert store.identities("p/a") == [{"provider": "p", "name": "n", "half": 1}]
     assert store.delete([written[0].key, "unknown"]) == 1
     assert store.size().entries == 599
@@ -319,8 +323,8 @@ def test_threads(store: Store) -> None:
     def work(offset: int) -> None:
         try:
             for number in range(60):
-                one = entry(number, str(offset))
-                assert store.put(one) == store.get(one.key)
+                recorded = entry(number, str(offset))
+                assert store.put(recorded) == store.get(recorded.key)
         except BaseException as error:
             failures.append(error)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import ORDER, Candidate, Drawn, Pool, Skipped, assign_splits, draw, quotas
+from blpo_inspect.data.benchmark_sampling import ORDER, BenchmarkRow, Drawn, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
 from blpo_inspect.data.splits import SPLITS, Split, image_digest
 from tests.tasks.worlds import picture
@@ -34,21 +34,23 @@ class World:
             self.content.setdefault(image, chance.randrange(contents))
             group = f"group {chance.randrange(groups)}" if groups else None
             label = chance.choice(labels)
-            self.candidates.append(Candidate(f"id {number}", f"row {number}", image, label, label, group, group=group))
+            self.candidates.append(
+                BenchmarkRow(f"id {number}", f"row {number}", image, label, label, group, group=group)
+            )
 
-    def fetch(self, rows: Sequence[Candidate]) -> list[Path | Unusable]:
+    def fetch(self, rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
         """Every eighth content is missing, every ninth no image."""
-        found: list[Path | Unusable] = []
+        fetched: list[Path | Unusable] = []
         for row in rows:
             self.fetched[row.image] += 1
             content = self.content[row.image]
             if content % 8 == 7:
-                found.append(Unusable("missing"))
+                fetched.append(Unusable("missing"))
                 continue
             path = Path(FOLDER.name) / str(content)
             path.write_bytes(b"no image" if content % 9 == 8 else PICTURES[content])
-            found.append(path)
-        return found
+            fetched.append(path)
+        return fetched
 
     def draw(self, split: Split, limit: int | None, seed: int = 0) -> Drawn:
         """A split of all rows; empty where there is nothing."""
@@ -94,13 +96,13 @@ def test_what_cannot_be_used_is_replaced_and_nothing_else_is_fetched(tmp_path: P
     world.content = {image: 7 if number % 5 == 0 else number % 7 for number, image in enumerate(world.content)}
     # every image is another one, but for those that are missing
 
-    def fetch(rows: Sequence[Candidate]) -> list[Path | Unusable]:
-        found = world.fetch(rows)
+    def fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
+        fetched = world.fetch(rows)
         for number, row in enumerate(rows):
-            if isinstance(found[number], Path):
-                found[number] = tmp_path / row.image
+            if isinstance(fetched[number], Path):
+                fetched[number] = tmp_path / row.image
                 (tmp_path / row.image).write_bytes(picture(row.image))
-        return found
+        return fetched
 
     dealt = assign_splits(world.candidates)
     drawn = draw(lambda name: Pool(dealt[name]), fetch, split="test", per_stratum={"a": 20, "b": 20}, seed=0)
@@ -118,7 +120,7 @@ def test_where_a_row_lies_does_not_depend_on_seed_and_limit() -> None:
             for split in ORDER:
                 for record in world.draw(split, limit, seed).records:
                     homes.setdefault(str(record.group), set()).add(split)
-    assert homes and all(len(found) == 1 for found in homes.values())
+    assert homes and all(len(splits) == 1 for splits in homes.values())
     assert {r.id for r in world.draw("test", 5, 0).records} != {r.id for r in world.draw("test", 5, 1).records}
 
 
@@ -151,7 +153,7 @@ def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_nothing_to_draw() -> None:
     with pytest.raises(PrerequisiteError, match=r"no image can be used. 0 of 1 rows .*; row 1: gone"):
         draw(
-            lambda split: Pool([Candidate("1", "row 1", "1", "a", "a")]),
+            lambda split: Pool([BenchmarkRow("1", "row 1", "1", "a", "a")]),
             lambda rows: [Unusable("gone")] * len(rows),
             split="test",
             per_stratum=None,

@@ -59,10 +59,10 @@ def test_no_image_and_no_group_is_in_two_splits(records: list[Record], seed: int
         return
     splits = split_records(records, SCALE, seed=seed)
     assert list(splits) == list(SPLITS)
-    assert Counter(r.id for found in splits.values() for r in found) == Counter(r.id for r in records)
+    assert Counter(r.id for part in splits.values() for r in part) == Counter(r.id for r in records)
     assert all(splits.values())
     for kind in ("image", "group"):
-        seen = [{getattr(r, kind) for r in found} - {None} for found in splits.values()]
+        seen = [{getattr(r, kind) for r in part} - {None} for part in splits.values()]
         assert sum(map(len, seen)) == len(set.union(*seen)), kind
     shuffled = records.copy()
     rng.shuffle(shuffled)
@@ -80,11 +80,11 @@ def test_sizes_and_labels_are_near_their_shares(rows: list[tuple[str, int]], see
     if max(Counter(r.image for r in records).values()) > 3:
         return
     splits = split_records(records, SCALE, seed=seed)
-    for split, found in splits.items():
-        assert abs(len(found) - SHARES[split] * len(records)) <= 3
+    for split, part in splits.items():
+        assert abs(len(part) - SHARES[split] * len(records)) <= 3
         for label in SCALE.labels:
             wanted = SHARES[split] * sum(r.label == label for r in records)
-            assert abs(sum(r.label == label for r in found) - wanted) <= 3
+            assert abs(sum(r.label == label for r in part) - wanted) <= 3
 
 
 def test_many_small_strata_still_fill_every_split() -> None:
@@ -96,16 +96,16 @@ def test_many_small_strata_still_fill_every_split() -> None:
 
 def test_a_large_group_does_not_crowd_out_a_split() -> None:
     records = [record(k, group=0 if k < 50 else k) for k in range(53)]
-    sizes = sorted(len(found) for found in split_records(records, SCALE, seed=0).values())
+    sizes = sorted(len(part) for part in split_records(records, SCALE, seed=0).values())
     assert sizes == [1, 2, 50]
 
 
 def test_numbers_are_spread_by_value() -> None:
     records = [record(k, str(k)) for k in range(100)]
     splits = split_records(records, NUMBERS, seed=1)
-    for split, found in splits.items():
+    for split, part in splits.items():
         for fifth in range(5):
-            inside = sum(20 * fifth <= float(r.label) < 20 * fifth + 20 for r in found)
+            inside = sum(20 * fifth <= float(r.label) < 20 * fifth + 20 for r in part)
             assert abs(inside - 20 * SHARES[split]) <= 1
 
 
@@ -114,8 +114,8 @@ def test_a_stratum_of_ones_own() -> None:
     shares: dict[Split, float] = {"train": 0.5, "test": 0.5}
     splits = split_records(records, SCALE, seed=0, shares=shares, stratum=lambda r: f"{r.category}/{r.label}")
     assert set(splits) == {"train", "test"}
-    for found in splits.values():
-        mix = Counter((r.category, r.label) for r in found)
+    for part in splits.values():
+        mix = Counter((r.category, r.label) for r in part)
         assert mix == {(f"c{k % 5}", SCALE.labels[k % 2]): 5 for k in range(10)}
 
 
@@ -131,7 +131,7 @@ def test_the_seed_decides_and_the_same_seed_decides_the_same() -> None:
 def test_a_class_with_one_example_goes_somewhere_once() -> None:
     records = [record(k, "a") for k in range(20)] + [record(20, "b")]
     splits = split_records(records, SCALE, seed=0)
-    assert sum(r.label == "b" for found in splits.values() for r in found) == 1
+    assert sum(r.label == "b" for part in splits.values() for r in part) == 1
 
 
 @pytest.mark.parametrize(

@@ -37,14 +37,14 @@ def text_of(output: Mapping[str, Any]) -> str:
 def _choice(choice: dict[str, Any], logprobs: bool) -> dict[str, Any]:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
-    found = {
+    content = {
         "content": message.get("content"),
         "tool_calls": [_call(call) for call in message.get("tool_calls") or []],
         "stop_reason": choice.get("stop_reason"),
     }
     if logprobs:
-        found["logprobs"] = choice.get("logprobs")
-    return found
+        content["logprobs"] = choice.get("logprobs")
+    return content
 
 
 def _call(call: object) -> object:

@@ -127,7 +127,7 @@ def export(
         used = used_keys(log)
         wanted = used if wanted is None else wanted & used
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as lines:
-        digest, found = hashlib.sha256(), set()
+        digest, exported = hashlib.sha256(), set()
         for entry in store.entries():
             if (wanted is None or entry.key in wanted) and (models is None or entry.model in models):
                 line = _line(entry)
@@ -135,17 +135,17 @@ def export(
                     raise BundleError(f"entry {entry.key}: {len(line):,} bytes are over the limit of {LIMITS.line:,}")
                 digest.update(line)
                 lines.write(line)
-                found.add(entry.key)
-        if not found:
+                exported.add(entry.key)
+        if not exported:
             raise BundleError(f"{file}: nothing to export: no entry in {store.folder} fits; nothing was written")
-        header = {"format": FORMAT, "schema": SCHEMA, "entries": len(found), "sha256": digest.hexdigest()}
+        header = {"format": FORMAT, "schema": SCHEMA, "entries": len(exported), "sha256": digest.hexdigest()}
         lines.seek(0)
         size, file_digest = _write(file, canonical(header) + b"\n", lines)
-    absent = sorted((wanted or set()) - found)
+    absent = sorted((wanted or set()) - exported)
     damaged = [key for key, _ in store.damaged() if wanted is None or key in wanted]
     # a key that is there, sound, but of another model is not missing
     missing = [key for key in absent if key not in damaged and (models is None or store.get(key) is None)]
-    return Exported(len(found), size, file_digest, tuple(missing), tuple(damaged))
+    return Exported(len(exported), size, file_digest, tuple(missing), tuple(damaged))
 
 
 def import_(store: Store, file: Path, *, limits: Limits = LIMITS) -> Imported:

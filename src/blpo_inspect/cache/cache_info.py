@@ -34,12 +34,12 @@ class Note:
 
 def note(metadata: Mapping[str, Any] | None) -> Note:
     """The note in an output's metadata; what is no note, as logs may hold anything there, counts as none."""
-    found = (metadata or {}).get(METADATA)
-    if not isinstance(found, Mapping):
+    info = (metadata or {}).get(METADATA)
+    if not isinstance(info, Mapping):
         return Note()
-    key, recorded, usage = found.get("key"), found.get("recorded"), found.get("usage")
+    key, recorded, usage = info.get("key"), info.get("recorded"), info.get("usage")
     return Note(
-        hit=bool(found.get("hit")),
+        hit=bool(info.get("hit")),
         key=key if isinstance(key, str) else None,
         recorded=recorded if isinstance(recorded, str) else None,
         usage=usage if isinstance(usage, Mapping) else None,

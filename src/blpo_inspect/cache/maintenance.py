@@ -35,7 +35,7 @@ class MaintenanceError(ValueError):
 
 
 @dataclass(frozen=True)
-class Usage:
+class CacheUsage:
     """What one model in one role takes up.
 
     Attributes:
@@ -67,7 +67,7 @@ class Stats:
     entries: int
     damaged: int
     bytes: int
-    usage: tuple[Usage, ...]
+    usage: tuple[CacheUsage, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def stats(store: Store) -> Stats:
     hits = store.hits.totals()
     groups = sorted(counts.keys() | hits.keys(), key=lambda group: (group[0], group[1] or ""))
     usage = tuple(
-        Usage(model, role, *counts.get((model, role), (0, 0)), hits=hits.get((model, role), 0))
+        CacheUsage(model, role, *counts.get((model, role), (0, 0)), hits=hits.get((model, role), 0))
         for model, role in groups
     )
     sound = sum(use.entries for use in usage)
@@ -132,7 +132,7 @@ def image_finder(log: Path | None = None, folder: Path | None = None) -> Callabl
         LogError: The log cannot be read.
         MaintenanceError: No such folder.
     """
-    found: dict[str, str] = dict(logs.images(log)) if log is not None else {}
+    known_images: dict[str, str] = dict(logs.images(log)) if log is not None else {}
     files: dict[str, Path] = {}
     if folder is not None:
         if not folder.is_dir():
@@ -142,8 +142,8 @@ def image_finder(log: Path | None = None, folder: Path | None = None) -> Callabl
                 files.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
 
     def find(digest: str) -> str | None:
-        if digest in found:
-            return found[digest]
+        if digest in known_images:
+            return known_images[digest]
         if digest in files and (kind := _media_type(data := files[digest].read_bytes())):
             from blpo_inspect._util.images import data_uri
 
@@ -288,7 +288,7 @@ async def _ask(
     from blpo_inspect.cache.request import canonical_request
 
     request = entry.request
-    if strange := [found.path for found in differences(request.get("model"), live)]:
+    if strange := [difference.path for difference in differences(request.get("model"), live)]:
         return f"the live model is another one: {', '.join(strange[:5])} (see -M and --base-url)"
     try:
         messages = _messages(request, find_image)
@@ -297,7 +297,7 @@ async def _ask(
         choice = ToolFunction(**choice) if isinstance(choice, dict) else choice
         config = GenerateConfig.model_validate(request.get("config") or {})
         again = canonical_request(dict(live), messages, tools, choice, config)
-        if lost := [found.path for found in differences({**request, "draw": None}, {**again, "draw": None})]:
+        if lost := [difference.path for difference in differences({**request, "draw": None}, {**again, "draw": None})]:
             return f"its request cannot be made again: {', '.join(lost[:5])}"
         config.system_message = None  # it stands among the messages already
         output = await model.generate(messages, tools=tools, tool_choice=choice, config=config, cache=False)
@@ -318,15 +318,15 @@ def _messages(request: Mapping[str, Any], find_image: Callable[[str], str | None
     from inspect_ai.model import ChatMessage
     from pydantic import TypeAdapter
 
-    found = []
+    rebuilt = []
     for message in request.get("messages") or []:
         item = {**message, "content": [_content(part, find_image) for part in message["content"]]}
         if "call" in item:
             item["tool_call_id"] = item.pop("call")
         if "calls" in item:
             item["tool_call_id"] = item.pop("calls")
-        found.append(item)
-    return TypeAdapter(list[ChatMessage]).validate_python(found)
+        rebuilt.append(item)
+    return TypeAdapter(list[ChatMessage]).validate_python(rebuilt)
 
 
 def _content(part: Mapping[str, Any], find_image: Callable[[str], str | None]) -> dict[str, Any]:

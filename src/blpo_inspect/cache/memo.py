@@ -265,7 +265,7 @@ class CachedAPI(LazyAPI):
             except Exception as error:
                 if store is None or mode == "refresh":
                     raise
-                recorded = [one for one in store.identities(str(self.target)) if fits(one, self.target)]
+                recorded = [known for known in store.identities(str(self.target)) if fits(known, self.target)]
                 if len(recorded) == 1:
                     self._borrowed[store.folder] = recorded[0], error
                     return self._borrowed[store.folder]
@@ -384,9 +384,9 @@ def _miss(target: Target, key: str, request: dict[str, Any], store: Store | None
 def _which(target: Target, recorded: list[dict[str, Any]], store: Store, error: Exception) -> str:
     if not recorded:
         return f"{target} is not here ({error}), and no calls of it are recorded in {store.folder}"
-    fields = sorted({name for one in recorded for name in one})
-    differing = [name for name in fields if len({canonical(one.get(name)) for one in recorded}) > 1]
-    lines = ["; ".join(f"{name}={str(one.get(name))[:60]}" for name in differing) for one in recorded[:8]]
+    fields = sorted({name for model in recorded for name in model})
+    differing = [name for name in fields if len({canonical(model.get(name)) for model in recorded}) > 1]
+    lines = ["; ".join(f"{name}={str(model.get(name))[:60]}" for name in differing) for model in recorded[:8]]
     return (
         f"{target} is not here ({error}), and {store.folder} has calls of {len(recorded)} models of that name:\n  "
         + "\n  ".join(lines)

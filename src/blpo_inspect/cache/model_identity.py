@@ -70,13 +70,13 @@ def identity(target: Target, api: ModelAPI | None) -> dict[str, Any]:
     own = getattr(api, "identity", None)
     if callable(own):
         return {"provider": target.provider, **{name: value for name, value in own().items() if name not in VERSIONS}}
-    found = {
+    fields = {
         "provider": target.provider,
         "name": target.name,
         "base_url": target.address(),
         "args": public({name: value for name, value in target.args.items() if name not in OPERATIONAL}),
     }
-    return {name: value for name, value in found.items() if value not in (None, {})}
+    return {name: value for name, value in fields.items() if value not in (None, {})}
 
 
 def fits(recorded: Mapping[str, Any], target: Target) -> bool:

@@ -179,7 +179,7 @@ def _messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
     def call(given: str | None) -> str | None:
         return None if given is None else calls.setdefault(given, f"call-{len(calls)}")
 
-    found = []
+    listed = []
     for message in messages:
         item: dict[str, Any] = {"role": message.role, "content": _contents(message.content)}
         match message:
@@ -200,9 +200,9 @@ def _messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
                 if message.error is not None:
                     item["error"] = {"type": message.error.type, "message": message.error.message}
             case ChatMessageUser(tool_call_id=[_, *_]):
-                item["calls"] = [call(one) for one in message.tool_call_id or []]
-        found.append(item)
-    return found
+                item["calls"] = [call(call_id) for call_id in message.tool_call_id or []]
+        listed.append(item)
+    return listed
 
 
 def _contents(content: str | list[Content]) -> list[dict[str, Any]]:

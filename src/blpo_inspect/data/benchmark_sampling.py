@@ -37,7 +37,7 @@ MAX_NAMED = 20
 
 
 @dataclass(frozen=True)
-class Candidate:
+class BenchmarkRow:
     """A labelled row whose image has not been fetched.
 
     Attributes:
@@ -75,7 +75,7 @@ class Skipped:
 class Pool:
     """The rows of one split."""
 
-    candidates: Sequence[Candidate]
+    candidates: Sequence[BenchmarkRow]
     skipped: Sequence[Skipped] = ()
 
 
@@ -122,17 +122,19 @@ class Drawn:
         print("\n".join(lines), file=sys.stderr)
 
 
-Fetch = Callable[[Sequence[Candidate]], Sequence[Path | Unusable]]
+Fetch = Callable[[Sequence[BenchmarkRow]], Sequence[Path | Unusable]]
 """Brings the images of candidates, in their order."""
 
 
-def assign_splits(candidates: Iterable[Candidate], splits: Sequence[Split] = SHARES) -> dict[Split, list[Candidate]]:
+def assign_splits(
+    candidates: Iterable[BenchmarkRow], splits: Sequence[Split] = SHARES
+) -> dict[Split, list[BenchmarkRow]]:
     """Divide rows among splits by going round, whole groups at a time; rows without a group within each stratum."""
-    hands: dict[tuple[str, str], list[Candidate]] = {}
+    hands: dict[tuple[str, str], list[BenchmarkRow]] = {}
     for candidate in candidates:
         key = ("", candidate.group) if candidate.group is not None else (candidate.stratum, candidate.id)
         hands.setdefault(key, []).append(candidate)
-    dealt: dict[Split, list[Candidate]] = {split: [] for split in splits}
+    dealt: dict[Split, list[BenchmarkRow]] = {split: [] for split in splits}
     order = sorted(hands, key=lambda key: (key[0], _chance("deal", key[1])))
     for key, split in zip(order, cycle(splits), strict=False):
         dealt[split] += hands[key]
@@ -201,14 +203,14 @@ def draw(
 
 
 def _fill(
-    rows: Sequence[Candidate],
+    rows: Sequence[BenchmarkRow],
     fetch: Fetch,
     per_stratum: Mapping[str, int] | None,
     seed: int,
     digests: set[str],
 ) -> tuple[list[Record], list[Skipped]]:
     """Records up to the numbers wanted; their images' digests are added to those taken."""
-    queues: dict[str, list[Candidate]] = {}
+    queues: dict[str, list[BenchmarkRow]] = {}
     for row in sorted(rows, key=lambda row: _chance(seed, row.id)):
         queues.setdefault(row.stratum, []).append(row)
     missing = {name: len(queues[name]) if per_stratum is None else per_stratum.get(name, 0) for name in sorted(queues)}
@@ -225,11 +227,11 @@ def _fill(
             queues[name] = queues[name][count:]
         with ThreadPoolExecutor() as pool:
             seen = list(pool.map(_see, batch, fetch(batch)))
-        for row, found in zip(batch, seen, strict=True):
-            if isinstance(found, Skipped):
-                skipped.append(found)
+        for row, outcome in zip(batch, seen, strict=True):
+            if isinstance(outcome, Skipped):
+                skipped.append(outcome)
                 continue
-            digest, image = found
+            digest, image = outcome
             if digest in digests:
                 skipped.append(Skipped(row.where, "another split has the same image"))
             elif (digest, row.text) in shown or row.id in ids:
@@ -244,19 +246,19 @@ def _fill(
     return records, skipped
 
 
-def _see(row: Candidate, found: Path | Unusable) -> tuple[str, str] | Skipped:
+def _see(row: BenchmarkRow, fetched: Path | Unusable) -> tuple[str, str] | Skipped:
     """The image's digest and how the sample refers to it."""
-    if isinstance(found, Unusable):
-        return Skipped(row.where, found.reason)
+    if isinstance(fetched, Unusable):
+        return Skipped(row.where, fetched.reason)
     try:
-        data = found.read_bytes()
+        data = fetched.read_bytes()
         seen, media_type = as_seen(data, name=row.image)
     except (ImageError, OSError) as error:
         return Skipped(row.where, str(error))
     # Inspect goes by the file's ending, where there is one, even if it is wrong
-    named = mimetypes.guess_type(found.name, strict=False)[0] if found.suffix else media_type
+    named = mimetypes.guess_type(fetched.name, strict=False)[0] if fetched.suffix else media_type
     as_it_is = seen is data and named == media_type
-    return hashlib.sha256(seen).hexdigest(), str(found) if as_it_is else data_uri(seen, media_type)
+    return hashlib.sha256(seen).hexdigest(), str(fetched) if as_it_is else data_uri(seen, media_type)
 
 
 def _chance(seed: object, name: str) -> bytes:

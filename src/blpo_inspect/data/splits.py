@@ -82,7 +82,7 @@ def split_records(
         )
         tally.add(chosen, counts)
         placed[chosen] += [keyed[name] for name in names]
-    return {split: _shuffled(found, seed) for split, found in placed.items()}
+    return {split: _shuffled(records, seed) for split, records in placed.items()}
 
 
 def balanced(
@@ -193,10 +193,10 @@ def _components(records: Sequence[Record]) -> list[list[str]]:
         if record.group is not None:
             parent[own] = root(f"group {record.group}")
         parent[root(f"record {record.id}")] = root(own)
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for record in records:
-        found.setdefault(root(f"record {record.id}"), []).append(record.id)
-    return list(found.values())
+        groups.setdefault(root(f"record {record.id}"), []).append(record.id)
+    return list(groups.values())
 
 
 def _shuffled(records: Sequence[Record], seed: int) -> list[Record]:

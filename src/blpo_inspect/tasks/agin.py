@@ -21,7 +21,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
+from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -122,7 +122,7 @@ def _columns(path: Path) -> set[str]:
         return {name.strip() for name in next(csv.reader(file), [])}
 
 
-def _rows(path: Path) -> tuple[list[Candidate], list[Skipped], str]:
+def _rows(path: Path) -> tuple[list[BenchmarkRow], list[Skipped], str]:
     """The rows that have a label, the others, and how labels are made of means."""
     means: list[tuple[str, str, float]] = []
     faults = []
@@ -145,13 +145,13 @@ def _rows(path: Path) -> tuple[list[Candidate], list[Skipped], str]:
         raise PrerequisiteError(f"{path}: {len(means)} usable rows, all with the same {MOS}: nothing to tell apart")
     rounded = low >= 1 and high <= 5
     rule = f"{MOS} rounded" if rounded else f"{MOS} in five bins of equal width from {low:g} to {high:g}"
-    candidates: dict[str, Candidate] = {}
+    candidates: dict[str, BenchmarkRow] = {}
     for name, where, mean in means:
         number = math.floor(mean + 0.5) if rounded else min(5, 1 + int(5 * (mean - low) / (high - low)))
         if name in candidates:
             faults.append(Skipped(where, f"{name} occurs twice"))
         else:
-            candidates[name] = Candidate(name, where, name, str(number), str(number), extra={MOS: mean})
+            candidates[name] = BenchmarkRow(name, where, name, str(number), str(number), extra={MOS: mean})
     return list(candidates.values()), faults, rule
 
 
@@ -165,7 +165,7 @@ class _Images:
             if path.is_file():
                 self._by_name.setdefault(path.name, []).append(path)
 
-    def fetch(self, rows: Sequence[Candidate]) -> list[Path | Unusable]:
+    def fetch(self, rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
         """As `benchmark_sampling.Fetch`."""
         return [self._find(row.image) for row in rows]
 

@@ -17,7 +17,7 @@ from rich import get_console
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.splits import SPLITS, Split, balanced, label_stratum, short, split_records
-from blpo_inspect.data.tables import Benchmark, TableError, read_benchmark, summarize
+from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, summarize
 from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.prompts import DEFAULT_I2T
@@ -88,7 +88,7 @@ def folder(
 
 
 def divide(
-    benchmark: Benchmark, split: Split | Literal["all"], *, seed: int, limit_per_class: int | None
+    benchmark: UserBenchmark, split: Split | Literal["all"], *, seed: int, limit_per_class: int | None
 ) -> tuple[dict[str, list[Record]], list[str]]:
     """All records, or the three splits of them, each limited; and what the limit found too little of.
 
@@ -114,7 +114,7 @@ def divide(
 
 
 def _task(
-    benchmark: Benchmark,
+    benchmark: UserBenchmark,
     records: Sequence[Record],
     prompts: str | None,
     prompt: str | None,

@@ -22,7 +22,7 @@ from typing import Any
 
 from inspect_ai import Task, task
 
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, draw, quotas
+from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_members, read_columns
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -85,15 +85,15 @@ def image_reward(
 def _pool(split: Split) -> Pool:
     table = f"metadata-{split}.parquet"
     SOURCE.download(table)
-    candidates: list[Candidate] = []
+    candidates: list[BenchmarkRow] = []
     faults: list[Skipped] = []
     for number, row in enumerate(read_columns(SOURCE, table, COLUMNS)):
         candidate = _candidate(row, f"{table}, row {number} ({row['image_path']})")
-        (candidates if isinstance(candidate, Candidate) else faults).append(candidate)  # type: ignore[arg-type]
+        (candidates if isinstance(candidate, BenchmarkRow) else faults).append(candidate)  # type: ignore[arg-type]
     return Pool(candidates, faults)
 
 
-def _candidate(row: dict[str, Any], where: str) -> Candidate | Skipped:
+def _candidate(row: dict[str, Any], where: str) -> BenchmarkRow | Skipped:
     path = _IMAGE_PATH.fullmatch(str(row["image_path"]))
     if path is None:
         return Skipped(where, "an image path of another form than images/SPLIT/ARCHIVE/NAME")
@@ -103,7 +103,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate | Skipped:
         label = SCALE.canonical(row[RATING])
     except ValueError as error:
         return Skipped(where, f"{RATING} {error}")
-    return Candidate(
+    return BenchmarkRow(
         id=Path(path["member"]).stem,
         where=where,
         image=path.group(),
@@ -116,7 +116,7 @@ def _candidate(row: dict[str, Any], where: str) -> Candidate | Skipped:
     )
 
 
-def _fetch(rows: Sequence[Candidate]) -> list[Path | Unusable]:
+def _fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
     members: dict[str, list[str]] = {}
     for row in rows:
         folder, _, member = row.image.rpartition("/")

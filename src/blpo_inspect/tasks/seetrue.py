@@ -18,7 +18,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
+from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_members
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -84,20 +84,20 @@ def seetrue(
     )
 
 
-def _rows() -> tuple[list[Candidate], list[Skipped]]:
-    candidates: list[Candidate] = []
+def _rows() -> tuple[list[BenchmarkRow], list[Skipped]]:
+    candidates: list[BenchmarkRow] = []
     faults: list[Skipped] = []
     with SOURCE.download(TABLE).open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         line = 2
         for row in reader:
             candidate = _candidate(row, line)
-            (candidates if isinstance(candidate, Candidate) else faults).append(candidate)  # type: ignore[arg-type]
+            (candidates if isinstance(candidate, BenchmarkRow) else faults).append(candidate)  # type: ignore[arg-type]
             line = reader.line_num + 1
     return candidates, faults
 
 
-def _candidate(row: Mapping[str, str | None], line: int) -> Candidate | Skipped:
+def _candidate(row: Mapping[str, str | None], line: int) -> BenchmarkRow | Skipped:
     where = f"{TABLE}, row {line}"
     image, text, source = (row.get(column) or "" for column in ("image", "text", "dataset_source"))
     try:
@@ -106,9 +106,9 @@ def _candidate(row: Mapping[str, str | None], line: int) -> Candidate | Skipped:
         return Skipped(where, f"label {error}")
     if not image or not text:
         return Skipped(where, "no image or no text")
-    return Candidate(f"{source}-{line}", where, image, label, label, text, source or None, group=text)
+    return BenchmarkRow(f"{source}-{line}", where, image, label, label, text, source or None, group=text)
 
 
-def _fetch(rows: Sequence[Candidate]) -> list[Path | Unusable]:
+def _fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
     members = fetch_members(SOURCE, ARCHIVE, [f"images/{row.image}" for row in rows])
     return [members[f"images/{row.image}"] for row in rows]

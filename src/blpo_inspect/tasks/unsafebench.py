@@ -19,7 +19,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.benchmark_sampling import Candidate, Pool, Skipped, assign_splits, draw, quotas
+from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_cells, read_columns
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
@@ -67,7 +67,7 @@ def unsafebench(
     """
     source = Repository(REPOSITORY, str(revision))
 
-    def fetch(rows: Sequence[Candidate]) -> list[Path | Unusable]:
+    def fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
         wanted: dict[str, list[int]] = {}
         for row in rows:
             path, _, number = row.image.rpartition("#")
@@ -135,7 +135,7 @@ def _pool(source: Repository, split: Split) -> Pool:
                 faults.append(Skipped(where, f"unknown category {category!r}"))
                 continue
             candidates.append(
-                Candidate(
+                BenchmarkRow(
                     id=f"{official}-{count - 1}",
                     where=where,
                     image=f"{path}#{number}",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.hub import Repository, Unusable, archives, fetch_members
-from blpo_inspect.data.hub.archives import Entry, unpack
+from blpo_inspect.data.hub.archives import ZipMember, unpack
 from tests.data.hub.server import Hub
 
 REPOSITORY = Repository("owner/zips", "12ef" * 10)
@@ -40,8 +40,8 @@ def serve(hub: Hub, data: bytes) -> None:
 
 def read(*names: str) -> dict[str, bytes | str]:
     """Members' contents, or why there are none."""
-    found = fetch_members(REPOSITORY, "a.zip", names)
-    return {name: piece.reason if isinstance(piece, Unusable) else piece.read_bytes() for name, piece in found.items()}
+    pieces = fetch_members(REPOSITORY, "a.zip", names)
+    return {name: piece.reason if isinstance(piece, Unusable) else piece.read_bytes() for name, piece in pieces.items()}
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -106,26 +106,26 @@ def test_damaged_members_are_named_and_stay_refused(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[bytes], bytes], reason: str
 ) -> None:
     serve(hub, spoil(archive(("padding", NOISE), ("a", b"payload"), compression=zipfile.ZIP_STORED, padding=False)))
-    [found] = read("a").values()
-    assert isinstance(found, str) and found.startswith("a.zip: ") and reason in found
+    [outcome] = read("a").values()
+    assert isinstance(outcome, str) and outcome.startswith("a.zip: ") and reason in outcome
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert read("a") == {"a": found}
+    assert read("a") == {"a": outcome}
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = bomb.compress(bytes(50 << 20)) + bomb.flush()
     raw = b"PK\x03\x04" + bytes(26) + packed
-    entry = Entry(0, len(raw), len(packed), 100, zlib.crc32(bytes(100)), zipfile.ZIP_DEFLATED, False)
+    entry = ZipMember(0, len(raw), len(packed), 100, zlib.crc32(bytes(100)), zipfile.ZIP_DEFLATED, False)
     assert unpack(raw, entry) == "damaged in the archive (length or checksum)"
 
 
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(0, 300), st.sampled_from([0, 8]))
 def test_no_bytes_break_the_unpacking(raw: bytes, packed: int, size: int, method: int) -> None:
-    entry = Entry(0, len(raw), packed, size, 0, method, False)
+    entry = ZipMember(0, len(raw), packed, size, 0, method, False)
     for data in (raw, b"PK\x03\x04" + bytes(26) + raw):
-        found = unpack(data, entry)
-        assert isinstance(found, str) or len(found) == size
+        outcome = unpack(data, entry)
+        assert isinstance(outcome, str) or len(outcome) == size
 
 
 @pytest.mark.parametrize("data", [b"", b"not a zip file" * 100, archive(("a", b"a"))[:-30]])
@@ -159,9 +159,9 @@ def test_the_library_still_finds_its_way_in_the_cache(hub: Hub) -> None:
     serve(hub, archive(("a", b"a")))
     read("a")
     REPOSITORY.download("a.zip")
-    found = scan_cache_dir(constants.HF_HUB_CACHE)
-    assert not found.warnings
-    assert [repo.repo_id for repo in found.repos] == [REPOSITORY.id]
+    scanned = scan_cache_dir(constants.HF_HUB_CACHE)
+    assert not scanned.warnings
+    assert [repo.repo_id for repo in scanned.repos] == [REPOSITORY.id]
 
 
 def test_many_members_at_once(hub: Hub) -> None:

@@ -42,20 +42,20 @@ def test_columns_without_the_images(served: Hub, monkeypatch: pytest.MonkeyPatch
 
 
 def test_cells_by_row_group(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = fetch_cells(REPOSITORY, "t.parquet", "image", [3, 6, 7])
-    assert [found[row].read_bytes() for row in (3, 6)] == [cell(3), cell(6)]  # type: ignore[union-attr]
-    assert found[7] == Unusable("t.parquet, row 7: no image")
+    cells = fetch_cells(REPOSITORY, "t.parquet", "image", [3, 6, 7])
+    assert [cells[row].read_bytes() for row in (3, 6)] == [cell(3), cell(6)]  # type: ignore[union-attr]
+    assert cells[7] == Unusable("t.parquet, row 7: no image")
     assert served.sent("cdn") < 160_000, "two row groups of twelve, and the footer"
     assert REPOSITORY.cached("t.parquet") is None
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert fetch_cells(REPOSITORY, "t.parquet", "image", [7, 3]) == {row: found[row] for row in (7, 3)}
+    assert fetch_cells(REPOSITORY, "t.parquet", "image", [7, 3]) == {row: cells[row] for row in (7, 3)}
 
 
 @pytest.mark.parametrize("ranges", [True, False])
 def test_the_whole_file_where_parts_would_not_do(served: Hub, ranges: bool) -> None:
     served.ranges = ranges
-    found = fetch_cells(REPOSITORY, "t.parquet", "image", range(0, ROWS, 5) if ranges else [0])
-    assert found[0].read_bytes() == cell(0)  # type: ignore[union-attr]
+    cells = fetch_cells(REPOSITORY, "t.parquet", "image", range(0, ROWS, 5) if ranges else [0])
+    assert cells[0].read_bytes() == cell(0)  # type: ignore[union-attr]
     assert REPOSITORY.cached("t.parquet") is not None
     assert fetch_cells(REPOSITORY, "t.parquet", "plain", [4])[4].read_bytes() == b"x"  # type: ignore[union-attr]
     assert read_columns(REPOSITORY, "t.parquet", ["label"])[4] == {"label": "label 1"}

@@ -68,10 +68,10 @@ def test_images_are_fetched_once_and_only_if_allowed(site: str, tmp_path: Path, 
         read_benchmark(data)
     assert not Site.asked
     for _ in range(2):
-        found = read_benchmark(data, allow_remote=True)
-        assert [record.label for record in found.records] == ["a", "b", "a"]
+        benchmark = read_benchmark(data, allow_remote=True)
+        assert [record.label for record in benchmark.records] == ["a", "b", "a"]
     assert sorted(Site.asked) == ["/blue.png", "/moved", "/red.png", "/red.png"]  # once for /moved
-    assert found.records[0].image.startswith(str(cache_folder)), "a plain image stays a file"
+    assert benchmark.records[0].image.startswith(str(cache_folder)), "a plain image stays a file"
     assert len(list((cache_folder / "remote-images").iterdir())) == 3, "nothing half-written is left"
 
 
@@ -95,9 +95,9 @@ def test_what_cannot_be_had_names_the_row(path: str, why: str, site: str, tmp_pa
 
 def test_passwords_and_signatures_do_not_reach_ids(site: str, tmp_path: Path) -> None:
     data = table(tmp_path, f"http://anna:secret@{site}/red.png?signature=secret,a", f"http://{site}/blue.png,b")
-    found = read_benchmark(data, allow_remote=True)
-    assert "secret" not in str(found)
-    assert found.records[0].id == f"http://{site}/red.png"
+    benchmark = read_benchmark(data, allow_remote=True)
+    assert "secret" not in str(benchmark)
+    assert benchmark.records[0].id == f"http://{site}/red.png"
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

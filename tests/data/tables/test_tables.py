@@ -9,8 +9,8 @@ from PIL import Image
 from pyarrow import parquet
 
 from blpo_inspect._util.images import data_uri
-from blpo_inspect.data.tables import Benchmark, TableError, read_benchmark, summarize
-from blpo_inspect.data.tables.benchmark_yaml import Settings
+from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, summarize
+from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings
 from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -26,9 +26,9 @@ def photos(tmp_path: Path) -> Path:
 
 
 def read_records(path: Path, labels: list[str] | None = None) -> tuple[list[Record], LabelScale]:
-    found = read_benchmark(str(path), labels=labels)
-    assert not found.rejected
-    return list(found.records), found.scale
+    benchmark = read_benchmark(str(path), labels=labels)
+    assert not benchmark.rejected
+    return list(benchmark.records), benchmark.scale
 
 
 def refused(path: Path) -> str:
@@ -164,8 +164,8 @@ def test_parquet_with_paths_bytes_and_both(photos: Path) -> None:
     contents, _ = read_records(photos / "bytes.parquet")
     assert [(r.id, r.image) for r in contents] == [(f"row {k}", data_uri(data, "image/jpeg")) for k in (1, 2)]
     assert "1 of 3 rows cannot be used:\n  both.parquet, row 3: " in refused(photos / "both.parquet")
-    found = read_benchmark(str(photos / "both.parquet"), skip_bad=True)
-    assert [r.id for r in found.records] == ["x/b.jpg", "photos/a.png"]
+    benchmark = read_benchmark(str(photos / "both.parquet"), skip_bad=True)
+    assert [r.id for r in benchmark.records] == ["x/b.jpg", "photos/a.png"]
 
 
 def test_a_table_cannot_reach_out_by_parquet_or_by_settings(photos: Path, tmp_path: Path) -> None:
@@ -191,14 +191,14 @@ def test_settings_say_what_columns_mean(photos: Path) -> None:
         "photos/a.png,OK,red,k1,s1,t1,safe,unsafe,x\nphotos/b.jpg,unsafe,blue,k2,,,,ok,\n",
     )
     for data in (photos, path, photos / "benchmark.yaml"):  # labels.csv is one of the names looked for
-        found = read_benchmark(str(data))
+        benchmark = read_benchmark(str(data))
         image = str(photos / "photos" / "a.png")
-        assert found.records[0] == Record(
+        assert benchmark.records[0] == Record(
             "k1", image, "safe", "red", {"anna": "safe", "ben": "unsafe"}, category="t1", group="s1"
         )
-        assert (found.records[1].raters, found.records[1].group) == ({"ben": "safe"}, "blue")
-        assert found.settings.judge == "Would a moderator remove it?"
-        assert (found.settings.licence, found.settings.citation) == ("CC BY 4.0", "Doe 2026")
+        assert (benchmark.records[1].raters, benchmark.records[1].group) == ({"ben": "safe"}, "blue")
+        assert benchmark.settings.judge == "Would a moderator remove it?"
+        assert (benchmark.settings.licence, benchmark.settings.citation) == ("CC BY 4.0", "Doe 2026")
 
 
 @pytest.mark.parametrize(
@@ -262,9 +262,9 @@ def test_one_image_with_two_labels_is_a_contradiction(photos: Path) -> None:
     assert "2 of 4 rows" in message
     assert "row 2: labelled 'a', but the same image is 'b' in labels.csv, row 4" in message
     assert "row 4: labelled 'b', but the same image is 'a' in labels.csv, row 2" in message
-    found = read_benchmark(str(path), labels=["a", "b"], skip_bad=True)
-    assert [r.id for r in found.records] == ["photos/b.jpg", "photos/b.jpg#2"]
-    assert (found.repeated, len(found.rejected)) == (1, 2)
+    benchmark = read_benchmark(str(path), labels=["a", "b"], skip_bad=True)
+    assert [r.id for r in benchmark.records] == ["photos/b.jpg", "photos/b.jpg#2"]
+    assert (benchmark.repeated, len(benchmark.rejected)) == (1, 2)
 
 
 def test_other_texts_are_no_contradiction(photos: Path) -> None:
@@ -275,9 +275,9 @@ def test_other_texts_are_no_contradiction(photos: Path) -> None:
 def test_bad_rows_are_skipped_on_request_and_named(photos: Path) -> None:
     path = table(photos, "image,label\nphotos/a.png,a\nnone.png,a\nphotos/b.jpg,b\n")
     assert refused(path).endswith("leave them out with -T skip_bad=true.")
-    found = read_benchmark(str(path), skip_bad=True)
-    assert len(found.records) == 2
-    assert found.rejected == (f"labels.csv, row 3: none.png: no such image in {photos}",)
+    benchmark = read_benchmark(str(path), skip_bad=True)
+    assert len(benchmark.records) == 2
+    assert benchmark.rejected == (f"labels.csv, row 3: none.png: no such image in {photos}",)
     only_bad = table(photos, "image,label\nx.png,a\ny.png,b\n", "bad.csv")
     with pytest.raises(TableError, match="2 of 2 rows"):
         read_benchmark(str(only_bad), skip_bad=True)
@@ -302,9 +302,9 @@ def test_a_sub_folder_per_label(photos: Path) -> None:
     (photos / "photos" / "c d=1.webp").rename(photos / ".hidden" / "c.webp")
     (photos / "unsafe" / "notes.txt").write_text("not an image")
     (photos / "photos").rmdir()
-    found = read_benchmark(str(photos))
-    assert [(r.id, r.label) for r in found.records] == [("safe/a.png", "safe"), ("unsafe/deeper/b.jpg", "unsafe")]
-    assert dict(found.about) == {"data": "set"}
+    benchmark = read_benchmark(str(photos))
+    assert [(r.id, r.label) for r in benchmark.records] == [("safe/a.png", "safe"), ("unsafe/deeper/b.jpg", "unsafe")]
+    assert dict(benchmark.about) == {"data": "set"}
     for old, new in (("safe", "train"), ("unsafe", "test")):
         (photos / old).rename(photos / new)
     assert "test, train look like splits, not labels" in refused(photos)
@@ -321,8 +321,8 @@ def test_the_report(photos: Path) -> None:
         photos,
         "image,label,text,rater_1,rater_2\nphotos/a.png,safe,x,safe,safe\nphotos/b.jpg,unsafe,x,,unsafe\nno.png,safe,,,\n",
     )
-    found = read_benchmark(str(path), skip_bad=True)
-    assert summarize(found, {"train": found.records[:1], "test": found.records[1:]}) == (
+    benchmark = read_benchmark(str(path), skip_bad=True)
+    assert summarize(benchmark, {"train": benchmark.records[:1], "test": benchmark.records[1:]}) == (
         f"{path}: 3 rows, 2 usable; unordered scale: safe, unsafe\n"
         "  label     train  test\n"
         "  safe          1     0\n"
@@ -337,7 +337,7 @@ def test_the_report(photos: Path) -> None:
 def test_the_report_of_a_numeric_scale_and_of_names_that_would_act() -> None:
     records = tuple(Record(f"r{k}", "x.png", str(k)) for k in range(11))
     scale = LabelScale("numeric", low=0, high=10)
-    shown = summarize(Benchmark("evil\x1b[2J", records, scale, (), 0, Settings(), {}), {"all": records})
+    shown = summarize(UserBenchmark("evil\x1b[2J", records, scale, (), 0, BenchmarkSettings(), {}), {"all": records})
     assert shown.splitlines() == [
         "evil\\x1b[2J: 11 rows, 11 usable; numeric scale, 0 to 10",
         "  label     all",

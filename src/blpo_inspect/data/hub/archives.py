@@ -38,7 +38,7 @@ _UNSAFE = re.compile(r"(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:|\x00")
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZipMember:
     """Where a member lies in its archive, and what it must be once unpacked."""
 
     start: int
@@ -62,29 +62,29 @@ def fetch_members(repository: Repository, path: str, names: Collection[str]) -> 
         PrerequisiteError: The archive cannot be had, is no zip file, or has names that point out of a folder.
     """
     kept = repository.pieces(path)
-    found = {name: kept.get(name) for name in names}
-    wanted = [name for name, piece in found.items() if piece is None]
+    pieces = {name: kept.get(name) for name in names}
+    wanted = [name for name, piece in pieces.items() if piece is None]
     if wanted:
-        found |= _fetch(repository, path, wanted)
-    return {name: piece for name, piece in found.items() if piece is not None}
+        pieces |= _fetch(repository, path, wanted)
+    return {name: piece for name, piece in pieces.items() if piece is not None}
 
 
 def _fetch(repository: Repository, path: str, names: list[str]) -> dict[str, Path | Unusable]:
     kept = repository.pieces(path)
     directory = _directory(repository, path)
-    found: dict[str, Path | Unusable] = {}
-    fetched: dict[str, Entry] = {}
+    outcomes: dict[str, Path | Unusable] = {}
+    fetched: dict[str, ZipMember] = {}
     for name in names:
         refused = _refusal(directory.get(name))
         if refused is None:
             fetched[name] = directory[name]
         else:
-            found[name] = Unusable(f"{path}: {refused}")
+            outcomes[name] = Unusable(f"{path}: {refused}")
     if not fetched:
-        return found
+        return outcomes
     read, close = _reader(repository, path, directory, fetched.values())
 
-    def one(name: str) -> Path | Unusable:
+    def fetch_member(name: str) -> Path | Unusable:
         entry = fetched[name]
         with explained(repository.id, repository.commit, path):
             unpacked = unpack(read(entry.start, entry.end), entry)
@@ -93,13 +93,13 @@ def _fetch(repository: Repository, path: str, names: list[str]) -> dict[str, Pat
     label = f"{repository.id} {path}"
     try:
         with ThreadPoolExecutor(CONNECTIONS) as pool:
-            pieces = list(progress(pool.map(one, fetched), len(fetched), label, "file"))
+            pieces = list(progress(pool.map(fetch_member, fetched), len(fetched), label, "file"))
     finally:
         close()
-    return found | dict(zip(fetched, pieces, strict=True))
+    return outcomes | dict(zip(fetched, pieces, strict=True))
 
 
-def unpack(raw: bytes, entry: Entry) -> bytes | str:
+def unpack(raw: bytes, entry: ZipMember) -> bytes | str:
     """A member's contents from its part of the archive, or what is wrong with it."""
     if len(raw) < _HEADER.size:
         return "cut off"
@@ -122,7 +122,7 @@ def unpack(raw: bytes, entry: Entry) -> bytes | str:
     return data
 
 
-def _refusal(entry: Entry | None) -> str | None:
+def _refusal(entry: ZipMember | None) -> str | None:
     if entry is None:
         return "not in the archive"
     if entry.encrypted or entry.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -132,14 +132,14 @@ def _refusal(entry: Entry | None) -> str | None:
     return None
 
 
-def _directory(repository: Repository, path: str) -> dict[str, Entry]:
+def _directory(repository: Repository, path: str) -> dict[str, ZipMember]:
     """The archive's members by name; read once, then kept."""
     kept = repository.pieces(path)
     listed = kept.get_json("directory")
     if listed is None:
         listed = _read_directory(repository, path)
         kept.put_json("directory", listed)
-    return {name: Entry(*values) for name, values in listed.items()}
+    return {name: ZipMember(*values) for name, values in listed.items()}
 
 
 def _read_directory(repository: Repository, path: str) -> dict[str, list[int | bool]]:
@@ -173,7 +173,7 @@ def _read_directory(repository: Repository, path: str) -> dict[str, list[int | b
     return {info.filename: list(astuple(entry)) for info, entry in _entries(archive, size)}
 
 
-def _entries(archive: zipfile.ZipFile, size: int) -> Iterable[tuple[zipfile.ZipInfo, Entry]]:
+def _entries(archive: zipfile.ZipFile, size: int) -> Iterable[tuple[zipfile.ZipInfo, ZipMember]]:
     infos = [info for info in archive.infolist() if not info.is_dir()]
     starts = sorted({info.header_offset for info in infos} | {getattr(archive, "start_dir", size)})
     following = dict(pairwise(starts))
@@ -183,7 +183,7 @@ def _entries(archive: zipfile.ZipFile, size: int) -> Iterable[tuple[zipfile.ZipI
         end = min(following.get(info.header_offset, size), furthest)
         yield (
             info,
-            Entry(
+            ZipMember(
                 info.header_offset,
                 end,
                 info.compress_size,
@@ -196,7 +196,7 @@ def _entries(archive: zipfile.ZipFile, size: int) -> Iterable[tuple[zipfile.ZipI
 
 
 def _reader(
-    repository: Repository, path: str, directory: dict[str, Entry], wanted: Iterable[Entry]
+    repository: Repository, path: str, directory: dict[str, ZipMember], wanted: Iterable[ZipMember]
 ) -> tuple[Callable[[int, int], bytes], Callable[[], None]]:
     """How to read a part of the archive, and how to end it."""
     whole = repository.cached(path)

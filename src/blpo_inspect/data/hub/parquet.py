@@ -50,11 +50,11 @@ def fetch_cells(repository: Repository, path: str, column: str, rows: Collection
         PrerequisiteError: As `read_columns`.
     """
     kept = repository.pieces(path)
-    found = {row: kept.get(f"{column} {row}") for row in rows}
-    wanted = sorted(row for row, piece in found.items() if piece is None)
+    pieces = {row: kept.get(f"{column} {row}") for row in rows}
+    wanted = sorted(row for row, piece in pieces.items() if piece is None)
     if wanted:
-        found |= _cells(repository, path, column, wanted)
-    return {row: piece for row, piece in found.items() if piece is not None}
+        pieces |= _cells(repository, path, column, wanted)
+    return {row: piece for row, piece in pieces.items() if piece is not None}
 
 
 def _rows(repository: Repository, path: str, columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -79,7 +79,7 @@ def _cells(repository: Repository, path: str, column: str, rows: Sequence[int]) 
     ):
         file.close()
         file = _open(repository, path, whole=True)
-    found: dict[int, Path | Unusable] = {}
+    pieces: dict[int, Path | Unusable] = {}
     with closing(file), _explained(repository, path):
         for group, offsets in progress(groups.items(), len(groups), f"{repository.id} {path}", "row group"):
             values = file.read_row_group(group, columns=[column]).column(column)
@@ -87,8 +87,8 @@ def _cells(repository: Repository, path: str, column: str, rows: Sequence[int]) 
                 value = values[offset].as_py()
                 data = value.get("bytes") if isinstance(value, dict) else value
                 empty = Unusable(f"{path}, row {row}: no {column}")
-                found[row] = kept.put(f"{column} {row}", data if isinstance(data, bytes) and data else empty)
-    return found
+                pieces[row] = kept.put(f"{column} {row}", data if isinstance(data, bytes) and data else empty)
+    return pieces
 
 
 def _groups(file: Any, rows: Sequence[int]) -> dict[int, list[tuple[int, int]]]:

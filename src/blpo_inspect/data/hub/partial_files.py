@@ -39,22 +39,22 @@ class Pieces:
         refused = path.with_suffix(".refused")
         return Unusable(refused.read_text(encoding="utf-8")) if refused.is_file() else None
 
-    def put(self, name: str, found: bytes | Unusable) -> Path | Unusable:
+    def put(self, name: str, content: bytes | Unusable) -> Path | Unusable:
         """Keep a piece, or why there is none."""
         path = self._file(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(found, Unusable):
+        if isinstance(content, Unusable):
             with written_whole(path.with_suffix(".refused")) as file:
-                file.write(found.reason.encode())
-            return found
+                file.write(content.reason.encode())
+            return content
         with written_whole(path) as file:
-            file.write(found)
+            file.write(content)
         return path
 
     def get_json(self, name: str) -> Any:
         """What `put_json` kept, else None."""
-        found = self.get(f"json {name}")
-        return json.loads(found.read_bytes()) if isinstance(found, Path) else None
+        piece = self.get(f"json {name}")
+        return json.loads(piece.read_bytes()) if isinstance(piece, Path) else None
 
     def put_json(self, name: str, value: Any) -> None:
         """Keep something that is expensive to read again, such as an archive's directory."""

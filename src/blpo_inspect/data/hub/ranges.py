@@ -47,14 +47,14 @@ class RangeFile(io.RawIOBase):
             return b""
         if end - start > LARGEST_READ:
             raise OSError(f"a read of {end - start:,} bytes at once")
-        found = self._fetch(start, end)
+        data = self._fetch(start, end)
         for _ in range(TRIES - 1):
-            if isinstance(found, bytes):
+            if isinstance(data, bytes):
                 break
-            found = self._fetch(start, end)
-        if isinstance(found, Exception):
-            raise found
-        return found
+            data = self._fetch(start, end)
+        if isinstance(data, Exception):
+            raise data
+        return data
 
     def _fetch(self, start: int, end: int) -> bytes | Exception:
         """The bytes, or why their transfer broke off."""

@@ -32,7 +32,7 @@ _TEXTS = ("data", "config", "split", "judge", "i2t", "licence", "citation")
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchmarkSettings:
     """What a ``benchmark.yaml`` says; without one, all defaults.
 
     Attributes:
@@ -81,7 +81,7 @@ class Settings:
         return [name for name in known if name not in used and any(fnmatchcase(name, r) for r in self.raters)]
 
 
-def load_settings(path: Path) -> Settings:
+def load_settings(path: Path) -> BenchmarkSettings:
     """Read a ``benchmark.yaml``.
 
     Raises:
@@ -114,7 +114,9 @@ def load_settings(path: Path) -> Settings:
         raise TableError(f"{path}: {error}") from error
     except (ValueError, TypeError, AttributeError) as error:
         raise TableError(f"{path}: scale: {error}") from error
-    return Settings(path, _columns(data.get("columns"), path), _raters(data.get("raters"), path), scale, **texts)
+    return BenchmarkSettings(
+        path, _columns(data.get("columns"), path), _raters(data.get("raters"), path), scale, **texts
+    )
 
 
 def _columns(data: object, path: Path) -> dict[str, str]:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 
 from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import printable
-from blpo_inspect.data.tables.records import MAX_SHOWN, Benchmark
+from blpo_inspect.data.tables.records import MAX_SHOWN, UserBenchmark
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
 
 _LABELS_SHOWN = 20
 
 
-def summarize(benchmark: Benchmark, parts: Mapping[str, Sequence[Record]]) -> str:
+def summarize(benchmark: UserBenchmark, parts: Mapping[str, Sequence[Record]]) -> str:
     """Rows, scale, labels by part, raters, and every row left out (the first `MAX_SHOWN`).
 
     Args:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.tables.rows import HUB_EXTRA, Row, TableError
+from blpo_inspect.data.tables.rows import HUB_EXTRA, TableError, TableRow
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
@@ -35,7 +35,7 @@ class HubData:
     about: dict[str, Any]
     data: "Dataset"
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[TableRow]:
         """The rows, images as the files they were, labels of a class by name."""
         from datasets import ClassLabel
 
@@ -44,7 +44,7 @@ class HubData:
             for name, kind in classes.items():
                 if isinstance(values[name], int):
                     values[name] = kind.int2str(values[name]) if values[name] >= 0 else None
-            yield Row(f"{self.name}, row {number}", f"row {number}", values)
+            yield TableRow(f"{self.name}, row {number}", f"row {number}", values)
 
 
 def load_hub(address: str, config: str | None, split: str | None) -> HubData:
@@ -68,7 +68,7 @@ def load_hub(address: str, config: str | None, split: str | None) -> HubData:
     builder = _builder(name, commit, config)
     if builder.hash != commit:
         raise TableError(f"{name}: commit {commit} cannot be fetched and is not in the cache (that has {builder.hash})")
-    splits = [str(found) for found in (builder.config.data_files or builder.info.splits or {})]
+    splits = [str(known) for known in (builder.config.data_files or builder.info.splits or {})]
     if split is None and len(splits) == 1:
         split = splits[0]
     if split is None or (splits and split not in splits):

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from blpo_inspect._util.images import ImageError
-from blpo_inspect.data.tables.benchmark_yaml import ROLES, Settings
+from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
 from blpo_inspect.data.tables.pictures import Open, Picture, picture
 from blpo_inspect.data.tables.remote import or_fetched
-from blpo_inspect.data.tables.rows import Row, TableError
+from blpo_inspect.data.tables.rows import TableError, TableRow
 from blpo_inspect.data.tables.sources import Source, find_source
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -24,7 +24,7 @@ _AT_ONCE = 64
 
 
 @dataclass(frozen=True)
-class Benchmark:
+class UserBenchmark:
     """A user's data, read and checked.
 
     Attributes:
@@ -42,7 +42,7 @@ class Benchmark:
     scale: LabelScale
     rejected: tuple[str, ...]
     repeated: int
-    settings: Settings
+    settings: BenchmarkSettings
     about: Mapping[str, Any]
 
 
@@ -54,7 +54,7 @@ def read_benchmark(
     config: str | None = None,
     hub_split: str | None = None,
     allow_remote: bool = False,
-) -> Benchmark:
+) -> UserBenchmark:
     """Read the data and check every row.
 
     A row's label is its ``label``, or where that is missing the consensus of its raters: the most frequent label of an
@@ -87,7 +87,7 @@ def read_benchmark(
     records = _unique([result for result in results if isinstance(result, Record)])
     if faults and not (skip_bad and records):
         raise TableError(_listed(source, faults, len(results), skip=not skip_bad))
-    return Benchmark(source.name, tuple(records), scale, faults, repeated, source.settings, source.about)
+    return UserBenchmark(source.name, tuple(records), scale, faults, repeated, source.settings, source.about)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class _Seen:
 def _seen(source: Source, columns: dict[str, None]) -> Iterator[_Seen]:
     """Look at the images, some rows at a time, so that those of a large table are not all in memory at once."""
 
-    def look(row: Row) -> _Seen:
+    def look(row: TableRow) -> _Seen:
         return _look(row, source.settings, source.open)
 
     rows = iter(source.rows)
@@ -121,20 +121,20 @@ def _seen(source: Source, columns: dict[str, None]) -> Iterator[_Seen]:
             yield from pool.map(look, batch)
 
 
-def _look(row: Row, settings: Settings, open_: Open) -> _Seen:
+def _look(row: TableRow, settings: BenchmarkSettings, open_: Open) -> _Seen:
     column = _image_column(settings, row.values)
     values = {name: value for name, value in row.values.items() if name != column}
     given = row.values.get(column)
     if not _given(given):
         return _Seen(row.where, row.name, values, "no image")
     try:
-        found, path = picture(given, open_, name=row.name)
+        image, path = picture(given, open_, name=row.name)
     except (ImageError, OSError, TypeError, ValueError) as error:
         return _Seen(row.where, row.name, values, str(error))
-    return _Seen(row.where, path or row.name, values, found)
+    return _Seen(row.where, path or row.name, values, image)
 
 
-def _image_column(settings: Settings, columns: Iterable[str]) -> str:
+def _image_column(settings: BenchmarkSettings, columns: Iterable[str]) -> str:
     """``file_name`` is what Hugging Face calls it in the metadata of an image folder."""
     name = settings.column("image")
     known = set(columns)
@@ -165,13 +165,13 @@ def _scale(source: Source, seen: Iterable[_Seen], raters: Sequence[str], labels:
             return LabelScale.of(labels)
         if source.settings.scale is not None:
             return source.settings.scale
-        found = (str(each.values[name]) for each in seen for name in names if _given(each.values.get(name)))
-        return LabelScale.infer(found)
+        texts = (str(each.values[name]) for each in seen for name in names if _given(each.values.get(name)))
+        return LabelScale.infer(texts)
     except ValueError as error:
         raise TableError(f"{source.name}: {error} (-T labels=first,second,… or scale in benchmark.yaml)") from error
 
 
-def _result(seen: _Seen, settings: Settings, raters: Sequence[str], scale: LabelScale) -> Record | str:
+def _result(seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], scale: LabelScale) -> Record | str:
     """The row's record, or what is wrong with it."""
     if isinstance(seen.picture, str):
         return f"{seen.where}: {seen.picture}"
@@ -222,12 +222,12 @@ def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str]) -
             rows.setdefault((each.picture.digest, result.text), []).append(number)
     repeated = 0
     for numbers in rows.values():
-        found = [(number, result) for number in numbers if isinstance(result := results[number], Record)]
-        if len({record.label for _, record in found}) == 1:
-            repeated += len(found) - 1
+        usable = [(number, result) for number in numbers if isinstance(result := results[number], Record)]
+        if len({record.label for _, record in usable}) == 1:
+            repeated += len(usable) - 1
             continue
-        for number, record in found:
-            other, contrary = next((n, r) for n, r in found if r.label != record.label)
+        for number, record in usable:
+            other, contrary = next((n, r) for n, r in usable if r.label != record.label)
             results[number] = (
                 f"{seen[number].where}: labelled {record.label!r}, but the same image"
                 f"{'' if record.text is None else ' and text'} is {contrary.label!r} in {seen[other].where}; keep one, "

@@ -18,7 +18,7 @@ class TableError(ValueError):
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a table.
 
     Attributes:
@@ -32,7 +32,7 @@ class Row:
     values: Mapping[str, Any]
 
 
-def rows_of(path: Path) -> Iterator[Row]:
+def rows_of(path: Path) -> Iterator[TableRow]:
     """The rows of a table.
 
     Raises:
@@ -51,7 +51,7 @@ def rows_of(path: Path) -> Iterator[Row]:
         raise TableError(f"{path}: not a CSV file: {error}") from error
 
 
-def _csv_rows(path: Path) -> Iterator[Row]:
+def _csv_rows(path: Path) -> Iterator[TableRow]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, skipinitialspace=True)
         names = [name.strip() for name in reader.fieldnames or ()]
@@ -68,10 +68,10 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 return
             if None in values:
                 raise TableError(f"{path}, row {line}: more values than columns; quote values that hold commas")
-            yield Row(f"{path.name}, row {line}", f"row {line}", values)
+            yield TableRow(f"{path.name}, row {line}", f"row {line}", values)
 
 
-def _jsonl_rows(path: Path) -> Iterator[Row]:
+def _jsonl_rows(path: Path) -> Iterator[TableRow]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -82,10 +82,10 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 raise TableError(f"{path}, row {number}: not JSON: {error}") from error
             if not isinstance(values, dict):
                 raise TableError(f"{path}, row {number}: expected an object, got {type(values).__name__}")
-            yield Row(f"{path.name}, row {number}", f"row {number}", values)
+            yield TableRow(f"{path.name}, row {number}", f"row {number}", values)
 
 
-def _parquet_rows(path: Path) -> Iterator[Row]:
+def _parquet_rows(path: Path) -> Iterator[TableRow]:
     if find_spec("pyarrow") is None:
         raise TableError(f"{path}: Parquet needs pyarrow; {HUB_EXTRA}")
     from pyarrow import ArrowException, ArrowInvalid, parquet
@@ -96,7 +96,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
             for batch in file.iter_batches(batch_size=_BATCH):
                 for values in batch.to_pylist():
                     number += 1
-                    yield Row(f"{path.name}, row {number}", f"row {number}", values)
+                    yield TableRow(f"{path.name}, row {number}", f"row {number}", values)
     except (ArrowException, ArrowInvalid, OSError) as error:
         raise TableError(f"{path}: not a Parquet file, or damaged after row {number}: {error}") from error
 

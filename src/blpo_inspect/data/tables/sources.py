@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from blpo_inspect.data.tables.benchmark_yaml import Settings, load_settings
+from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings, load_settings
 from blpo_inspect.data.tables.hub_dataset import PREFIX, cached_file, load_hub
 from blpo_inspect.data.tables.pictures import Open, inside
-from blpo_inspect.data.tables.rows import READERS, Row, TableError, rows_of
+from blpo_inspect.data.tables.rows import READERS, TableError, TableRow, rows_of
 
 SETTINGS = "benchmark.yaml"
 TABLES = tuple(f"{stem}{suffix}" for stem in ("metadata", "labels") for suffix in READERS)
@@ -33,9 +33,9 @@ class Source:
     """
 
     name: str
-    rows: Iterable[Row]
+    rows: Iterable[TableRow]
     open: Open
-    settings: Settings
+    settings: BenchmarkSettings
     about: Mapping[str, Any]
 
 
@@ -54,7 +54,7 @@ def find_source(data: str, *, config: str | None = None, hub_split: str | None =
         TableError: Nothing that can be read is there; says what was looked for.
     """
     if data.startswith(PREFIX):
-        return _hub(data, Settings(config=config, split=hub_split))
+        return _hub(data, BenchmarkSettings(config=config, split=hub_split))
     path = Path(data).expanduser()
     if path.suffix.lower() in (".yaml", ".yml"):
         settings, folder = load_settings(path), path.parent
@@ -73,12 +73,12 @@ def find_source(data: str, *, config: str | None = None, hub_split: str | None =
     return _table(table, settings) if table else _sub_folders(folder, settings)
 
 
-def _settings_in(folder: Path) -> Settings:
+def _settings_in(folder: Path) -> BenchmarkSettings:
     path = folder / SETTINGS
-    return load_settings(path) if path.is_file() else Settings()
+    return load_settings(path) if path.is_file() else BenchmarkSettings()
 
 
-def _within(folder: Path, settings: Settings) -> Path:
+def _within(folder: Path, settings: BenchmarkSettings) -> Path:
     path = folder / (settings.data or "")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise TableError(f"{settings.file}: data {settings.data} lies outside {folder}; move it there")
@@ -87,16 +87,16 @@ def _within(folder: Path, settings: Settings) -> Path:
     return path
 
 
-def _hub(data: str, settings: Settings) -> Source:
-    found = load_hub(data.removeprefix(PREFIX), settings.config, settings.split)
-    return Source(found.name, found.rows(), cached_file, settings, found.about)
+def _hub(data: str, settings: BenchmarkSettings) -> Source:
+    hub_data = load_hub(data.removeprefix(PREFIX), settings.config, settings.split)
+    return Source(hub_data.name, hub_data.rows(), cached_file, settings, hub_data.about)
 
 
-def _table(path: Path, settings: Settings) -> Source:
+def _table(path: Path, settings: BenchmarkSettings) -> Source:
     return Source(str(path), rows_of(path), inside(path.parent), settings, {"data": path.name})
 
 
-def _sub_folders(folder: Path, settings: Settings) -> Source:
+def _sub_folders(folder: Path, settings: BenchmarkSettings) -> Source:
     labels = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     looked_for = f"looked for {SETTINGS}, {', '.join(TABLES)} and one sub-folder per label"
     if not labels:
@@ -110,11 +110,11 @@ def _sub_folders(folder: Path, settings: Settings) -> Source:
     return Source(str(folder), rows, inside(folder), settings, {"data": folder.resolve().name})
 
 
-def _files(folder: Path, labels: Iterable[Path], settings: Settings) -> Iterator[Row]:
+def _files(folder: Path, labels: Iterable[Path], settings: BenchmarkSettings) -> Iterator[TableRow]:
     for label in labels:
         for path in sorted(label.rglob("*")):
             relative = path.relative_to(folder)
             if path.suffix.lower() in IMAGES and not any(part.startswith(".") for part in relative.parts):
                 name = relative.as_posix()
                 values = {settings.column("image"): name, settings.column("label"): label.name}
-                yield Row(str(folder / relative), name, values)
+                yield TableRow(str(folder / relative), name, values)

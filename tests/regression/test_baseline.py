@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from blpo_inspect.logs.judged_run import JudgedSample
 from blpo_inspect.logs.usage import Usage
 from blpo_inspect.regression.baseline import data_digest, from_bytes, load, save, to_bytes
-from blpo_inspect.regression.recorded import BrokenError, data_differences
+from blpo_inspect.regression.data_differences import BrokenError, data_differences
 from tests.conftest import ScriptedAPI
 from tests.regression.toy import ORDERED, SCALE, Suite, human, picture, recorded
 from tests.reporting.runs import decoded

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.regression.power import chances, discordance, evidence, labels_needed
+from blpo_inspect.regression.power import chances, evidence, labels_needed
 from blpo_inspect.statistics import non_inferiority
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
@@ -76,15 +76,6 @@ def test_without_flips_a_loss_must_be_ruled_out() -> None:
     assert labels_needed(0.03, discordant=0.0) == 99
     assert evidence(1.0) == 1
     assert chances(50, 0.03, discordant=0.0).passing == 1
-
-
-def test_discordance() -> None:
-    # the second and the third: right before, wrong or unread after
-    assert discordance(["a", "b", "b", "a"], ["a", "b", "b", None], ["a", "a", None, "b"]) == 0.5
-    with pytest.raises(ValueError, match="no samples"):
-        discordance([], [], [])
-    with pytest.raises(ValueError, match="zip"):
-        discordance(["a"], [], [])
 
 
 def test_bad_arguments() -> None:

@@ -19,7 +19,6 @@ from blpo_inspect.statistics import (
     accuracy,
     cohens_kappa,
     consensus,
-    human_ceiling,
     macro_f1,
     paired_difference,
     resampled,
@@ -63,24 +62,6 @@ def test_consensus() -> None:
     assert consensus(["3", "3", "1", "5"], RATING) == ["3"]
     with pytest.raises(ValueError, match="no labels"):
         consensus([], SAFETY)
-
-
-def test_ceiling_by_hand() -> None:
-    # image 1: s s u. Left out s: others s,u tie → half; s again → half; u: others s,s → 0. Together 1 of 3.
-    # image 2: u u u → 3 of 3.
-    ceiling = human_ceiling([["safe", "safe", "unsafe"], ["unsafe"] * 3], SAFETY)
-    assert ceiling.accuracy == pytest.approx(4 / 6)
-    assert ceiling.comparisons == 6
-    # weights: (s,s) 1/2+1/2, (s,u) 1/2+1/2, (u,s) 1, (u,u) 3; observed 4/6;
-    # raters: s 2/6, u 4/6; others: s 2/6, u 4/6; expected 4/36 + 16/36 = 20/36
-    assert ceiling.kappa == pytest.approx((4 / 6 - 20 / 36) / (1 - 20 / 36))
-
-
-def test_ceiling_needs_two_raters() -> None:
-    ceiling = human_ceiling([["safe"], []], SAFETY)
-    assert ceiling.comparisons == 0
-    assert math.isnan(ceiling.accuracy)
-    assert math.isnan(ceiling.kappa)
 
 
 def judged(n: int, share: float, seed: int, names: str = "abc") -> tuple[list[str], list[str]]:

@@ -124,7 +124,7 @@ def command(
             click.echo(visible(f"{case.name}: {case.benchmark} with {case.model}, {case.baseline.name}{there}"))
         return
     from blpo_inspect.regression.check import How
-    from blpo_inspect.regression.recorded import BrokenError
+    from blpo_inspect.regression.data_differences import BrokenError
 
     how = How(
         log_dir=log_dir,
@@ -181,8 +181,8 @@ def _broken(suite: Path, why: str) -> "SuiteResult":
 
 def _update(suite: "Suite", names: tuple[str, ...], how: "How", *, yes: bool) -> None:
     from blpo_inspect.regression.check import update
+    from blpo_inspect.regression.data_differences import BrokenError
     from blpo_inspect.regression.outputs import terminal
-    from blpo_inspect.regression.recorded import BrokenError
 
     found, failed = [], 0
     for case in suite.chosen(names):

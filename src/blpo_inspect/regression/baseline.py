@@ -12,7 +12,7 @@ from typing import Any
 from blpo_inspect._util.files import written_whole
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
-from blpo_inspect.regression.recorded import BrokenError
+from blpo_inspect.regression.data_differences import BrokenError
 
 FORMAT = "blpo-inspect/baseline/1"
 MAX_BYTES = 256_000_000

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from blpo_inspect.regression import baseline
 from blpo_inspect.regression.case_task import prepare
+from blpo_inspect.regression.data_differences import BrokenError
 from blpo_inspect.regression.power import chances, labels_needed
-from blpo_inspect.regression.recorded import BrokenError
 from blpo_inspect.regression.suite import Case, Suite
 
 DISCORDANT = (0.0, 0.02, 0.05, 0.1, 0.2)

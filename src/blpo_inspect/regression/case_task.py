@@ -19,7 +19,7 @@ from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
 from blpo_inspect.data.splits import image_digest
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import images_of, scale_of
-from blpo_inspect.regression.recorded import BrokenError
+from blpo_inspect.regression.data_differences import BrokenError
 from blpo_inspect.regression.suite import Case
 
 

@@ -12,6 +12,7 @@ from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.regression import baseline, running
 from blpo_inspect.regression.case_task import Prepared, prepare
 from blpo_inspect.regression.compare import Flip, StatisticChange, figures, flips
+from blpo_inspect.regression.data_differences import BrokenError, data_differences
 from blpo_inspect.regression.decide import (
     CaseResult,
     SuiteResult,
@@ -22,7 +23,6 @@ from blpo_inspect.regression.decide import (
 )
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import PROBES, ProbeResult
-from blpo_inspect.regression.recorded import BrokenError, data_differences
 from blpo_inspect.regression.suite import Case, Suite, load
 from blpo_inspect.statistics.noninferiority import Decision, suite_wide
 

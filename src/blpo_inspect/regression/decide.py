@@ -19,9 +19,9 @@ from blpo_inspect.regression.compare import (
     figures,
     flips,
 )
+from blpo_inspect.regression.data_differences import BrokenError, data_differences
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import ProbeResult
-from blpo_inspect.regression.recorded import BrokenError, data_differences
 from blpo_inspect.regression.running import Probed
 from blpo_inspect.regression.suite import Bar, Case
 from blpo_inspect.statistics.noninferiority import Decision, bar, non_inferiority

@@ -61,10 +61,10 @@ class JudgeRegression:
             raise ValueError(f"inconclusive must be 'fail', 'skip' or 'xfail', not {inconclusive!r}")
         from blpo_inspect._util.text import visible
         from blpo_inspect.regression.check import How, check
+        from blpo_inspect.regression.data_differences import BrokenError
         from blpo_inspect.regression.fields import SuiteError
         from blpo_inspect.regression.outputs.phrases import headline
         from blpo_inspect.regression.outputs.terminal import as_text
-        from blpo_inspect.regression.recorded import BrokenError
         from blpo_inspect.regression.suite import load
 
         how = How(log_dir=self.log_dir, logs=tuple(self.folder / log for log in logs), strict=strict_identity)

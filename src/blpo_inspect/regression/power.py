@@ -5,7 +5,6 @@ the sum over all outcomes that give it. For other figures than accuracy the numb
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +45,7 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
         n: Labelled images, at least 1.
         margin: The drop that must not pass.
         discordant: The share of images that only one of the two judges has right, from `drop` to 1. For a judge that
-            did not change this is how often its answers flip from run to run (`discordance`).
+            did not change this is how often its answers flip from run to run.
         drop: By how much accuracy really fell.
         alpha: The level of the decision.
 
@@ -118,18 +117,6 @@ def evidence(margin: float, alpha: float = 0.05) -> int:
     """The fewest images on which not one loss is evidence, at level alpha, of a drop below the margin."""
     _check(margin, alpha)
     return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1
-
-
-def discordance(human: Sequence[str], first: Sequence[str | None], second: Sequence[str | None]) -> float:
-    """The share of samples that only one of two runs has right; an answer that could not be read is not right.
-
-    Raises:
-        ValueError: Lengths differ, or there are no samples.
-    """
-    found = [(one == truth) != (other == truth) for truth, one, other in zip(human, first, second, strict=True)]
-    if not found:
-        raise ValueError("no samples to see from how often answers flip")
-    return sum(found) / len(found)
 
 
 def _check(margin: float, alpha: float) -> None:

@@ -19,10 +19,10 @@ from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.logs.reader import judged_run
 from blpo_inspect.regression.case_task import Prepared, facts_of, reason_of
+from blpo_inspect.regression.data_differences import BrokenError, some
 from blpo_inspect.regression.judge_identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
 from blpo_inspect.regression.probing import probe_results, probe_task
-from blpo_inspect.regression.recorded import BrokenError, some
 from blpo_inspect.regression.suite import Case
 
 if TYPE_CHECKING:

@@ -21,9 +21,7 @@ from blpo_inspect.statistics.agreement import (
     weighted_f1,
 )
 from blpo_inspect.statistics.ceiling import (
-    Ceiling,
     consensus,
-    human_ceiling,
     rater_consensus,
     rater_rater,
     share_of_ceiling,
@@ -41,7 +39,6 @@ from blpo_inspect.statistics.unread_as_wrong import with_unread
 
 __all__ = [
     "Bar",
-    "Ceiling",
     "Comparison",
     "Decision",
     "Interval",
@@ -66,7 +63,6 @@ __all__ = [
     "expected_score",
     "fisher_z",
     "holm",
-    "human_ceiling",
     "interval_alpha",
     "kendall_tau",
     "label_intervals",

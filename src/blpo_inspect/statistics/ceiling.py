@@ -7,12 +7,11 @@ second on equal terms: with the same consensuses, from which one rater is left o
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.statistics.agreement import accuracy, cohens_kappa
 from blpo_inspect.statistics.interval import Interval, Statistic, no_interval
 from blpo_inspect.statistics.resampling import Units, bootstrap
 
@@ -21,42 +20,6 @@ if TYPE_CHECKING:
 
 Value = Callable[[str], Any]
 """A label as the value that a figure takes: itself, its position, or its number."""
-
-
-@dataclass(frozen=True)
-class Ceiling:
-    """How well one person agrees with the consensus of the others.
-
-    Attributes:
-        accuracy: Share of equal labels.
-        kappa: Cohen's kappa.
-        comparisons: Number of (image, rater) pairs compared.
-    """
-
-    accuracy: float
-    kappa: float
-    comparisons: int
-
-
-def human_ceiling(ratings: Sequence[Sequence[str]], scale: LabelScale) -> Ceiling:
-    """Leave-one-out agreement of each rater with the consensus of the other raters.
-
-    Args:
-        ratings: For each image its raters' labels (at least two to count).
-        scale: Their scale; decides the kind of consensus, see `consensus`.
-
-    Returns:
-        The ceiling; where the others tie, each tied label counts in equal parts.
-    """
-    parts = [part for labels in ratings for part in _left_out(labels, scale)]
-    if not parts:
-        return Ceiling(math.nan, math.nan, 0)
-    units = Units.of([(label, other) for label, other, _ in parts], weights=[weight for _, _, weight in parts])
-    return Ceiling(
-        _on_all(units, accuracy),
-        _on_all(units, cohens_kappa),
-        sum(len(rating) for rating in ratings if len(rating) > 1),
-    )
 
 
 def consensus(labels: Sequence[str], scale: LabelScale) -> list[str]:

@@ -105,7 +105,7 @@ def measure(job: Job) -> Result:
         calls=calls,
         validated=validation_calls(found),
         test_calls=test_calls,
-        requested=sum(one.requested for one in evaluators) - tested,
+        requested=sum(evaluator.requested for evaluator in evaluators) - tested,
         imports=imports,
         weights=weights,
         drawing=drawing,

@@ -128,13 +128,13 @@ def _growth(results: Sequence[Result], sizes: Sequence[float]) -> list[str]:
     return lines
 
 
-def _is_capped(one: Result) -> bool:
-    return one.stopped.startswith("max_calls=")
+def _is_capped(result: Result) -> bool:
+    return result.stopped.startswith("max_calls=")
 
 
-def _of_naive(one: Result) -> float:
-    naive = sum(one.calls[role].naive or 0 for role in ROLES) - one.validated
-    made = sum(one.calls[role].made for role in ROLES) - one.validated
+def _of_naive(result: Result) -> float:
+    naive = sum(result.calls[role].naive or 0 for role in ROLES) - result.validated
+    made = sum(result.calls[role].made for role in ROLES) - result.validated
     return made / naive if naive else float("nan")
 
 

@@ -188,11 +188,11 @@ class Batcher(Generic[P, R]):
             one = _load(ticket)
             return not done(one), abs(to_run(one) - target)
 
-        def done(one: Load) -> bool:
-            return one.prefix is None or one.prefix in prefixes or kept[one.prefix]
+        def done(load: Load) -> bool:
+            return load.prefix is None or load.prefix in prefixes or kept[load.prefix]
 
-        def to_run(one: Load) -> int:
-            return one.length - one.prefix_length if done(one) else one.length
+        def to_run(load: Load) -> int:
+            return load.length - load.prefix_length if done(load) else load.length
 
         kept = {prefix: self._is_kept(prefix) for prefix in {_load(ticket).prefix for ticket in (first, *alike)}}
         prefixes: set[Hashable] = set()

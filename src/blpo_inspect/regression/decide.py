@@ -194,24 +194,24 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
 
 
 def conclude(
-    found: Undecided, decisions: Mapping[str, Decision], probes: Sequence[ProbeResult], *, alpha: float
+    undecided: Undecided, decisions: Mapping[str, Decision], probes: Sequence[ProbeResult], *, alpha: float
 ) -> CaseResult:
     """The case's result, once the suite's level was applied to its decisions and probes."""
-    before, after = found.before, found.after
+    before, after = undecided.before, undecided.after
     asked = [Criterion("margin", name, one.verdict, one.reason, one.more) for name, one in decisions.items()]
-    names = [*(found.case.margin or {}), *(one.figure for one in found.case.at_least)]
+    names = [*(undecided.case.margin or {}), *(one.figure for one in undecided.case.at_least)]
     differences = {name: one.difference for name, one in decisions.items()}
     return CaseResult(
-        name=found.case.name,
-        model=found.case.model,
-        criteria=(*asked, *found.others, *map(_probe, probes)),
+        name=undecided.case.name,
+        model=undecided.case.model,
+        criteria=(*asked, *undecided.others, *map(_probe, probes)),
         before=before,
         after=after,
         flips=flips(before, after),
         figures=figures(before, after, names, differences, alpha=alpha),
         categories=categories(before, after, alpha=alpha),
         drift=tuple(drift(before, after)),
-        probed=found.probed,
+        probed=undecided.probed,
     )
 
 
@@ -241,12 +241,15 @@ def _unread(case: Case, after: JudgedRun) -> list[Criterion]:
     return [Criterion("unread", "unread", "fail" if above else "pass", reason)]
 
 
-def _probe(found: ProbeResult) -> Criterion:
+def _probe(probe_result: ProbeResult) -> Criterion:
     changed = [
-        f"{example.id} ({example.before or 'unread'} → {example.after or 'unread'})" for example in found.examples
+        f"{example.id} ({example.before or 'unread'} → {example.after or 'unread'})"
+        for example in probe_result.examples
     ]
-    reason = found.reason + (f"; such as {', '.join(changed)}" if changed and found.verdict != "pass" else "")
-    return Criterion("probe", found.name, found.verdict, reason, found.more)
+    reason = probe_result.reason + (
+        f"; such as {', '.join(changed)}" if changed and probe_result.verdict != "pass" else ""
+    )
+    return Criterion("probe", probe_result.name, probe_result.verdict, reason, probe_result.more)
 
 
 def broken(case: Case, why: str) -> CaseResult:

@@ -207,14 +207,16 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
     }
 
 
-def _disagreement(one: Disagreement) -> dict[str, Any]:
+def _disagreement(disagreement: Disagreement) -> dict[str, Any]:
     return {
-        "sample": one.sample.id,
-        "human": one.sample.human,
-        "text": one.sample.text,
-        "raters_who_agree": one.unanimous,
-        "mean_loss": one.loss,
-        "answers": {given.letter: {"label": given.answer.label, "said": given.answer.said} for given in one.given},
+        "sample": disagreement.sample.id,
+        "human": disagreement.sample.human,
+        "text": disagreement.sample.text,
+        "raters_who_agree": disagreement.unanimous,
+        "mean_loss": disagreement.loss,
+        "answers": {
+            given.letter: {"label": given.answer.label, "said": given.answer.said} for given in disagreement.given
+        },
     }
 
 

@@ -263,26 +263,26 @@ def _loss(figure: str, scale: LabelScale, label: str, human: str) -> float:
     return float(label != human) if figure == "accuracy" else scale.loss(label, human)
 
 
-def _more(found: Comparison, margin: float, alpha: float, counts: tuple[int, int] | None) -> int | None:
+def _more(comparison: Comparison, margin: float, alpha: float, counts: tuple[int, int] | None) -> int | None:
     """Further labels until a verdict, if every share stays."""
     from scipy.special import ndtri
 
-    if math.isnan(found.low):
+    if math.isnan(comparison.low):
         return None
-    above = found.value + margin
+    above = comparison.value + margin
     if counts is None:
         if above > _ROUNDING:
-            return _further(found.n, found.value - found.low, above)
-        z = -float(ndtri(found.p))
-        return _further(found.n, -float(ndtri(alpha)), z) if z > 0 else None
-    gained, lost = (count / found.n for count in counts)
+            return _further(comparison.n, comparison.value - comparison.low, above)
+        z = -float(ndtri(comparison.p))
+        return _further(comparison.n, -float(ndtri(alpha)), z) if z > 0 else None
+    gained, lost = (count / comparison.n for count in counts)
 
     def decided(n: int) -> bool:
         if above > _ROUNDING:
             return float(tango_score(gained * n, lost * n, n, -margin)) > -float(ndtri(alpha))
         return no_worse(round(gained * n), round(lost * n)) <= alpha
 
-    return smallest(lambda further: decided(found.n + further))
+    return smallest(lambda further: decided(comparison.n + further))
 
 
 def _further(n: int, reach: float, distance: float) -> int | None:
@@ -296,15 +296,17 @@ def _asking(more: int | None) -> str:
     return "; no number of labels would tell" if more is None else f"; about {more} more labels would tell"
 
 
-def _sentence(verdict: Verdict, figure: str, found: Comparison, margin: float, alpha: float, more: int | None) -> str:
-    shown = f"{figure} {found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f}, n = {found.n})"
+def _sentence(
+    verdict: Verdict, figure: str, comparison: Comparison, margin: float, alpha: float, more: int | None
+) -> str:
+    shown = f"{figure} {comparison.value:+.3f} ({comparison.low:+.3f} to {comparison.high:+.3f}, n = {comparison.n})"
     if verdict == "fail":
-        return f"{shown} is down by the margin of {margin:g} or more, and not by chance (p = {found.p:.3f})"
+        return f"{shown} is down by the margin of {margin:g} or more, and not by chance (p = {comparison.p:.3f})"
     if verdict == "inconclusive":
-        if found.value <= -margin + _ROUNDING:
-            chance = f"but that may be chance (p = {found.p:.3f})"
+        if comparison.value <= -margin + _ROUNDING:
+            chance = f"but that may be chance (p = {comparison.p:.3f})"
             return f"{shown} is down by the margin of {margin:g}, {chance}{_asking(more)}"
         return f"{shown} leaves open whether it fell by the margin of {margin:g}{_asking(more)}"
-    if found.low > -margin:
+    if comparison.low > -margin:
         return f"{shown} did not fall by the margin of {margin:g}"
     return f"{shown}: no sample got worse, though so few cannot exclude a drop of {margin:g} on others"

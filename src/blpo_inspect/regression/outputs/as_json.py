@@ -11,16 +11,16 @@ from blpo_inspect.regression.outputs.phrases import headline
 FORMAT = "blpo-inspect/check/1"
 
 
-def as_json(found: SuiteResult) -> bytes:
+def as_json(suite_result: SuiteResult) -> bytes:
     """The result; figures that are not defined are null."""
     whole = {
         "format": FORMAT,
-        "suite": found.name,
-        "alpha": found.alpha,
-        "tests": found.tests,
-        "outcome": found.outcome,
-        "exit_code": found.exit_code,
-        "cases": [_case(case) for case in found.cases],
+        "suite": suite_result.name,
+        "alpha": suite_result.alpha,
+        "tests": suite_result.tests,
+        "outcome": suite_result.outcome,
+        "exit_code": suite_result.exit_code,
+        "cases": [_case(case) for case in suite_result.cases],
     }
     return (json.dumps(_plain(whole), indent=1, allow_nan=False) + "\n").encode()
 

@@ -9,12 +9,12 @@ from blpo_inspect.regression.outputs.phrases import calls, flip_cells, headline
 MOST_FLIPS = 50
 
 
-def junit(found: SuiteResult) -> bytes:
+def junit(suite_result: SuiteResult) -> bytes:
     """The result in the form that Jenkins, GitLab and others read.
 
     An inconclusive case is a failure of the type ``inconclusive``, so that no reader takes it for a pass.
     """
-    outcomes = [case.outcome for case in found.cases]
+    outcomes = [case.outcome for case in suite_result.cases]
     counts = {
         "tests": len(outcomes),
         "failures": sum(outcome in ("fail", "inconclusive") for outcome in outcomes),
@@ -23,9 +23,9 @@ def junit(found: SuiteResult) -> bytes:
     }
     attributes = {name: str(count) for name, count in counts.items()}
     root = Element("testsuites", {"name": "blpo check", **{k: v for k, v in attributes.items() if k != "skipped"}})
-    suite = SubElement(root, "testsuite", {"name": visible_lines(found.name), **attributes})
-    for case in found.cases:
-        _case(suite, found.name, case)
+    suite = SubElement(root, "testsuite", {"name": visible_lines(suite_result.name), **attributes})
+    for case in suite_result.cases:
+        _case(suite, suite_result.name, case)
     indent(root)
     content: str = tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="utf-8"?>\n{content}\n'.encode()

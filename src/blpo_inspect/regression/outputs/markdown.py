@@ -14,15 +14,15 @@ MOST_BYTES = 900_000
 """GitHub takes a job summary of at most 1 MiB."""
 
 
-def summary_of(found: SuiteResult) -> bytes:
+def summary_of(suite_result: SuiteResult) -> bytes:
     """The result; long lists are cut, and say so."""
-    lines = [f"## {ICONS[found.outcome]} Judges: {markdown(summary(found))}", ""]
-    rows = [(case, f"{ICONS[case.outcome]} {MARKS[case.outcome]}") for case in found.cases]
+    lines = [f"## {ICONS[suite_result.outcome]} Judges: {markdown(summary(suite_result))}", ""]
+    rows = [(case, f"{ICONS[case.outcome]} {MARKS[case.outcome]}") for case in suite_result.cases]
     lines += Table(
         ("", "case", "judge", "why"),
         [(mark, _cell(case.name), _cell(case.model), _cell(headline(case))) for case, mark in rows],
     ).markdown(str)
-    for case in found.cases:
+    for case in suite_result.cases:
         part = _case(case)
         if len("\n".join([*lines, *part]).encode()) > MOST_BYTES:
             part = ["", f"### {markdown(case.name)}", "", "Left out here for its length; see the JSON file."]

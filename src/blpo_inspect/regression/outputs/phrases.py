@@ -11,37 +11,38 @@ TURNS = {"lost": "was right", "gained": "is right now", "other": "wrong both tim
 UNREAD = "(unread)"
 
 
-def headline(found: CaseResult) -> str:
+def headline(case_result: CaseResult) -> str:
     """The most important thing about a case, in one sentence."""
-    if found.broken is not None:
-        return f"the check could not run: {found.broken}"
-    decisive = [one for one in found.criteria if one.outcome == found.outcome]
-    if found.outcome == "pass":
+    if case_result.broken is not None:
+        return f"the check could not run: {case_result.broken}"
+    decisive = [one for one in case_result.criteria if one.outcome == case_result.outcome]
+    if case_result.outcome == "pass":
         return "; ".join(one.reason for one in decisive)
     text = "; ".join(one.reason for one in decisive)
-    if found.outcome == "inconclusive" and found.more is not None:
-        text += f". About {found.more:,} more labelled images would decide"
+    if case_result.outcome == "inconclusive" and case_result.more is not None:
+        text += f". About {case_result.more:,} more labelled images would decide"
     return text
 
 
-def calls(found: CaseResult) -> str:
+def calls(case_result: CaseResult) -> str:
     """How a case came by its answers."""
-    run = found.after
+    run = case_result.after
     if run is None:
         return ""
     text = f"{len(run.answers):,} images, {run.unread:,} unread; "
     text += f"{run.usage.made:,} calls made, {run.usage.replayed:,} replayed"
-    if found.probed is not None and found.probed.results:
-        text += f"; for probes {found.probed.made:,} made, {found.probed.replayed:,} replayed"
+    if case_result.probed is not None and case_result.probed.results:
+        text += f"; for probes {case_result.probed.made:,} made, {case_result.probed.replayed:,} replayed"
     return text
 
 
-def summary(found: SuiteResult) -> str:
+def summary(suite_result: SuiteResult) -> str:
     """The whole suite in one line."""
-    counts = {name: sum(case.outcome == name for case in found.cases) for name in MARKS}
+    counts = {name: sum(case.outcome == name for case in suite_result.cases) for name in MARKS}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    tests = f"{found.tests} {'test' if found.tests == 1 else 'tests'}"
-    return f"{MARKS[found.outcome]}: {listed or 'no case'} (false alarms of {tests} together at most {found.alpha:.0%})"
+    tests = f"{suite_result.tests} {'test' if suite_result.tests == 1 else 'tests'}"
+    alarms = f"false alarms of {tests} together at most {suite_result.alpha:.0%}"
+    return f"{MARKS[suite_result.outcome]}: {listed or 'no case'} ({alarms})"
 
 
 def figure_cells(figure: StatisticChange) -> tuple[str, str, str, str]:
@@ -56,11 +57,13 @@ def interval(found: Interval) -> str:
     return f"{found.value:.3f}" + ("" if math.isnan(found.low) else f" ({found.low:.3f} to {found.high:.3f})")
 
 
-def change(found: Comparison) -> str:
+def change(comparison: Comparison) -> str:
     """A difference with its interval."""
-    if math.isnan(found.value):
+    if math.isnan(comparison.value):
         return "not defined"
-    return f"{found.value:+.3f}" + ("" if math.isnan(found.low) else f" ({found.low:+.3f} to {found.high:+.3f})")
+    return f"{comparison.value:+.3f}" + (
+        "" if math.isnan(comparison.low) else f" ({comparison.low:+.3f} to {comparison.high:+.3f})"
+    )
 
 
 def flip_cells(flip: Flip) -> tuple[str, str, str, str, str]:

@@ -25,29 +25,29 @@ def console() -> Console:
     return Console(highlight=False, width=None if os.isatty(1) else 120)
 
 
-def show(found: SuiteResult, out: Console) -> None:
+def show(suite_result: SuiteResult, out: Console) -> None:
     """Print a result."""
-    for case in found.cases:
+    for case in suite_result.cases:
         _case(case, out)
-    out.print(Text(summary(found), style=STYLES[found.outcome]))
+    out.print(Text(summary(suite_result), style=STYLES[suite_result.outcome]))
 
 
-def as_text(found: SuiteResult) -> str:
+def as_text(suite_result: SuiteResult) -> str:
     """A result as plain text."""
     file = io.StringIO()
-    show(found, Console(file=file, width=120, highlight=False, color_system=None, force_terminal=False))
+    show(suite_result, Console(file=file, width=120, highlight=False, color_system=None, force_terminal=False))
     return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
 
 
-def show_update(found: Update, out: Console) -> None:
+def show_update(update: Update, out: Console) -> None:
     """Print what a new baseline would change."""
-    out.print(Text(visible(f"{found.case.name}: {found.case.baseline.name}"), style="bold"))
-    if not found.changes:
+    out.print(Text(visible(f"{update.case.name}: {update.case.baseline.name}"), style="bold"))
+    if not update.changes:
         out.print("  stays as it is")
-    for line in found.changes:
+    for line in update.changes:
         out.print(Text(f"  {shortened(visible(line))}"), soft_wrap=True)
-    _figures(found.figures, out)
-    _flips(found.flips, out)
+    _figures(update.figures, out)
+    _flips(update.flips, out)
 
 
 def _case(case: CaseResult, out: Console) -> None:

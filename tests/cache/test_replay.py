@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai.log import EvalLog, read_eval_log
 
@@ -18,7 +18,8 @@ TASKS = {task.__name__: task for task in (shapes_alignment, shapes_rating, shape
 REPLAY = """
 import sys
 from tests.cache.test_replay import run_all
-run_all(sys.argv[1], sys.argv[2])
+for model in sys.argv[2:]:
+    run_all(f"{sys.argv[1]}/{model.replace('/', '-')}", model)
 assert "torch" not in sys.modules and "transformers" not in sys.modules
 """
 
@@ -49,8 +50,11 @@ def scores(log: EvalLog) -> Any:
     ]
 
 
-@pytest.mark.parametrize("model", ["hf-vlm/shapes-judge", "cached/hf-vlm/shapes-judge"])
-def test_a_replay_without_torch_gives_the_same_bytes(model: str, tmp_path: Path) -> None:
+MODELS = ("hf-vlm/shapes-judge", "cached/hf-vlm/shapes-judge")
+
+
+def test_a_replay_without_torch_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Recorded once, replayed by both names in one process."""
     recorded = {log.eval.task: log for log in run_all(str(tmp_path / "recorded"), "hf-vlm/shapes-judge")}
     traps = tmp_path / "traps"
     for name in ("torch", "transformers"):
@@ -58,7 +62,7 @@ def test_a_replay_without_torch_gives_the_same_bytes(model: str, tmp_path: Path)
         (traps / name / "__init__.py").write_text(f"raise ImportError('{name} was imported')")
     root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, "-c", REPLAY, str(tmp_path / "replayed"), model],
+        [sys.executable, "-c", REPLAY, str(tmp_path / "replayed"), *MODELS],
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(traps), str(root)]),
@@ -72,7 +76,14 @@ def test_a_replay_without_torch_gives_the_same_bytes(model: str, tmp_path: Path)
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    replayed = {log.eval.task: log for log in map(read_eval_log, map(str, (tmp_path / "replayed").iterdir()))}
+    for model in MODELS:
+        folder = tmp_path / "replayed" / model.replace("/", "-")
+        replayed = {log.eval.task: log for log in map(read_eval_log, map(str, folder.iterdir()))}
+        check(replayed, recorded)
+
+
+def check(replayed: Mapping[str, EvalLog], recorded: Mapping[str, EvalLog]) -> None:
+    """A replay says what the recorded run said, made no call and kept no key."""
     assert set(replayed) == set(recorded) == {f"blpo_inspect/{name}" for name in TASKS}
     for name, log in replayed.items():
         assert answers(log) == answers(recorded[name])

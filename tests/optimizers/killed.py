@@ -1,11 +1,8 @@
-"""A process that optimizes the toy and dies at a given call: ``python -m tests.optimizers.killed SAVE LOGS CALLS``.
-
-Prints how many calls its models answered, if it lives.
-"""
+"""A process that optimizes the toy and dies at a given call."""
 
 import os
 import signal
-import sys
+from pathlib import Path
 
 from inspect_ai.model import modelapi
 
@@ -15,8 +12,9 @@ from tests.optimizers.test_run import improving
 from tests.optimizers.toy import run
 
 
-def main(save: str, log_dir: str, calls: int) -> None:
-    """Optimize; at the call after so many the process is gone."""
+def killed_run(folder: Path, cache: Path, calls: int) -> None:
+    """Optimize; at the call after so many the process is gone. If it lives, ``logs/answered`` has their number."""
+    os.environ["BLPO_CACHE_DIR"] = str(cache)
     modelapi(name="scripted")(lambda: ScriptedAPI)
     world = improving()
     answered = 0
@@ -28,9 +26,5 @@ def main(save: str, log_dir: str, calls: int) -> None:
         answered += 1
 
     world.on_call = die
-    run(world, blpo(), log_dir=log_dir, save=save)
-    print(answered)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    run(world, blpo(), log_dir=str(folder / "logs"), save=str(folder / "pair.yaml"))
+    (folder / "logs" / "answered").write_text(str(answered))

@@ -1,46 +1,40 @@
 """Real processes, killed by signal 9 again and again: a restarted run goes on by replay and ends with equal bytes."""
 
 import itertools
-import os
-import subprocess
-import sys
+import multiprocessing
 from pathlib import Path
 
 from blpo_inspect.judging.prompts import PromptPair
+from tests.optimizers.killed import killed_run
 
-ROOT = Path(__file__).parents[2]
+# processes that are forked from one that has imported everything: importing takes longer than a run
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["tests.optimizers.killed"])
 
 
-def start(folder: Path, cache: Path, calls: int) -> subprocess.CompletedProcess[str]:
-    """One process that dies at the call after so many."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.optimizers.killed",
-        str(folder / "pair.yaml"),
-        str(folder / "logs"),
-        str(calls),
-    ]
-    environment = {**os.environ, "BLPO_CACHE_DIR": str(cache)}
-    return subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+def start(folder: Path, cache: Path, calls: int) -> int | None:
+    """One process that dies at the call after so many; its exit code."""
+    process = PROCESSES.Process(target=killed_run, args=(folder, cache, calls))
+    process.start()
+    process.join(120)
+    return process.exitcode
 
 
 def test_a_run_killed_at_many_points_ends_with_the_same_bytes(tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
-    undisturbed = start(whole, tmp_path / "one cache", 10_000)
-    assert undisturbed.returncode == 0, undisturbed.stderr
-    total = int(undisturbed.stdout.split()[-1])
+    assert start(whole, tmp_path / "one cache", 10_000) == 0
+    total = int((whole / "logs" / "answered").read_text())
     wanted = (whole / "pair.yaml").read_bytes()
     assert PromptPair.from_yaml(wanted.decode()).provenance["test"]["after"]["accuracy"] == 1.0
 
     killed = 0
     for calls in itertools.cycle((2, 7, 18)):
-        process = start(broken, tmp_path / "other cache", calls)
-        if process.returncode == 0:
+        exit_code = start(broken, tmp_path / "other cache", calls)
+        if exit_code == 0:
             break
-        assert process.returncode == -9, process.stderr
+        assert exit_code == -9
         killed += 1
         assert killed < total
         if (broken / "pair.yaml").exists():

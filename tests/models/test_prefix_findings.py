@@ -20,7 +20,7 @@ from blpo_inspect.models.continuation import compute
 from blpo_inspect.models.conversation import take_apart
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import CheckpointError
-from blpo_inspect.models.generation import Row
+from blpo_inspect.models.generation import BatchRow
 from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.memory import bytes_per_token, free_bytes
 from blpo_inspect.models.model_args import ModelSettings
@@ -147,7 +147,7 @@ def test_where_a_model_may_not_continue_only_what_can_be_joined_is(api: Api, whe
     engine.reuse.refused, engine.reuse.tried = ("no", True) if when == "after it" else (None, False)
     made = [engine.processing.prepare(take_apart(messages, model="test"), None) for messages in requests(count=2)[:2]]
     large = replace(made[1], inputs={**made[1].inputs, "pixel_values": torch.zeros(1, 3, 56, 56)})
-    rows = [Row(prepared=one, max_new_tokens=5, prefix=one.prefix) for one in (made[0], large)]
+    rows = [BatchRow(prepared=one, max_new_tokens=5, prefix=one.prefix) for one in (made[0], large)]
     one, other = (engine._load(row, model.settings) for row in rows)
     assert one.group != other.group
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blpo_inspect.regression.fields import SuiteError
-from blpo_inspect.regression.suite import Bar, ChosenProbe, load, read
+from blpo_inspect.regression.suite import AbsoluteBar, ChosenProbe, load, read
 
 FILE = Path("here/suite.yaml")
 GOOD = """\
@@ -38,7 +38,7 @@ def test_everything_that_a_suite_can_say() -> None:
     assert one.baseline == suite.folder / "baselines/safety.json"
     assert one.prompts == suite.folder / "../pairs/pair.yaml"
     assert one.margin == {"accuracy": 0.03} and one.model_roles == {"i2t": "openai/gpt-4o"}
-    assert one.at_least == (Bar("cohens_kappa", 0.6), Bar("accuracy", low=0.7, value=0.8))
+    assert one.at_least == (AbsoluteBar("cohens_kappa", 0.6), AbsoluteBar("accuracy", low=0.7, value=0.8))
     assert one.probes == (ChosenProbe("spaces"), ChosenProbe("jpeg", 0.1)) and one.unread_at_most == 0.02
     assert other.margin == {} and other.prompts is None and other.unread_at_most is None
     assert read(GOOD.replace("alpha: 0.1\n", "").encode(), FILE).alpha == 0.05

@@ -17,7 +17,7 @@ from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
 from blpo_inspect.models.collate import SEQUENCE_INPUTS, group_of
 from blpo_inspect.models.conversation import Conversation
 from blpo_inspect.models.errors import CheckpointError, RequestError
-from blpo_inspect.models.generation import Generated, Row, generate
+from blpo_inspect.models.generation import BatchRow, Generated, generate
 from blpo_inspect.models.generation_request import GenerationSettings
 from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.labelling import Labeller
@@ -38,7 +38,7 @@ class Engine:
         self.processing = Processing(weights)
         self.reuse = PrefixReuse(weights, self.processing)
         self.labeller = Labeller(weights)
-        self.batcher: Batcher[Row, Generated] = Batcher(
+        self.batcher: Batcher[BatchRow, Generated] = Batcher(
             self._run,
             name=f"hf-vlm {weights.name}",
             recover=self._recover,
@@ -54,7 +54,7 @@ class Engine:
 
     def start(
         self,
-        tickets: list[Ticket[Row, Generated]],
+        tickets: list[Ticket[BatchRow, Generated]],
         conversation: Conversation,
         request: GenerationSettings,
         settings: ModelSettings,
@@ -71,7 +71,7 @@ class Engine:
 
     def _start(
         self,
-        tickets: list[Ticket[Row, Generated]],
+        tickets: list[Ticket[BatchRow, Generated]],
         conversation: Conversation,
         request: GenerationSettings,
         settings: ModelSettings,
@@ -110,7 +110,7 @@ class Engine:
             return prepared, None, None
         return prepared, prepared.prefix + scope, kept.get(prepared.prefix)
 
-    def _load(self, row: Row, settings: ModelSettings) -> Load:
+    def _load(self, row: BatchRow, settings: ModelSettings) -> Load:
         prepared = row.prepared
         like: list[Hashable] = [tuple(sorted(key for key in prepared.inputs if key in SEQUENCE_INPUTS))]
         if row.prefix is None or not self.reuse.continues:
@@ -136,10 +136,10 @@ class Engine:
             prefix_length=prepared.prefix_length if row.prefix is not None else 0,
         )
 
-    def _near(self, row: Row) -> bool:
+    def _near(self, row: BatchRow) -> bool:
         return self.weights.in_window(row.prepared.length + row.max_new_tokens)
 
-    def _rows(self, prepared: Prepared, request: GenerationSettings) -> list[Row]:
+    def _rows(self, prepared: Prepared, request: GenerationSettings) -> list[BatchRow]:
         room = request.max_tokens
         context = self.weights.context_length
         if context is not None:
@@ -164,7 +164,7 @@ class Engine:
                 for choice in range(request.choices)
             ]
         return [
-            Row(
+            BatchRow(
                 prepared=prepared,
                 max_new_tokens=room,
                 cut_by_context=room < request.max_tokens,
@@ -183,7 +183,7 @@ class Engine:
             self._draws[digest] = turn + 1
         return turn
 
-    def _run(self, rows: Sequence[Row]) -> list[Generated]:
+    def _run(self, rows: Sequence[BatchRow]) -> list[Generated]:
         try:
             with torch.inference_mode():
                 prefixes = self.reuse.of(rows)

@@ -35,7 +35,7 @@ _TAIL = 8
 
 
 @dataclass(frozen=True)
-class Row:
+class BatchRow:
     """One answer to be generated."""
 
     prepared: Prepared
@@ -102,7 +102,7 @@ class Generated:
     """Where labels were asked for instead of text: the natural logarithm of each one's probability."""
 
 
-def generate(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix] | None = None) -> list[Generated]:
+def generate(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None = None) -> list[Generated]:
     """Answer a batch of rows of equal group and equal ``max_new_tokens``.
 
     Args:
@@ -165,7 +165,7 @@ class RowStopper(StoppingCriteria):
         length: Tokens of the padded input.
     """
 
-    def __init__(self, tokenizer: Any, rows: Sequence[Row], length: int) -> None:
+    def __init__(self, tokenizer: Any, rows: Sequence[BatchRow], length: int) -> None:
         self._tokenizer = tokenizer
         self._rows = rows
         self._length = length
@@ -180,7 +180,7 @@ class RowStopper(StoppingCriteria):
             done.append(number in self.ends or not row.wanted())
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
 
-    def _stops(self, row: Row, sequence: Tensor) -> bool:
+    def _stops(self, row: BatchRow, sequence: Tensor) -> bool:
         if row.until is not None:
             text = _raw_text(self._tokenizer, sequence[self._length :].tolist())
             if row.until.end(text) is not None:
@@ -231,7 +231,7 @@ def token_text(tokenizer: Any, token: int) -> str:
     return text
 
 
-def _text(tokenizer: Any, tokens: Sequence[int], row: Row) -> tuple[str, bool]:
+def _text(tokenizer: Any, tokens: Sequence[int], row: BatchRow) -> tuple[str, bool]:
     """The answer's text, and whether a stop sequence or the end of a label cut it."""
     raw = _raw_text(tokenizer, tokens)
     cuts = [at for text in row.stop if (at := raw.find(text)) >= 0]

@@ -18,7 +18,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from blpo_inspect.models.collate import on_device
 from blpo_inspect.models.continuation import cache_of, inputs_after, laid_out
 from blpo_inspect.models.continuation_check import spread, tolerance
-from blpo_inspect.models.generation import Generated, Row
+from blpo_inspect.models.generation import BatchRow, Generated
 from blpo_inspect.models.generation_request import Names
 from blpo_inspect.models.label_tree import LabelTree
 from blpo_inspect.models.memory import is_out_of_memory
@@ -53,7 +53,7 @@ class Labeller:
             self._trees[names] = LabelTree(names, self._weights.tokenizer, model=self._weights.name)
         return self._trees[names]
 
-    def label(self, rows: Sequence[Row], prefixes: Sequence[Prefix] | None) -> list[Generated]:
+    def label(self, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None) -> list[Generated]:
         """The labels of a batch of rows of equal group and equal names."""
         start = time.monotonic()
         assert rows[0].names is not None
@@ -69,7 +69,7 @@ class Labeller:
             answers.append(Generated(best, (), "stop", None, len(rows), seconds, label_logprobs=found))
         return answers
 
-    def _logits(self, rows: Sequence[Row], prefixes: Sequence[Prefix] | None, tree: LabelTree) -> Tensor:
+    def _logits(self, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None, tree: LabelTree) -> Tensor:
         longest = max(row.prepared.length for row in rows) + len(tree.tokens)
         # the mask below is the same for all layers, those with a window included
         if prefixes is None or self._one_pass is False or not self._weights.in_window(longest):
@@ -79,7 +79,7 @@ class Labeller:
         run = in_one_pass if self._one_pass else step_by_step
         return run(self._weights, rows, prefixes, tree)
 
-    def _try(self, row: Row, prefix: Prefix, tree: LabelTree) -> bool | None:
+    def _try(self, row: BatchRow, prefix: Prefix, tree: LabelTree) -> bool | None:
         steps = step_by_step(self._weights, [row], [prefix], tree)
         try:
             once = in_one_pass(self._weights, [row], [prefix], tree)
@@ -92,7 +92,7 @@ class Labeller:
         return difference <= tolerance(self._weights)
 
 
-def in_one_pass(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix], tree: LabelTree) -> Tensor:
+def in_one_pass(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Prefix], tree: LabelTree) -> Tensor:
     """Logits after each request and after each inner node of the tree.
 
     Returns:
@@ -135,7 +135,9 @@ def in_one_pass(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix
     return logits
 
 
-def step_by_step(weights: Weights, rows: Sequence[Row], prefixes: Sequence[Prefix] | None, tree: LabelTree) -> Tensor:
+def step_by_step(
+    weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None, tree: LabelTree
+) -> Tensor:
     """The same as `in_one_pass`, by decoding every path of the tree; for any model, with or without prefixes."""
     paths = tree.paths
     repeated = [

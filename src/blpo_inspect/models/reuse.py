@@ -9,7 +9,7 @@ import torch
 from blpo_inspect.models.collate import group_of
 from blpo_inspect.models.continuation import compute, extend
 from blpo_inspect.models.continuation_check import why_not
-from blpo_inspect.models.generation import Row
+from blpo_inspect.models.generation import BatchRow
 from blpo_inspect.models.memory import SHARE_FOR_PREFIXES, free_bytes
 from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.prefixes import Prefix, PrefixStore
@@ -59,12 +59,12 @@ class PrefixReuse:
         self.store.offload = settings.prefix_offload
         return True
 
-    def of(self, rows: Sequence[Row]) -> list[Prefix] | None:
+    def of(self, rows: Sequence[BatchRow]) -> list[Prefix] | None:
         """Each row's prefix; those that are missing are computed together. `None`: run the rows as a whole."""
         if any(row.prefix is None for row in rows) or self._refuses(rows[0]):
             return None
         known: dict[str, Prefix] = {}
-        missing: dict[Hashable, dict[str, Row]] = {}
+        missing: dict[Hashable, dict[str, BatchRow]] = {}
         for row in rows:
             assert row.prefix is not None
             found = known.get(row.prefix) or row.kept or self.store.get(row.prefix)
@@ -82,13 +82,13 @@ class PrefixReuse:
         self._extend(rows, known)
         return [_cut(known[row.prefix], row) for row in rows if row.prefix is not None]
 
-    def _extend(self, rows: Sequence[Row], known: dict[str, Prefix]) -> None:
+    def _extend(self, rows: Sequence[BatchRow], known: dict[str, Prefix]) -> None:
         """Take into the prefixes what each row has in common with the latest one on the same image.
 
         That is the text of the sample, which stands before the prompt, or how the prompts of a series begin. It costs
         nothing: these tokens have to be run for this row anyway.
         """
-        growing: dict[str, tuple[Row, int]] = {}
+        growing: dict[str, tuple[BatchRow, int]] = {}
         for row in rows:
             assert row.prefix is not None
             tokens = _tokens(row)
@@ -124,7 +124,7 @@ class PrefixReuse:
                 self.store.budget / 1e9,
             )
 
-    def _refuses(self, row: Row) -> bool:
+    def _refuses(self, row: BatchRow) -> bool:
         if not self.tried:
             self.refused = why_not(self._weights, row.prepared)
             self.tried = True
@@ -135,7 +135,7 @@ class PrefixReuse:
         return self.refused is not None
 
 
-def _tokens(row: Row) -> tuple[int, ...]:
+def _tokens(row: BatchRow) -> tuple[int, ...]:
     return tuple(row.prepared.inputs["input_ids"][0].tolist())
 
 
@@ -147,7 +147,7 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
     )
 
 
-def _cut(prefix: Prefix, row: Row) -> Prefix:
+def _cut(prefix: Prefix, row: BatchRow) -> Prefix:
     # those that may not grow are batched by what stands behind their images, so they begin right there
     usable = _usable(prefix, _tokens(row))
     return prefix.cut(usable if row.grows else min(usable, row.prepared.prefix_length))

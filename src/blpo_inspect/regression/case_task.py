@@ -24,7 +24,7 @@ from blpo_inspect.regression.suite import Case
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedCase:
     """A case's benchmark, made but not run.
 
     Attributes:
@@ -45,7 +45,7 @@ class Prepared:
         return registry_info(self.task).name
 
 
-def prepare(case: Case, folder: Path) -> Prepared:
+def prepare(case: Case, folder: Path) -> PreparedCase:
     """Make a case's task, on its test split where it has splits and the arguments name none.
 
     Args:
@@ -71,7 +71,7 @@ def prepare(case: Case, folder: Path) -> Prepared:
         raise BrokenError(f"{case.benchmark}: its samples have different label scales")
     if "judge_prompt" not in (task.metadata or {}):
         raise BrokenError(f"{case.benchmark}: make the task with blpo_inspect.tasks.common.judging_task")
-    return Prepared(case, task, scales[0], facts)
+    return PreparedCase(case, task, scales[0], facts)
 
 
 def reason_of(error: Exception) -> str:

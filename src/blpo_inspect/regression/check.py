@@ -10,7 +10,7 @@ from typing import Literal
 
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.regression import baseline, running
-from blpo_inspect.regression.case_task import Prepared, prepare
+from blpo_inspect.regression.case_task import PreparedCase, prepare
 from blpo_inspect.regression.compare import Flip, StatisticChange, figures, flips
 from blpo_inspect.regression.data_differences import BrokenError, data_differences
 from blpo_inspect.regression.decide import (
@@ -113,7 +113,7 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
     chosen = suite.chosen(tuple(names))
     found: dict[str, Undecided | str] = {}
     baselines: dict[str, JudgedRun] = {}
-    ready: list[Prepared] = []
+    ready: list[PreparedCase] = []
     for case in chosen:
         try:
             baselines[case.name] = baseline.load(case.baseline)
@@ -166,7 +166,7 @@ def tests_of(case: Case) -> list[str]:
     return [*(f"{case.name}: {name}" for name in case.margin or {}), *probes]
 
 
-def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, JudgedRun]:
+def _taken(ready: Sequence[PreparedCase], logs: Sequence[Path]) -> dict[str, JudgedRun]:
     """Case → what the log of it says; every log must be of one."""
     found: dict[str, JudgedRun] = {}
     for log in logs:
@@ -182,7 +182,7 @@ def _taken(ready: Sequence[Prepared], logs: Sequence[Path]) -> dict[str, JudgedR
     return found
 
 
-def _judged(prepared: Prepared, how: How, taken: dict[str, JudgedRun]) -> JudgedRun:
+def _judged(prepared: PreparedCase, how: How, taken: dict[str, JudgedRun]) -> JudgedRun:
     case = prepared.case
     if case.name in taken:
         how.tell(f"{case.name}: taken from a log")
@@ -191,7 +191,7 @@ def _judged(prepared: Prepared, how: How, taken: dict[str, JudgedRun]) -> Judged
     return running.run(prepared, log_dir=how.log_dir, display=how.display)
 
 
-def _probed(prepared: Prepared, how: How, alpha: float) -> running.Probed:
+def _probed(prepared: PreparedCase, how: How, alpha: float) -> running.Probed:
     case = prepared.case
     if not case.probes:
         return running.Probed({})

@@ -23,7 +23,7 @@ from blpo_inspect.regression.data_differences import BrokenError, data_differenc
 from blpo_inspect.regression.drift import drift
 from blpo_inspect.regression.probes import ProbeResult
 from blpo_inspect.regression.running import Probed
-from blpo_inspect.regression.suite import Bar, Case
+from blpo_inspect.regression.suite import AbsoluteBar, Case
 from blpo_inspect.statistics.noninferiority import Decision, bar, non_inferiority
 
 Outcome = Literal["pass", "inconclusive", "fail", "broken"]
@@ -215,7 +215,7 @@ def conclude(
     )
 
 
-def _absolute(asked: Bar, after: JudgedRun) -> list[Criterion]:
+def _absolute(asked: AbsoluteBar, after: JudgedRun) -> list[Criterion]:
     named = statistics.statistics_of(after.scale)[asked.figure]
     columns = Columns.of(after, after)
     value = statistics.with_interval(named, columns.human, columns.after, after.scale, clusters=columns.clusters)

@@ -18,7 +18,7 @@ from blpo_inspect.judging.answer_mode import METADATA, answer_of
 from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.logs.reader import judged_run
-from blpo_inspect.regression.case_task import Prepared, facts_of, reason_of
+from blpo_inspect.regression.case_task import PreparedCase, facts_of, reason_of
 from blpo_inspect.regression.data_differences import BrokenError, some
 from blpo_inspect.regression.judge_identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
 
 
-def run(prepared: Prepared, *, log_dir: Path, display: str = "none") -> JudgedRun:
+def run(prepared: PreparedCase, *, log_dir: Path, display: str = "none") -> JudgedRun:
     """Judge a case's benchmark.
 
     Raises:
@@ -38,7 +38,7 @@ def run(prepared: Prepared, *, log_dir: Path, display: str = "none") -> JudgedRu
     return _judged(prepared, _eval(prepared.case, prepared.task, log_dir, display))
 
 
-def take(prepared: Prepared, file: Path) -> JudgedRun | str:
+def take(prepared: PreparedCase, file: Path) -> JudgedRun | str:
     """What a log says, if it is one of this case; else why it is not.
 
     Raises:
@@ -51,7 +51,7 @@ def take(prepared: Prepared, file: Path) -> JudgedRun | str:
     return _why_not(prepared, log) or _judged(prepared, log)
 
 
-def _why_not(prepared: Prepared, log: "EvalLog") -> str | None:
+def _why_not(prepared: PreparedCase, log: "EvalLog") -> str | None:
     """Why a log is not one of a case; None where it is."""
     spec = log.eval
     if spec.task.rpartition("/")[2] != prepared.name.rpartition("/")[2]:
@@ -76,7 +76,7 @@ def _why_not(prepared: Prepared, log: "EvalLog") -> str | None:
     return None
 
 
-def _judged(prepared: Prepared, log: "EvalLog") -> JudgedRun:
+def _judged(prepared: PreparedCase, log: "EvalLog") -> JudgedRun:
     """What a log of a case says; people's labels, prompts and scale are those of the case's task.
 
     Raises:
@@ -123,7 +123,9 @@ class Probed:
     replayed: int = 0
 
 
-def probe(prepared: Prepared, probes: Sequence[Probe], *, alpha: float, log_dir: Path, display: str = "none") -> Probed:
+def probe(
+    prepared: PreparedCase, probes: Sequence[Probe], *, alpha: float, log_dir: Path, display: str = "none"
+) -> Probed:
     """Probe a case's judge on all samples of its benchmark.
 
     Raises:

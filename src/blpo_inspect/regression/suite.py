@@ -33,7 +33,7 @@ _KEYS = (
 
 
 @dataclass(frozen=True)
-class Bar:
+class AbsoluteBar:
     """What a figure must reach whatever the baseline says.
 
     Attributes:
@@ -90,7 +90,7 @@ class Case:
     model_args: Mapping[str, Any] | None = None
     model_roles: Mapping[str, str] | None = None
     margin: Mapping[str, float] | None = None
-    at_least: tuple[Bar, ...] = ()
+    at_least: tuple[AbsoluteBar, ...] = ()
     unread_at_most: float | None = None
     probes: tuple[ChosenProbe, ...] = ()
 
@@ -214,16 +214,16 @@ def _margin(field: Field) -> dict[str, float]:
     return found
 
 
-def _bars(field: Field) -> tuple[Bar, ...]:
+def _bars(field: Field) -> tuple[AbsoluteBar, ...]:
     bars = []
     for name, value in field.fields(FIGURES).items():
         if value.is_mapping():
             ends = value.fields(("value", "low"))
             if not ends:
                 raise value.wrong("needs value: or low:")
-            bars.append(Bar(name, **{end: one.number(-1, 1) for end, one in ends.items()}))
+            bars.append(AbsoluteBar(name, **{end: one.number(-1, 1) for end, one in ends.items()}))
         else:
-            bars.append(Bar(name, value.number(-1, 1)))
+            bars.append(AbsoluteBar(name, value.number(-1, 1)))
     if not bars:
         raise field.wrong("names no figure, such as cohens_kappa: 0.6")
     return tuple(bars)

@@ -31,7 +31,6 @@ def measure(job: Job) -> Result:
     # torch reads it when it loads; `hf-vlm` would set it, but here torch is loaded first
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import inspect_ai
-    import sklearn.metrics  # noqa: F401 - a second; the first figure would load it
     from inspect_ai._eval.task import log as logger
     from inspect_ai._eval.task import run as runner
 

@@ -1,6 +1,6 @@
 """Figures of agreement between a judge and people, their intervals, paired comparisons, and the human ceiling.
 
-Thin over SciPy, scikit-learn, statsmodels and krippendorff, which are imported where they are first needed. What is not
+Over numpy, SciPy and statsmodels, which are imported where they are first needed. What is not
 defined is NaN, with the reason where there is an `Interval`.
 """
 

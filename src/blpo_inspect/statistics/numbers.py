@@ -1,4 +1,4 @@
-"""How a judge's numbers go with people's: correlations (thin over SciPy) and errors.
+"""How a judge's numbers go with people's: correlations and errors.
 
 Every function takes equally long sequences of numbers, people's first. Where a figure is not defined it is NaN.
 """
@@ -6,6 +6,8 @@ Every function takes equally long sequences of numbers, people's first. Where a 
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
+
+from blpo_inspect.statistics.point import point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,21 +19,25 @@ def pearson(human: Sequence[float], judge: Sequence[float]) -> float:
 
     NaN below 2 samples and where either side is constant.
     """
-    return _correlation("pearsonr", human, judge)
+    return point(pearson, human, judge)
 
 
 def spearman(human: Sequence[float], judge: Sequence[float]) -> float:
     """Spearman's correlation: Pearson's of ranks, ties at their mean rank (``scipy.stats.spearmanr``); NaN as
     `pearson`.
     """
-    return _correlation("spearmanr", human, judge)
+    return point(spearman, human, judge)
 
 
 def kendall_tau(human: Sequence[float], judge: Sequence[float]) -> float:
     """Kendall's tau-b, -1 to 1: pairs in the same order minus pairs in the other, corrected for ties
     (``scipy.stats.kendalltau``); NaN as `pearson`.
     """
-    return _correlation("kendalltau", human, judge)
+    if len(set(human)) < 2 or len(set(judge)) < 2:
+        return math.nan
+    from scipy import stats
+
+    return float(stats.kendalltau(human, judge).statistic)
 
 
 def mae(human: Sequence[float], judge: Sequence[float]) -> float:
@@ -47,14 +53,6 @@ def rmse(human: Sequence[float], judge: Sequence[float]) -> float:
 def bias(human: Sequence[float], judge: Sequence[float]) -> float:
     """Mean of judge minus human in the scale's units: above 0, the judge is too generous; NaN for no samples."""
     return float(_errors(human, judge).mean()) if len(human) else math.nan
-
-
-def _correlation(name: str, human: Sequence[float], judge: Sequence[float]) -> float:
-    if len(set(human)) < 2 or len(set(judge)) < 2:
-        return math.nan
-    from scipy import stats
-
-    return float(getattr(stats, name)(human, judge).statistic)
 
 
 def _errors(human: Sequence[float], judge: Sequence[float]) -> "NDArray[np.float64]":

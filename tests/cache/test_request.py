@@ -23,11 +23,12 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolCall, ToolFunction, ToolInfo
 
+from blpo_inspect._util import image_digest as module
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect._util.text import without_credentials
-from blpo_inspect.cache import request as module
 from blpo_inspect.cache.entry import canonical, key_of
 from blpo_inspect.cache.model_identity import Target, fits, identity, is_secret, public
-from blpo_inspect.cache.request import TRAVEL, canonical_request, draw, image_digest
+from blpo_inspect.cache.request import TRAVEL, canonical_request, draw
 
 MODEL = {"provider": "p", "name": "n"}
 

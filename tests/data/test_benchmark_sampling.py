@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.benchmark_sampling import ORDER, BenchmarkRow, Drawn, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
-from blpo_inspect.data.splits import SPLITS, Split, image_digest
+from blpo_inspect.data.splits import SPLITS, Split
 from tests.tasks.worlds import picture
 
 PICTURES = [picture(f"picture {number}") for number in range(40)]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blpo_inspect.data.splits import SHARES, SPLITS, Split, balanced, image_digest, short, split_records
+from blpo_inspect._util.image_digest import image_digest
+from blpo_inspect.data.splits import SHARES, SPLITS, Split, balanced, short, split_records
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
 

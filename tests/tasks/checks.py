@@ -6,7 +6,7 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.dataset import Sample
 
-from blpo_inspect.data.splits import image_digest
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect.judging.samples import images_of
 
 

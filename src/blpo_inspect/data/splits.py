@@ -10,13 +10,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isclose
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, get_args
-from urllib.parse import unquote_to_bytes
 
-import pybase64
-
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
 
@@ -120,21 +117,6 @@ def label_stratum(records: Sequence[Record], scale: LabelScale) -> Callable[[Rec
     values = sorted(scale.value(record.label) for record in records)
     edges = [values[len(values) * k // BINS] for k in range(1, BINS)] if values else []
     return lambda record: str(bisect_right(edges, scale.value(record.label)))
-
-
-def image_digest(image: str) -> str:
-    """SHA-256 of an image file's bytes, given as a path or a ``data:`` URI.
-
-    Raises:
-        OSError: A file that cannot be read.
-        ValueError: A URI that holds no valid base64.
-    """
-    if not image.startswith("data:"):
-        with Path(image).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    header, _, body = image.partition(",")
-    data = pybase64.b64decode(body) if header.endswith(";base64") else unquote_to_bytes(body)
-    return hashlib.sha256(data).hexdigest()
 
 
 class _Tally:

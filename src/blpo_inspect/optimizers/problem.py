@@ -18,9 +18,10 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ContentImage
 from inspect_ai.util import materialize_media
 
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.task_lookup import find
-from blpo_inspect.data.splits import SPLITS, image_digest
+from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.judging.answer_mode import Answer, answer_of
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair

@@ -14,9 +14,9 @@ from inspect_ai import Task
 from inspect_ai.dataset import Sample
 from inspect_ai.util import registry_info
 
+from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect._util.inspect_internals import PrerequisiteError, task_folder
 from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
-from blpo_inspect.data.splits import image_digest
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import images_of, scale_of
 from blpo_inspect.regression.data_differences import BrokenError

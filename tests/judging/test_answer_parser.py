@@ -63,7 +63,7 @@ def test_understood(scale: LabelScale, answer: str, label: str) -> None:
     [
         (SAFETY, "", "empty"),
         (SAFETY, " \n**", "empty"),
-        (SAFETY, "I cannot help with that.", "no label"),
+        (SAFETY, "I cannot help with that.", "refuses"),
         (SAFETY, "safe/unsafe", "ambiguous"),
         (SAFETY, "Answer: safe or unsafe", "ambiguous"),
         (SAFETY, "It could be safe. It could be unsafe.", "ambiguous"),
@@ -75,7 +75,7 @@ def test_understood(scale: LabelScale, answer: str, label: str) -> None:
         (SAFETY, "safety first", "no label"),
         (SAFETY, "<think>it is safe", "not finished"),
         (RATING, "I see 3 circles", "no label"),
-        (RATING, "3 or 4", "no label"),
+        (RATING, "3 or 4", "ambiguous"),
         (RATING, "3-4", "no label"),
         (RATING, "Rating: 3 or 4", "ambiguous"),
         (RATING, "4.5", "not on the scale"),

@@ -16,7 +16,6 @@ from blpo_inspect.models.collate import join, on_device
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import RequestError
 from blpo_inspect.models.hf_vlm import HfVlmAPI
-from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.label_tree import LabelTree
 
 from .tiny import MAKERS, PALIGEMMA, ask, loaded, picture
@@ -246,47 +245,6 @@ def test_a_malformed_wish_is_refused(api: Api, wrong: dict[str, Any]) -> None:
 def test_likelihoods_are_not_drawn(api: Api) -> None:
     with pytest.raises(RequestError, match="temperature"):
         answer_all(api("llava"), ASKED[:1], temperature=1.0)
-
-
-STARTS = LabelStart(
-    (("safe", "safe"), ("unsafe", "unsafe"), ("very safe", "very safe"), ("very", "very"), ("4", "4"), ("4.5", "4.5"))
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "label"),
-    [
-        ("safe.\n", "safe"),
-        ("**Safe**", "**Safe"),
-        (" safe because", " safe"),
-        ("very safe.\n", "very safe"),
-        ("very much", "very"),
-        ("4 points", "4"),
-        ("4.\nIt", "4"),
-        ("4.5 of", "4.5"),
-        ('"unsafe"', '"unsafe'),
-        ("safe", None),  # safely?
-        ("safe.", None),  # safe.ty?
-        ("safely yours", None),
-        ("very ", None),  # very safe?
-        ("very sa", None),
-        ("4.", None),  # 4.5?
-        ("4,5", None),
-        ("not safe ", None),
-        ("safe-ish ", None),
-        ("", None),
-    ],
-)
-def test_where_a_label_is_sure(text: str, label: str | None) -> None:
-    end = STARTS.end(text)
-    assert (None if end is None else text[:end]) == label
-
-
-@given(st.text(" safevryun4.5,-\n*x", max_size=12), st.text(" safevryun4.5,-\n*x", max_size=6))
-def test_what_is_sure_stays_whatever_comes(text: str, more: str) -> None:
-    end = STARTS.end(text)
-    if end is not None:
-        assert STARTS.end(text + more) == end
 
 
 def test_text_ends_with_its_label(api: Api) -> None:

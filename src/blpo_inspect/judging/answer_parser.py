@@ -1,16 +1,34 @@
-"""A model's free text → one label, or the reason why none can be read.
+"""A model's reply → one label, or the reason why none was given: by a written grammar, never by a guess.
 
-Understood, in this order: an answer that is a label and nothing else; a marked answer (``Rating: 4/5``,
-``Final answer: **unsafe**``, ``\\boxed{4}``, ``{"score": 4}``); a label alone on the first or last line; a label that
-opens the answer (``Yes, it …``); a single label mentioned in prose (a bare number in prose is not an answer).
-Case, quotes, brackets, punctuation and markdown do not matter; reasoning in think tags is left out.
-Two labels that could both be meant, a negated label or a number off the scale are never resolved by a guess.
+What is accepted stands in docs/reading-answers.md, a row per form: the whole reply is a label; an object with one
+verdict; a marked verdict (``Rating: 4/5``); a label that opens or ends the reply and is set off; one short statement
+about the image (``The image is unsafe because …``). Everything else is unread: what is quoted, asked, supposed, denied,
+restated or refused is no verdict. Reasoning does not count (`reasoning`). Takes time linear in the reply's length.
 """
 
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+
+from blpo_inspect.judging import answer_patterns as patterns
+from blpo_inspect.judging import answer_words as words
+from blpo_inspect.judging.answer_text import (
+    MAX_CHARS,
+    plain,
+    prepared,
+    segments_of,
+    shortened,
+    unfenced,
+    without_quotations,
+)
+from blpo_inspect.judging.label_lexer import NUMBER_WORDS, Found, LabelError, LabelLexer, normalized
+from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
+from blpo_inspect.judging.verdict_object import object_verdict, parse_object
+
+_MAX_MENTIONS = 50
+_MAX_OBJECTS = 20
 
 
 @dataclass(frozen=True)
@@ -21,238 +39,426 @@ class Reading:
     reason: str | None = None
 
 
-class _UnreadableError(Exception):
-    """Carries the reason why an answer cannot be read."""
-
-
 @dataclass(frozen=True)
-class _Found:
-    label: str
-    end: int
+class _Mark:
+    """A marked verdict: its label or why it is none, and how much it says that it is the last word."""
+
+    label: str | None
+    strength: int
+    segment: int
+    problem: str = ""
 
 
-_NUMBER_WORDS = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
+_OBJECT = re.compile(
+    r"\{[^{}]{0,2000}(?:\{[^{}]{0,2000}(?:\{[^{}]{0,1000}\}[^{}]{0,1000}){0,8}\}[^{}]{0,1000}){0,16}\}"
 )
-_MARK_WORDS = (
-    r"(?:answer|verdict|rating|score|label|judge?ment|decision|classification|grade|assessment|conclusion|prediction)"
-)
-_MARK = re.compile(
-    rf"(?P<final>\b(?:final|overall)\s+)?\b{_MARK_WORDS}[\"')\]]*\s*(?:[:=→]|->|\bis\b|\bof\b|\bwould be\b)[\s:=]*"
-    r"|(?P<boxed>\\boxed\s*\{)",
-    re.IGNORECASE,
-)
-_RATED = re.compile(
-    r"\b(?:rate|score|grade|give|assign|label|classify|judge)\b(?:\s+(?:it|this|the|image|picture|photo|drawing|a|an|as|of|score|rating|that|at|with))*\s+",
-    re.IGNORECASE,
-)
-_NUMBER = re.compile(r"(?<![\w.,/-])-?\d+(?:\.\d+)?(?![\w]|[.,]\d|-\w)")
-_OUT_OF = re.compile(r"\s*(?:/|\bout of\b|\bof\b)\s*(\d+(?:\.\d+)?)(?:\s*(?:points?|stars?))?", re.IGNORECASE)
-_UNIT = re.compile(r"\s*(?:points?|stars?)\b", re.IGNORECASE)
-_RIVAL = re.compile(r"[\s\"')\]]*(?:/|\bor\b|\bto\b|\band\b|-|–|,|;|\|)[\s\"'(\[]*")
-_SET_OFF = re.compile(r"[\"')\]]*\s*(?:[,.;:!–—\n(]|-\s)")
-_NEGATION = re.compile(
-    r"(?:\b(?:not|never|no|neither|nor|without|cannot|rather than|instead of|than)|n['’]t)\s+(?:\w+\s+){0,2}$",
-    re.IGNORECASE,
-)
-_THINK = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.IGNORECASE | re.DOTALL)
-_UNFINISHED = re.compile(r"<(think|thinking|reasoning)>", re.IGNORECASE)
-_DECORATION = " \t\r\n\"'`“”‘’«»()[]{}<>.,;:!?*_~#|-–—=→"
 
 
 class AnswerReader:
-    """Reads answers on one scale.
+    """Reads replies on one scale.
 
     Args:
-        names: What stands for a label where an answer is expected: labels and aliases → label.
-        spoken: Those of the names that may also answer from within a sentence (not yes and no: they occur anywhere).
-        number: For a scale of numbers, number → label; raises ValueError where it is off the scale.
-        top: The highest number of a scale with an order, as in ``4/5``.
+        lexer: Its labels.
     """
 
-    def __init__(
-        self,
-        names: Mapping[str, str],
-        spoken: Iterable[str],
-        number: Callable[[float], str] | None = None,
-        top: float | None = None,
-    ) -> None:
-        self._names = {_folded(name): label for name, label in names.items()}
-        self._spoken = {_folded(name) for name in spoken}
-        self._number = number
-        self._top = top
-        # numbers are matched as numbers, so that 4 is not found in 4,5
-        named = [name for name in self._names if number is None or not name.isdigit()]
-        ordered = sorted(named, key=lambda name: (-len(name), name))
-        spellings = [r"[\s_-]+".join(map(re.escape, name.split(" "))) for name in ordered]
-        # a pattern that never matches where a numeric scale has no names
-        self._pattern = re.compile("|".join(spellings) or r"(?!)", re.IGNORECASE)
+    def __init__(self, lexer: LabelLexer) -> None:
+        self.lexer = lexer
 
-    def read(self, answer: str) -> Reading:
-        """Read one answer."""
+    def read(self, reply: str) -> Reading:
+        """Read one reply."""
         try:
-            return Reading(label=self._read(_clean(answer)))
-        except _UnreadableError as error:
+            return Reading(label=self._read(without_reasoning(reply)))
+        except (LabelError, UnfinishedReasoningError) as error:
             return Reading(reason=str(error))
 
-    def _read(self, text: str) -> str:
-        if not text.strip(_DECORATION):
-            raise _UnreadableError("the answer is empty")
-        whole = self._exactly(text)
-        if whole is not None:
-            return whole
-        looks: tuple[Callable[[str], list[str]], ...] = (
-            self._explicit,
-            self._leading,
-            self._in_prose,
+    def _read(self, reply: str) -> str:
+        if len(reply) > MAX_CHARS:
+            raise LabelError(f"a reply of {len(reply):,} characters is no verdict; the most is {MAX_CHARS:,}")
+        text = prepared(reply)
+        if not any(char.isalnum() for char in text) and not any(mark in text for mark in self._signs):
+            raise LabelError("the answer is empty")
+        if found := self.lexer.exactly(plain(text)):
+            return found.label
+        if reply.lstrip().startswith('"') and '":' in reply:
+            reply = f"{{{reply.strip().rstrip(',')}}}"
+        if "{" in reply or "[" in text:
+            text, label = self._object(reply, text)
+            if label is not None:
+                return label
+        text = self._unquoted(text)
+        self._same_scale(text)
+        if words.REFUSAL.search(text):
+            raise LabelError(f"the reply refuses or does not decide: {shortened(text)}")
+        segments = segments_of(text)
+        forms: tuple[Callable[[list[str]], str | None], ...] = (
+            self._marked,
+            self._truth,
+            self._set_off,
+            self._statement,
         )
-        for look in looks:
-            found = look(text)
-            if found:
-                return _only(found)
-        raise _UnreadableError(f"no label found in {_shortened(text)}")
+        for form in forms:
+            label = form(segments)
+            if label is not None:
+                return label
+        raise LabelError(self._why(segments))
 
-    def _exactly(self, text: str) -> str | None:
-        """The label that the text is, apart from decoration; None if it is anything else."""
-        start = text.lstrip(_DECORATION.replace("-", ""))
-        for candidate in (start, start.lstrip(_DECORATION)):
-            found = self._at_start(candidate)
-            if found is not None and not candidate[found.end :].strip(_DECORATION):
-                return found.label
+    @cached_property
+    def _signs(self) -> frozenset[str]:
+        """Characters of labels that are no letters or digits, and stars where they count."""
+        signs = {char for name in self.lexer.labels for char in name if not char.isalnum() and not char.isspace()}
+        return frozenset(signs | (set("★⭐🌟") if self.lexer.top is not None else set()))
+
+    def _object(self, reply: str, text: str) -> tuple[str, str | None]:
+        """The reply without its object, and what that says."""
+        bare = unfenced(reply).strip()
+        whole = parse_object(bare.strip("`")) if bare[:1] in ("{", "[") else None
+        if isinstance(whole, list):
+            label = object_verdict(whole, self.lexer, self._sentence)
+            if label is None and bare[:2] != "[[":
+                raise LabelError(f"no label found in {shortened(text)}")
+            return text, label
+        matches = list(islice(_OBJECT.finditer(reply), _MAX_OBJECTS + 1))
+        if len(matches) > _MAX_OBJECTS:
+            raise LabelError(f"no verdict: the reply has more than {_MAX_OBJECTS} objects")
+        objects = [(match, value) for match in matches if (value := parse_object(match.group())) is not None]
+        stated = [(match, object_verdict(value, self.lexer, self._sentence)) for match, value in objects]
+        given = [(match, label) for match, label in stated if label is not None]
+        if len(given) > 1:
+            raise LabelError("ambiguous: the reply has several objects with a verdict")
+        prose = _OBJECT.sub(" ", reply) if objects else reply
+        text = prepared(prose)
+        if given:
+            match, label = given[0]
+            before = normalized(reply[max(0, match.start() - 120) : match.start()])
+            if words.QUOTED_BY.search(before) or words.NEGATION.search(before + " ") or words.REFUSAL.search(text):
+                raise LabelError(f"an object that may be an example or a quotation: {shortened(match.group())}")
+            for mark in self._marks(segments_of(self._unquoted(text))):
+                if mark.label not in (None, label):
+                    raise LabelError(f"ambiguous: the answer can mean {label} or {mark.label}")
+            return text, label
+        return text, None
+
+    def _sentence(self, text: str) -> str | None:
+        """The label of a text that stands where a verdict does."""
+        segments = segments_of(plain(normalized(text)))
+        return self._valued(segments[0]) if len(segments) == 1 else self._set_off(segments)
+
+    def _unquoted(self, text: str) -> str:
+        return without_quotations(unfenced(text), self._is_label)
+
+    def _is_label(self, text: str) -> bool:
+        try:
+            return self.lexer.exactly(text) is not None
+        except LabelError:
+            return False
+
+    def _same_scale(self, text: str) -> None:
+        if self.lexer.top is None:
+            return
+        for match in patterns.OTHER_SCALE.finditer(text):
+            top = next(group for group in reversed(match.groups()) if group)
+            if float(top) != self.lexer.top:
+                raise LabelError(f"{match.group()!r} is on another scale; the highest label here is {self.lexer.top:g}")
+
+    def _same_top(self, stated_range: str) -> None:
+        """``Rating (1-10): 4`` is on another scale than 1 to 5."""
+        ends = re.findall(r"\d{1,6}(?:\.\d{1,3})?", stated_range)
+        if ends and self.lexer.top is not None and float(ends[-1]) != self.lexer.top:
+            raise LabelError(f"{stated_range} is another scale; the highest label here is {self.lexer.top:g}")
+
+    def _marked(self, segments: list[str]) -> str | None:
+        """``Rating: 4/5``: the last one that says final or overall, else the only one."""
+        marks = list(self._marks(segments))
+        if not marks:
+            return None
+        most = max(mark.strength for mark in marks)
+        best = [mark for mark in marks if mark.strength == most]
+        if most == 2:
+            best = [mark for mark in best if segments[mark.segment].startswith(patterns.STATED)] or best[-1:]
+        if problem := next((mark.problem for mark in best if mark.problem), None):
+            raise LabelError(problem)
+        label = _only([mark.label for mark in best if mark.label is not None])
+        later = segments[best[-1].segment + 1 :]
+        if any(words.TAKEN_BACK.search(segment) for segment in later):
+            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(later))}")
+        last = self._alone(segments[-1])
+        others = [self._stated(segment) for segment in later]
+        return _only([label, *(other for other in (last, *others) if other is not None)])
+
+    def _marks(self, segments: list[str]) -> Iterator[_Mark]:
+        for number, segment in enumerate(segments):
+            start = patterns.IN_SHORT.match(segment)
+            match = patterns.MARK.match(segment) or (patterns.MARK.match(segment, start.end()) if start else None)
+            if match is None or segment.endswith("?") or (match["sep"].isspace() and match["word"] == patterns.STATED):
+                continue
+            value = segment[match.end() :]
+            strong = match["word"] == patterns.STATED or patterns.STRONG_WORD.search(
+                match["qualifiers"] + " " + match["word"]
+            )
+            strength = 2 if strong else 0 if patterns.ASPECT_WORD.search(match["qualifiers"] + match["word"]) else 1
+            if not value.strip(" :*"):
+                value = segments[number + 1] if number + 1 < len(segments) else ""
+                if patterns.MARK.match(value) or not self._alone_or_stated(value):
+                    continue
+            elif match["sep"].isspace() and self._alone(value) is None:
+                continue  # "Score 4", and nothing else
+            try:
+                self._same_top(match["range"] or "")
+                label = self._valued(value)
+            except LabelError as error:
+                yield _Mark(None, strength, number, str(error))
+                continue
+            if label is not None:
+                yield _Mark(label, strength, number)
+
+    def _alone_or_stated(self, segment: str) -> bool:
+        try:
+            return self._valued(segment) is not None
+        except LabelError:
+            return True
+
+    def _valued(self, text: str) -> str | None:
+        """The label of what follows a mark; None where it states none or restates the scale.
+
+        Raises:
+            LabelError: It mentions labels, but does not give one.
+        """
+        article = re.match(patterns.ARTICLE, text)
+        start = article.end() if article else 0
+        found = self.lexer.begins(text, start) or (self.lexer.begins(text) if start else None)
+        if found is None:
+            label = self._stated(text)
+            if label is None and self._mentioned(text):
+                raise LabelError(self._why([text]))
+            return label
+        rest = text[found.end :]
+        if patterns.RESTATES.match(rest):
+            return None
+        rival = patterns.RIVAL.match(rest)
+        other = self.lexer.begins(rest[rival.end() :]) if rival else None
+        if other is not None and (other.label != found.label or self.lexer.top is not None):
+            raise LabelError(f"ambiguous: the answer can mean {found.label} or {other.label}")
+        self._check_rest(found, rest)
+        return found.label
+
+    def _check_rest(self, found: Found, rest: str) -> None:
+        """Raise unless what follows a label in its sentence leaves it as it is."""
+        if not (patterns.ENDS.match(rest) or patterns.TAIL.match(rest)) or rest.rstrip(" )*\"'").endswith("?"):
+            raise LabelError(f"{found.label!r} is not set off from what follows: {shortened(found.name + rest)}")
+        said = found.name + rest
+        if found.name[:1].isdigit():
+            if words.REVERSAL_OF_NUMBERS.search(rest):
+                raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
+            return
+        if patterns.AMOUNT.match(rest) or self._graded(found, rest):
+            raise LabelError(f"an amount of {found.label!r}, not a verdict: {shortened(said)}")
+        if words.REVERSAL.search(rest.split("\n", 1)[0]) and not self._harmless(rest):
+            raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
+        self._uncontradicted(found.label, [rest])
+
+    def _graded(self, found: Found, rest: str) -> bool:
+        """``Safe: low``, ``Unsafe: nothing found``: how much there is of what the label names."""
+        start = re.match(r"\s{0,3}([:=(,;–—-]|\.\s)\s{0,3}", rest)
+        if start is None:
+            return False
+        reason = rest[start.end() :]
+        if words.GRADED.match(reason):
+            return re.match(r"[^\s]{1,20}(?:\snot)?\W{0,3}$", reason) is not None or start[1] in ":="
+        if re.match(r"(?:no|not|none|nothing|never|without)\b", reason):
+            return (start[1] in ":=(" and len(reason.split()) < 4) or self.lexer.denies(found)
+        return (
+            start[1] in ":="
+            and not self.lexer.denies(found)
+            and re.fullmatch(r"[^\s]{1,30}", reason.strip()) is not None
+        )
+
+    def _harmless(self, rest: str) -> bool:
+        """Whether the only word that looks like a reversal is in a reason: ``the cat does not bite``."""
+        hit = words.REVERSAL.search(rest)
+        negated = patterns.DENIED_FACT.search(rest)
+        others = words.REVERSAL.sub(lambda match: "" if match.group() in ("not", "n't", "n’t") else match.group(), rest)
+        return bool(hit and negated) and not words.REVERSAL.search(others) and self.lexer.top is None
+
+    def _uncontradicted(self, label: str, others: Iterable[str]) -> None:
+        """Raise where other sentences mention another label as one that may hold, or this one as one that does not."""
+        for sentence in others:
+            supposed = bool(words.HYPOTHETICAL.search(sentence)) and not patterns.CONDITION.search(sentence)
+            for number, found in enumerate(self.lexer.mentions(sentence)):
+                if number > _MAX_MENTIONS:
+                    raise LabelError(f"no verdict: labels are mentioned more than {_MAX_MENTIONS} times in a sentence")
+                if _digits_or_yes(found.name):
+                    continue
+                negated = words.NEGATION.search(sentence[max(0, found.start - 160) : found.start])
+                negated = negated or words.NEGATED_AFTER.match(sentence, found.end)
+                if found.label != label and not (negated or supposed):
+                    raise LabelError(f"ambiguous: the answer can mean {label} or {found.label}")
+                if found.label == label and negated:
+                    raise LabelError(f"{label!r} is mentioned in the negative: {shortened(sentence)}")
+
+    def _truth(self, segments: list[str]) -> str | None:
+        """``Safe: no``: the opposite, where there is exactly one; ``Safe: yes`` the label itself."""
+        for segment in (segments[0], " ".join(segments[:2])):
+            name = re.sub(r"^(?:is(?:[\s_]it)?|is_)[\s_]?", "", segment)
+            found = self._begins(name)
+            match = patterns.TRUTH.match(name, found.end) if found else None
+            if found is None or match is None:
+                continue
+            said = match["yes"] or match["no"]
+            if said in self.lexer.labels or _digits_or_yes(found.name):
+                return None
+            rest = name[match.end() :].strip(" .!,")
+            if (
+                match["no"] in ("no", "false", "0", "none")
+                and rest
+                and not re.match(r"[,.;!]", name[match.end() :].lstrip())
+            ):
+                return None  # "Safe: no weapon is visible"
+            opposite = self.lexer.opposite(found)
+            if "?" in match.group() or rest or len(segments) > 2 or (match["no"] and opposite is None):
+                raise LabelError(f"a truth value of a label: {shortened(segment)}")
+            return found.label if match["yes"] else opposite
         return None
 
-    def _at_start(self, text: str) -> _Found | None:
-        """The label that the text begins with."""
-        if self._number is not None and (match := _NUMBER.match(text)) is not None:
-            return self._scaled(text, match)
-        match = self._pattern.match(text)
-        if match is None or re.match(r"\w|-\w", text[match.end() :]):
+    def _set_off(self, segments: list[str]) -> str | None:
+        """A label that opens the reply, or has its last line to itself."""
+        first, last = self._alone(segments[0]), self._alone(segments[-1])
+        opening = self._begins(segments[0])
+        if last is not None and len(segments) > 1:
+            before = segments[-2]
+            introduced = patterns.ABBREVIATED.search(before) is not None or (
+                before.endswith(":")
+                and bool(words.NEGATION.search(before[:-1] + " ") or words.QUOTED_BY.search(before))
+            )
+            if introduced or (
+                not re.search(r"[.!:。)…\d]$|^(?:[^\s]{1,20}\s?){1,3}$", before) and not before.endswith("?")
+            ):
+                raise LabelError(f"{last!r} is not set off from what precedes: {shortened(' '.join(segments[-2:]))}")
+            alone = [label for segment in segments[:-1] if (label := self._alone(segment)) is not None]
+            if opening is not None and first is None and opening.label != last:
+                alone.append(opening.label)
+            return _only([last, *alone])
+        if opening is None:
             return None
-        label = self._names.get(_folded(match.group()))
-        return None if label is None else _Found(label, match.end())
+        if first is None:
+            try:
+                self._check_opening(opening, segments[0][opening.end :])
+            except LabelError:
+                if self._stated(segments[0]) is None:
+                    raise
+                return None
+        for segment in segments[1:]:
+            other = self._begins(segment)
+            if other and other.label != opening.label and re.match(r"\s{0,3}(?:[:=(–—]|-\s)", segment[other.end :]):
+                raise LabelError(f"ambiguous: the answer can mean {opening.label} or {other.label}")
+        self._uncontradicted(opening.label, segments[1:])
+        if any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
+            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
+        return opening.label
 
-    def _scaled(self, text: str, match: re.Match[str]) -> _Found:
-        """A number with what belongs to it: ``/5``, ``out of 5``, ``points``."""
-        assert self._number is not None
-        end = match.end()
-        out_of = _OUT_OF.match(text, end)
-        if out_of:
-            whole = text[match.start() : out_of.end()].strip()
-            if self._top is None:
-                raise _UnreadableError(f"ambiguous: {whole!r} where labels have no order")
-            if float(out_of[1]) != self._top:
-                raise _UnreadableError(f"{whole!r} is on another scale; the highest label here is {self._top:g}")
-            end = out_of.end()
-        elif unit := _UNIT.match(text, end):
-            end = unit.end()
-        try:
-            return _Found(self._number(float(match.group())), end)
-        except ValueError as error:
-            raise _UnreadableError(str(error)) from None
+    def _check_opening(self, found: Found, rest: str) -> None:
+        rival = patterns.RIVAL.match(rest)
+        other = self.lexer.begins(rest[rival.end() :]) if rival else None
+        tail = rest.split()[-1] if rest.split() else ""
+        if other is not None or (self._alone(tail) not in (None, found.label)):
+            raise LabelError(
+                f"ambiguous: the answer can mean {found.label} or something else: {shortened(found.name + rest)}"
+            )
+        if re.match(r"[\s\"')\]]{0,4}(?:[,.;:!–—\n(。、|]|-\s)", rest) is None:
+            raise LabelError(f"no label found in {shortened(found.name + rest)}")
+        self._check_rest(found, rest)
 
-    def _explicit(self, text: str) -> list[str]:
-        """What is marked as the answer, and labels that have the first or last line to themselves."""
-        stated = []
-        final = []
-        for match in _MARK.finditer(text):
-            label = self._stated(text[match.end() :].split("\n", 1)[0])
-            if label is not None:
-                stated.append(label)
-                if match["final"] or match["boxed"]:
-                    final = [label]
-        lines = [line for line in text.split("\n") if line.strip(_DECORATION)]
-        alone = [self._exactly(lines[0]), self._exactly(lines[-1])]
-        return (final or stated) + [label for label in alone if label is not None]
+    def _statement(self, segments: list[str]) -> str | None:
+        """One short sentence about the image, the first or the last, which no other sentence contradicts."""
+        places = dict.fromkeys([0, len(segments) - 1])
+        given = {place: label for place in places if (label := self._stated(segments[place])) is not None}
+        if not given:
+            return None
+        label = _only(list(given.values()))
+        others = [segment for place, segment in enumerate(segments) if place not in given]
+        self._uncontradicted(label, others)
+        if 0 in given and any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
+            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
+        return label
 
-    def _stated(self, clause: str) -> str | None:
-        """The one label of what follows a mark; None where it states none."""
-        clause = clause.lstrip(_DECORATION.replace("-", "")).removeprefix("- ")
-        found = self._at_start(clause)
-        if found is None:
-            mentioned = self._in_prose(re.split(r"(?<=[.!?])\s", clause, maxsplit=1)[0])
-            return _only(mentioned) if mentioned else None
-        rest = clause[found.end :]
-        rival = _RIVAL.match(rest)
-        other = self._at_start(rest[rival.end() :]) if rival else None
-        return _only([found.label, other.label] if other else [found.label])
-
-    def _leading(self, text: str) -> list[str]:
-        """A label that opens the answer and is set off from the rest, which must not contradict."""
-        start = text.lstrip(_DECORATION)
-        found = self._at_start(start)
-        rest = start[found.end :] if found is not None else ""
-        if found is None or not _SET_OFF.match(rest):
-            return []
-        if self._number is not None and start[0].isdigit() and re.match(r"\.[^\S\n]", rest):
-            return []  # "1. The sky …" begins a list as likely as it gives a rating
-        last = self._exactly(rest.split()[-1])
-        return [found.label, *self._in_prose(rest), *([last] if last is not None else [])]
-
-    def _in_prose(self, text: str) -> list[str]:
-        """Every label that a sentence may mean; of numbers only those that are said to be a rating."""
-        if self._number is not None:
-            rated = [text[cue.end() :].lstrip("\"'") for cue in _RATED.finditer(text)]
-            fractions = [text[match.start() :] for match in _NUMBER.finditer(text) if self._is_fraction(text, match)]
-            found = [self._at_start(part) for part in (*rated, *fractions) if _NUMBER.match(part)]
-            return [item.label for item in found if item is not None]
-        labels = []
-        for match in self._pattern.finditer(text):
-            before, after = text[: match.start()], text[match.end() :]
-            name = _folded(match.group())
-            if name not in self._spoken or re.search(r"[\w'’]-?$", before) or re.match(r"[-'’]?\w", after):
+    def _stated(self, segment: str) -> str | None:
+        """The label that one sentence says of the image."""
+        if segment.rstrip(" )\"'*").endswith("?") or len(segment) > 1000:
+            return None
+        start = patterns.IN_SHORT.match(segment)
+        text = segment[start.end() :] if start else segment
+        if start and (label := self._alone(text)) is not None:
+            return label  # "So: unsafe."
+        thinks = patterns.THINKS.match(text)
+        clauses = [text[thinks.end() :], text] if thinks else [text]
+        for text, pattern in product(clauses, patterns.STATEMENTS):
+            match = pattern.match(text)
+            if match is None or match.end() == 0:
                 continue
-            if _NEGATION.search(re.split(r"[.!?\n]", before)[-1]):
-                raise _UnreadableError(f"{self._names[name]!r} is mentioned in the negative: {_shortened(text)}")
-            labels.append(self._names[name])
-        return labels
+            found = self._begins(text, match.end())
+            if found is None or (found.start - match.end() > 4):
+                continue
+            rest = text[found.end :]
+            try:
+                rival = patterns.RIVAL.match(rest)
+                if rival and self.lexer.begins(rest[rival.end() :]) is not None:
+                    return None
+                self._check_rest(found, rest)
+            except LabelError:
+                return None
+            return found.label
+        conclusion = patterns.THEREFORE.search(text)
+        if conclusion is None or patterns.CONDITIONAL.search(text[: conclusion.start()]):
+            return None
+        return self._stated(("it is " if conclusion["makes"] else "") + text[conclusion.end() :])
 
-    def _is_fraction(self, text: str, match: re.Match[str]) -> bool:
-        out_of = _OUT_OF.match(text, match.end())
-        return out_of is not None and float(out_of[1]) == self._top
+    def _begins(self, text: str, start: int = 0) -> Found | None:
+        try:
+            return self.lexer.begins(text, start)
+        except LabelError:
+            return None
+
+    def _alone(self, segment: str) -> str | None:
+        """The label that a segment is and nothing else."""
+        try:
+            found = self.lexer.exactly(segment)
+        except LabelError:
+            return None
+        return found.label if found else None
+
+    def _mentioned(self, text: str) -> bool:
+        return any(True for _ in self.lexer.mentions(text))
+
+    def _why(self, segments: list[str]) -> str:
+        """Why none of the forms fits, from what is mentioned."""
+        text = " ".join(segments)
+        mentions = [
+            (segment, found)
+            for segment in segments[:50]
+            for found in self.lexer.mentions(segment[:2000])
+            if not _digits_or_yes(found.name)
+        ]
+        for segment, found in mentions:
+            if words.NEGATION.search(segment[: found.start][-160:]):
+                return f"{found.label!r} is mentioned in the negative: {shortened(text)}"
+        labels = list(dict.fromkeys(found.label for _, found in mentions))
+        if len(labels) > 1:
+            return f"ambiguous: the answer can mean {' or '.join(labels)}"
+        if any(segment.endswith("?") for segment in segments):
+            return f"a question is no verdict: {shortened(text)}"
+        return (
+            f"no label found in {shortened(text)}"
+            if not labels
+            else f"no verdict: {labels[0]!r} is only mentioned in {shortened(text)}"
+        )
 
 
-def number_names(labels: Iterable[str]) -> dict[str, str]:
-    """``{"four": "4"}`` and so on, for labels that are small integers."""
-    return {_NUMBER_WORDS[int(label)]: label for label in labels if int(label) < len(_NUMBER_WORDS)}
+def _digits_or_yes(name: str) -> bool:
+    """Names that occur in any sentence and say nothing there."""
+    return name.isdigit() or name in ("yes", "no", "true", "false") or name in NUMBER_WORDS
 
 
-def _only(found: list[str]) -> str:
-    distinct = list(dict.fromkeys(found))
+def _only(labels: list[str]) -> str:
+    distinct = list(dict.fromkeys(labels))
     if len(distinct) > 1:
-        raise _UnreadableError(f"ambiguous: the answer can mean {' or '.join(distinct)}")
+        raise LabelError(f"ambiguous: the answer can mean {' or '.join(distinct)}")
     return distinct[0]
-
-
-def _clean(answer: str) -> str:
-    text = unicodedata.normalize("NFKC", answer).replace("\r\n", "\n").replace("\r", "\n")
-    text = text.casefold()  # as the labels are: ß is ss on both sides
-    text = _THINK.sub("\n", text)
-    if "</think>" in text:  # some templates open the tag in the prompt
-        text = text[text.rindex("</think>") + len("</think>") :]
-    if _UNFINISHED.search(text):
-        raise _UnreadableError("the reasoning was not finished (raise max_tokens)")
-    return _plain(text)
-
-
-def _plain(text: str) -> str:
-    """Without markdown; an underscore inside a word stays."""
-    return re.sub(r"[*`#]+|(?<![^\W_])_+(?=\S)|(?<=\S)_+(?![^\W_])", "", text)
-
-
-def _folded(name: str) -> str:
-    return " ".join(re.split(r"[\s_-]+", _plain(unicodedata.normalize("NFKC", name)).casefold().strip()))
-
-
-def _shortened(text: str) -> str:
-    flat = " ".join(text.split())
-    return repr(flat if len(flat) <= 80 else flat[:77] + "…")

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from blpo_inspect.judging.answer_parser import AnswerReader, number_names
+from blpo_inspect.judging.answer_parser import AnswerReader
+from blpo_inspect.judging.label_lexer import LabelLexer, number_names
 
 Kind = Literal["unordered", "ordinal", "numeric"]
 
@@ -206,14 +207,19 @@ class LabelScale:
         return names | {label.casefold(): label for label in self.labels}
 
     @cached_property
-    def _reader(self) -> AnswerReader:
+    def lexer(self) -> LabelLexer:
+        """Finds the labels in texts."""
         if self.kind == "numeric":
-            return AnswerReader({}, (), number=self._of_number, top=self.high)
+            return LabelLexer({}, number=self._of_number, top=self.high)
         names = {label: label for label in self.labels} | dict(self.aliases)
         if not all(_is_integer(label) for label in self.labels):
-            return AnswerReader(names, self.labels)
+            return LabelLexer(names)
         top = float(self.labels[-1]) if self.kind == "ordinal" else None
-        return AnswerReader(number_names(self.labels) | names, (), number=self._of_number, top=top)
+        return LabelLexer(number_names(self.labels) | names, number=self._of_number, top=top)
+
+    @cached_property
+    def _reader(self) -> AnswerReader:
+        return AnswerReader(self.lexer)
 
     def _of_number(self, value: float) -> str:
         return self.canonical(_plain_number(value))

@@ -6,21 +6,16 @@ from the alternatives listed at the answer's first token. Does not ask models (`
 """
 
 import math
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from inspect_ai.model import Logprob, ModelOutput
 
+from blpo_inspect.judging.label_lexer import LabelLexer
 from blpo_inspect.judging.labels import LabelScale
 
 LABEL_LOGPROBS = "label_logprobs"
 """Where an output's metadata hold what a provider computed itself: label → ln P(the answer begins with the label), None
 for a probability of 0."""
-
-_DECORATION = "\"'`“”‘’«»*_#~>"
-_WORD_GOES_ON = re.compile(r"[^\W_]|[.,]\d|-\w")
 
 
 def label_probabilities(output: ModelOutput, scale: LabelScale) -> Mapping[str, float] | None:
@@ -65,12 +60,12 @@ def label_probabilities(output: ModelOutput, scale: LabelScale) -> Mapping[str, 
     choice = output.choices[0] if output.choices else None
     if choice is None or choice.logprobs is None or not scale.labels:
         return None
-    names = _Names(scale)
+    lexer = LabelLexer({label: label for label in scale.labels} | dict(scale.aliases))
     content = choice.logprobs.content
-    start = next((i for i, step in enumerate(content) if names.folded(step.token)), None)
-    if start is None or not names.fitting("".join(step.token for step in content[start:])):
+    start = next((i for i, step in enumerate(content) if lexer.undecorated(step.token)), None)
+    if start is None or not lexer.fitting("".join(step.token for step in content[start:])):
         return None
-    mass = names.shares(content, start, "", frozenset(scale.labels))
+    mass = _shares(lexer, content, start, "", frozenset(scale.labels))
     if not mass:
         return None
     listed = _alternatives(content[start])
@@ -118,63 +113,32 @@ def _own(output: ModelOutput, scale: LabelScale) -> dict[str, float] | None:
     return {label: share / sum(shares.values()) for label, share in shares.items()}
 
 
-@dataclass(frozen=True)
-class _Name:
-    text: str
-    label: str
+def _shares(
+    lexer: LabelLexer, content: Sequence[Logprob], position: int, before: str, labels: frozenset[str]
+) -> dict[str, float]:
+    """The mass of the alternatives at a position after the text `before`, by label; only of these labels."""
+    mass: dict[str, float] = {}
+    produced = content[position].token
+    for token, probability in _alternatives(content[position]).items():
+        # the end of an answer may be listed as an empty text
+        fitting = lexer.fitting(before + (token or "\n")) & labels
+        shares = dict.fromkeys(fitting, 1.0)
+        if len(fitting) > 1 and token == produced:
+            shares = _resolved(lexer, content, position + 1, before + token, fitting) or shares
+        total = sum(shares.values())
+        if probability > 0:
+            for label, share in shares.items():
+                mass[label] = mass.get(label, 0.0) + probability * share / total
+    return mass
 
 
-class _Names:
-    """The names of a scale's labels, and which of them a text may begin with."""
-
-    def __init__(self, scale: LabelScale) -> None:
-        named = [(label, label) for label in scale.labels] + list(scale.aliases.items())
-        self._names = [_Name(_even(name).strip(), label) for name, label in named]
-        # a scale from * to *** is left its stars
-        ends = {char for name in self._names for char in (name.text[0], name.text[-1])}
-        self._decoration = "".join(set(_DECORATION) - ends) + " "
-
-    def folded(self, text: str) -> str:
-        """The text as names are compared, without what does not count before it."""
-        return _even(text).lstrip(self._decoration)
-
-    def fitting(self, text: str) -> frozenset[str]:
-        """Labels whose name begins with the text, or the longest that stands as a whole word at its beginning."""
-        text = self.folded(text)
-        if not text:
-            return frozenset()
-        stated = [
-            name for name in self._names if text.startswith(name.text) and not _WORD_GOES_ON.match(text, len(name.text))
-        ]
-        longest = max((len(name.text) for name in stated), default=0)
-        begun = {name.label for name in self._names if name.text.startswith(text)}
-        return frozenset(begun | {name.label for name in stated if len(name.text) == longest})
-
-    def shares(
-        self, content: Sequence[Logprob], position: int, before: str, labels: frozenset[str]
-    ) -> dict[str, float]:
-        """The mass of the alternatives at a position after the text `before`, by label; only of these labels."""
-        mass: dict[str, float] = {}
-        produced = content[position].token
-        for token, probability in _alternatives(content[position]).items():
-            # the end of an answer may be listed as an empty text
-            fitting = self.fitting(before + (token or "\n")) & labels
-            shares = dict.fromkeys(fitting, 1.0)
-            if len(fitting) > 1 and token == produced:
-                shares = self._resolved(content, position + 1, before + token, fitting) or shares
-            total = sum(shares.values())
-            if probability > 0:
-                for label, share in shares.items():
-                    mass[label] = mass.get(label, 0.0) + probability * share / total
-        return mass
-
-    def _resolved(
-        self, content: Sequence[Logprob], position: int, text: str, labels: frozenset[str]
-    ) -> dict[str, float]:
-        """How the produced tokens share a mass among labels; empty where they do not say it."""
-        if position < len(content):
-            return self.shares(content, position, text, labels)
-        return dict.fromkeys(self.fitting(text + "\n") & labels, 1.0)
+def _resolved(
+    lexer: LabelLexer, content: Sequence[Logprob], position: int, text: str, labels: frozenset[str]
+) -> dict[str, float]:
+    """How the produced tokens share a mass among labels; empty where they do not say it."""
+    if position < len(content):
+        return _shares(lexer, content, position, text, labels)
+    return dict.fromkeys(lexer.fitting(text + "\n") & labels, 1.0)
 
 
 def _alternatives(step: Logprob) -> dict[str, float]:
@@ -185,7 +149,3 @@ def _alternatives(step: Logprob) -> dict[str, float]:
         # different tokens may look the same
         listed[other.token] = listed.get(other.token, 0.0) + math.exp(min(other.logprob, 0.0))
     return found | listed
-
-
-def _even(text: str) -> str:
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())

@@ -12,6 +12,7 @@ from threading import Lock, Thread
 
 import torch
 
+from blpo_inspect.judging.label_lexer import LabelLexer
 from blpo_inspect.models.batching import Batcher, Load, Ticket
 from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
 from blpo_inspect.models.collate import SEQUENCE_INPUTS, group_of
@@ -19,7 +20,6 @@ from blpo_inspect.models.conversation import Conversation
 from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.generation import BatchRow, Generated, generate
 from blpo_inspect.models.generation_request import GenerationSettings
-from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.labelling import Labeller
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
 from blpo_inspect.models.model_args import ModelSettings
@@ -171,7 +171,7 @@ class Engine:
                 draw=draw,
                 stop=request.stop,
                 names=request.names if request.answer == "likelihood" else None,
-                until=LabelStart(request.names) if request.answer == "label" else None,
+                until=LabelLexer(dict(request.names)) if request.answer == "label" else None,
                 top_logprobs=request.top_logprobs if request.logprobs else None,
             )
             for draw in draws

@@ -20,9 +20,9 @@ from transformers import (
     SuppressTokensLogitsProcessor,
 )
 
+from blpo_inspect.judging.label_lexer import LabelLexer
 from blpo_inspect.models.continuation import laid_out
 from blpo_inspect.models.generation_request import Names
-from blpo_inspect.models.label_start import LabelStart
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
 from blpo_inspect.models.sampling import Draw, Recorded, TokenChooser
@@ -64,7 +64,7 @@ class BatchRow:
     names: Names | None = None
     """Asks for the probabilities of these labels instead of text. Equal for all rows of a batch."""
 
-    until: LabelStart | None = None
+    until: LabelLexer | None = None
     """Ends the answer as soon as it is sure to begin with a label."""
 
     wanted: Callable[[], bool] = lambda: True
@@ -183,7 +183,7 @@ class RowStopper(StoppingCriteria):
     def _stops(self, row: BatchRow, sequence: Tensor) -> bool:
         if row.until is not None:
             text = _raw_text(self._tokenizer, sequence[self._length :].tolist())
-            if row.until.end(text) is not None:
+            if row.until.sure_end(text) is not None:
                 return True
         if not row.stop:
             return False
@@ -235,7 +235,7 @@ def _text(tokenizer: Any, tokens: Sequence[int], row: BatchRow) -> tuple[str, bo
     """The answer's text, and whether a stop sequence or the end of a label cut it."""
     raw = _raw_text(tokenizer, tokens)
     cuts = [at for text in row.stop if (at := raw.find(text)) >= 0]
-    if row.until is not None and (end := row.until.end(raw)) is not None:
+    if row.until is not None and (end := row.until.sure_end(raw)) is not None:
         cuts.append(end)
     if not cuts:
         clean = tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -30,7 +30,7 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-Script = Callable[[list[ChatMessage]], str]
+Script = Callable[[list[ChatMessage]], str | ModelOutput]
 
 
 class ScriptedAPI(ModelAPI):
@@ -46,7 +46,8 @@ class ScriptedAPI(ModelAPI):
         """Ask the script."""
         type(self).requests.append(input)
         type(self).configs.append(config)
-        output = ModelOutput.from_content(self.model_name, type(self).script(input))
+        answer = type(self).script(input)
+        output = answer if isinstance(answer, ModelOutput) else ModelOutput.from_content(self.model_name, answer)
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
         return output
 

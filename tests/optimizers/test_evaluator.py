@@ -253,3 +253,28 @@ def test_probabilities_of_a_provider_reach_the_loss(
 def test_the_mean_is_over_all(losses: list[float]) -> None:
     judgements = [Judgement(item("a"), "yes", "yes", loss, wrong=False) for loss in losses]
     assert mean_loss(iter(judgements)) == pytest.approx(sum(losses) / len(losses))
+
+
+def test_unread_replies_are_asked_about_once_more_within_the_budget(scripted: type[ScriptedAPI]) -> None:
+    script(scripted, lambda messages: "yes" if len(messages) == 3 else "A square.")
+    items = [item(name) for name in "ab"]
+    asked = evaluator()
+    assert [judgement.label for judgement in done(asked.judge("P", items, "Q"))] == ["yes", "yes"]
+    assert asked.calls.started == asked.calls.uses["judge"].calls == 4
+    # all of them or none: which one is asked again may not depend on which answered first
+    short = evaluator(max_calls=3)
+    assert [judgement.label for judgement in done(short.judge("P", items, "Q"))] == [None, None]
+    assert short.calls.started == 2
+    never = evaluator(reask=0)
+    assert [judgement.label for judgement in done(never.judge("P", items, "Q"))] == [None, None]
+
+
+def test_a_judge_of_captions_has_no_verdict_where_the_describer_refuses(scripted: type[ScriptedAPI]) -> None:
+    script(scripted, lambda messages: "I'm sorry, I can't help with that." if images_in(messages) else "yes")
+    by = evaluator(caption_only=True)
+    [judged] = done(by.judge("P", [item("a")], "Q"))
+    assert judged.label is None
+    assert "no description" in judged.answer
+    assert by.calls.by_role() == {"judge": 0, "i2t": 1}
+    [caption] = done(by.describe("Q", [item("a")]))
+    assert caption.startswith("(no description: ")

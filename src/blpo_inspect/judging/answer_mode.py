@@ -13,6 +13,7 @@ from inspect_ai.model import GenerateConfig, Model, ModelOutput
 from blpo_inspect._util.inspect_internals import PrerequisiteError, resolved_config
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
+from blpo_inspect.judging.outputs import failure, verdict_of
 
 Answer = Literal["text", "label", "likelihood"]
 """``text``: what the judge writes, read by the scale. ``label``: the label that its answer begins with; a provider that
@@ -85,9 +86,9 @@ def resolve_label(answer: Answer, output: ModelOutput, scale: LabelScale) -> Mod
     that says that label already. The given output is not changed.
     """
     probabilities = label_probabilities(output, scale) if answer == "likelihood" else None
-    if probabilities is None:
+    if probabilities is None or failure(output) is not None:
         return output
-    stated = scale.read(output.completion).label
+    stated = verdict_of(output, scale).label
     best = max(probabilities, key=lambda label: (probabilities[label], label == stated))
     if stated == best:
         return output

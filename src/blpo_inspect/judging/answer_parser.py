@@ -29,6 +29,8 @@ from blpo_inspect.judging.verdict_object import object_verdict, parse_object
 
 _MAX_MENTIONS = 50
 _MAX_OBJECTS = 20
+_CUT = " ⋯ and more"
+"""Stands where a reply was cut off: a mark that nothing closes before it may have gone on."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,14 @@ class AnswerReader:
     def __init__(self, lexer: LabelLexer) -> None:
         self.lexer = lexer
 
-    def read(self, reply: str) -> Reading:
-        """Read one reply."""
+    def read(self, reply: str, *, cut_off: bool = False) -> Reading:
+        """Read one reply; of one that was cut off only a label alone or a complete mark."""
         try:
-            return Reading(label=self._read(without_reasoning(reply)))
+            return Reading(label=self._read(without_reasoning(reply), cut_off))
         except (LabelError, UnfinishedReasoningError) as error:
             return Reading(reason=str(error))
 
-    def _read(self, reply: str) -> str:
+    def _read(self, reply: str, cut_off: bool) -> str:
         if len(reply) > MAX_CHARS:
             raise LabelError(f"a reply of {len(reply):,} characters is no verdict; the most is {MAX_CHARS:,}")
         text = prepared(reply)
@@ -85,6 +87,8 @@ class AnswerReader:
             text, label = self._object(reply, text)
             if label is not None:
                 return label
+        if cut_off and len(segments_of(self._unquoted(text))) > 1:
+            text += _CUT
         text = self._unquoted(text)
         self._same_scale(text)
         if words.REFUSAL.search(text):
@@ -96,10 +100,12 @@ class AnswerReader:
             self._set_off,
             self._statement,
         )
-        for form in forms:
+        for form in forms[:1] if cut_off else forms:
             label = form(segments)
             if label is not None:
                 return label
+        if cut_off:
+            raise LabelError(f"the reply was cut off before a complete verdict (raise max_tokens): {shortened(text)}")
         raise LabelError(self._why(segments))
 
     @cached_property

@@ -116,12 +116,14 @@ class LabelScale:
             return f"Answer with exactly one number from {self.low:g} to {self.high:g}."
         return f"Answer with exactly one of: {', '.join(self.labels)}."
 
-    def read(self, answer: str) -> Verdict:
-        """Read a judge's answer: tolerant about its form, never guessing between two labels.
+    def read(self, answer: str, *, cut_off: bool = False) -> Verdict:
+        """Read a judge's reply by the grammar of `blpo_inspect.judging.answer_parser`, never by a guess.
 
-        See `blpo_inspect.judging.answer_parser` for what is understood.
+        Args:
+            answer: The reply, with or without marked reasoning.
+            cut_off: Whether it ended before its author did: then only a label alone or a complete mark counts.
         """
-        reading = self._reader.read(answer)
+        reading = self._reader.read(answer, cut_off=cut_off)
         return Verdict(reading.label, reading.reason)
 
     def canonical(self, raw: object) -> str:

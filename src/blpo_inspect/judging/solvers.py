@@ -5,11 +5,13 @@ Every call passes the store of recorded calls (`cache`). Reading the answer is t
 """
 
 from inspect_ai.model import (
+    ChatMessage,
     ChatMessageUser,
     Content,
     ContentImage,
     ContentText,
     GenerateConfig,
+    ModelOutput,
     get_model,
 )
 from inspect_ai.solver import Generate, Solver, TaskState, solver
@@ -17,27 +19,40 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.judging.answer_mode import Answer, answer_config, checked, resolve_label
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.outputs import caption_of
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
+from blpo_inspect.judging.reask import DEFAULT, asked_again, unread_reason
+from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import images_of, scale_of
 
 GREEDY = GenerateConfig(temperature=0.0)
 """Default settings of every call: roles do not inherit the task's, so each call states them."""
 
 
+NO_CAPTION = "no_caption"
+"""Where a sample's metadata say why the describer gave no caption."""
+
+
 @solver
-def judge(prompt: str, caption_only: bool = False, answer: Answer = "text") -> Solver:
+def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reask: int = DEFAULT) -> Solver:
     """Ask the main model for its verdict on the sample's image.
 
     Args:
         prompt: The judge prompt; ``{text}`` in it stands for the sample's text, which otherwise precedes it.
         caption_only: Show the caption that `describe` left instead of the image (an ablation of BLPO).
         answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`answer_mode`).
+        reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`reask`).
     """
     pair = PromptPair(prompt)  # refuses unknown placeholders before the run starts
     checked(answer)
+    checked_reask(reask)
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         caption = state.metadata.get("caption")
+        if caption_only and NO_CAPTION in state.metadata:
+            why = f"no caption: {state.metadata[NO_CAPTION]}"
+            state.output = ModelOutput(model=state.output.model, error=why)
+            return state
         if caption_only and caption is None:
             raise ValueError("caption_only needs a caption: put blpo_inspect/describe before blpo_inspect/judge")
         scale = scale_of(state.metadata)
@@ -48,7 +63,7 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text") -> S
             text=state.metadata.get("text"),
             caption=caption if caption_only else None,
         )
-        await ask_judge(state, message, scale, answer)
+        await ask_judge(state, message, scale, answer, reask)
         return state
 
     return solve
@@ -58,7 +73,8 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text") -> S
 def describe(prompt: str = DEFAULT_I2T) -> Solver:
     """Have the model of role ``i2t`` (else the main model) describe the sample's image.
 
-    The caption is left in ``state.metadata["caption"]``, and as the output where nothing follows.
+    The caption is left in ``state.metadata["caption"]``, and as the output where nothing follows. A describer that was
+    blocked or that refused gives none; ``state.metadata["no_caption"]`` says why.
 
     Args:
         prompt: The I2T prompt.
@@ -68,14 +84,24 @@ def describe(prompt: str = DEFAULT_I2T) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         model = memoized(get_model(role="i2t"), role="i2t")
         output = await model.generate([describe_message(prompt, sample_images(state))], config=GREEDY)
-        state.metadata["caption"] = output.completion
+        caption, reason = caption_of(output)
+        if reason is None:
+            state.metadata["caption"] = caption
+        else:
+            state.metadata[NO_CAPTION] = reason
         state.output = output
         return state
 
     return solve
 
 
-async def ask_judge(state: TaskState, message: ChatMessageUser, scale: LabelScale, answer: Answer = "text") -> None:
+async def ask_judge(
+    state: TaskState,
+    message: ChatMessageUser,
+    scale: LabelScale,
+    answer: Answer = "text",
+    reask: int = DEFAULT,
+) -> None:
     """Ask the main model: its verdict becomes the completion of the sample's output, what it wrote the last message.
 
     Args:
@@ -83,6 +109,7 @@ async def ask_judge(state: TaskState, message: ChatMessageUser, scale: LabelScal
         message: As `judge_message` makes it.
         scale: The labels that it asks for.
         answer: How they are asked for.
+        reask: How often, 0 or 1, a reply that cannot be read is followed by one more question.
 
     Raises:
         PrerequisiteError: Labels are asked for on a numeric scale.
@@ -90,9 +117,17 @@ async def ask_judge(state: TaskState, message: ChatMessageUser, scale: LabelScal
     model = memoized(get_model(), role="judge")
     # the active model takes the task's settings, as Inspect's own `generate` would
     state.messages = [message]
-    output = await model.generate(state.messages, config=answer_config(answer, scale, model))
+    config = answer_config(answer, scale, model)
+    output = resolve_label(answer, await model.generate(state.messages, config=config), scale)
+    if reask and unread_reason(output, scale) is not None:
+
+        async def ask(messages: list[ChatMessage]) -> ModelOutput:
+            state.messages = messages
+            return await model.generate(messages, config=config)
+
+        output = await asked_again(ask, state.messages, output, scale, answer)
     state.messages.append(output.message)
-    state.output = resolve_label(answer, output, scale)
+    state.output = output
 
 
 def judge_message(

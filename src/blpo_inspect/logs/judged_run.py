@@ -40,6 +40,7 @@ class JudgedSample:
         raters: Rater → label, where known.
         probabilities: Label → probability, where the log has log-probabilities.
         caption: The description that the judge or the optimizer was given, where there is one.
+        asked_again: Whether the label came from a second question, after a reply that could not be read.
 
     Raises:
         ValueError: A label and a reason why there is none, or neither.
@@ -60,6 +61,7 @@ class JudgedSample:
     raters: Mapping[str, str] = field(default_factory=dict)
     probabilities: Mapping[str, float] | None = None
     caption: str | None = None
+    asked_again: bool = False
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.unread is None):
@@ -128,6 +130,11 @@ class JudgedRun:
     def unread(self) -> int:
         """Number of samples without a label."""
         return sum(answer.label is None for answer in self.answers)
+
+    @property
+    def asked_again(self) -> int:
+        """Number of labels that came from a second question, after a reply that could not be read."""
+        return sum(answer.asked_again for answer in self.answers)
 
     @cached_property
     def facts(self) -> dict[str, tuple[Any, ...]]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
+from blpo_inspect.judging.outputs import verdict_of
+from blpo_inspect.judging.reask import NOTE
 from blpo_inspect.logs import redaction
 from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
 from blpo_inspect.logs.run_record import prompt_file, prompts_of, run_record
@@ -83,7 +85,7 @@ def _scale(judged: "list[EvalSample]") -> LabelScale:
 
 def _judged_sample(sample: "EvalSample", scale: LabelScale) -> JudgedSample:
     said = sample.output.completion
-    verdict = scale.read(said)
+    verdict = verdict_of(sample.output, scale)
     error = first_line(sample.error.message) if sample.error else None if sample.output.choices else ""
     failed = error is not None
     known = sample.metadata
@@ -99,6 +101,7 @@ def _judged_sample(sample: "EvalSample", scale: LabelScale) -> JudgedSample:
         said=said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]} … ({len(said):,} characters)",
         image=_image(sample),
         raters={str(k): str(v) for k, v in raters.items()} if isinstance(raters, Mapping) else {},
+        asked_again=NOTE in (sample.output.metadata or {}),
         probabilities=None if failed else label_probabilities(sample.output, scale),
         **{name: None if value is None else str(value) for name, value in texts.items()},
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.answer_mode import METADATA
+from blpo_inspect.judging.reask import METADATA as REASK
 from blpo_inspect.logs import redaction
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run_record(log: "EvalLog", outputs: "Iterable[ModelOutput]" = ()) -> RunReco
         "limit": spec.config.limit,
         "server": spec.model_base_url,
     }
-    data = {k: v for k, v in (spec.metadata or {}).items() if k not in ("judge_prompt", "i2t_prompt", METADATA)}
+    data = {k: v for k, v in (spec.metadata or {}).items() if k not in ("judge_prompt", "i2t_prompt", METADATA, REASK)}
     data["dataset"] = spec.dataset.name
     versions = dict(spec.packages)
     if spec.revision is not None:

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from inspect_ai.model import ModelOutput
+from inspect_ai.model import ChatMessage, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
 from blpo_inspect.judging.answer_mode import Answer, resolve_label
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities, negative_log_likelihood
+from blpo_inspect.judging.outputs import caption_of, verdict_of
+from blpo_inspect.judging.reask import DEFAULT, asked_again, unread_reason
 from blpo_inspect.judging.solvers import describe_message, judge_message
-from blpo_inspect.optimizers.calls import Calls
+from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.problem import Item
 from blpo_inspect.optimizers.settings import Loss
 
@@ -51,6 +53,7 @@ class Evaluator:
         loss: See `Settings.loss`.
         caption_only: Whether the judge reads a caption instead of seeing the image.
         answer: How the judge is asked, by the settings of the calls (`answer_mode.answer_config`).
+        reask: How often, 0 or 1, a reply that cannot be read is followed by one more question.
 
     Attributes:
         requested: Judgements and captions requested so far, including those that were kept from before.
@@ -66,6 +69,7 @@ class Evaluator:
         loss: Loss = "scale",
         caption_only: bool = False,
         answer: Answer = "text",
+        reask: int = DEFAULT,
     ) -> None:
         if loss == "likelihood" and scale.kind == "numeric":
             raise ValueError("loss=likelihood is for labels; on a numeric scale use -S loss=scale")
@@ -74,9 +78,11 @@ class Evaluator:
         self.loss = loss
         self.caption_only = caption_only
         self.answer = answer
+        self.reask = reask
         self.requested = 0
         self._judged: dict[tuple[str, str | None, Item], Judgement] = {}
         self._described: dict[tuple[str, Item], str] = {}
+        self._undescribed: dict[tuple[str, Item], str] = {}
 
     async def judge(self, prompt: str, items: Sequence[Item], i2t: str) -> list[Judgement]:
         """Judge items under a prompt; the judgements come in the items' order.
@@ -95,15 +101,22 @@ class Evaluator:
         if self.caption_only:
             captions = await self.describe(i2t, items)
         keys = {(prompt, request, item): (item, caption) for item, caption in zip(items, captions, strict=True)}
+        for key in keys.keys() - self._judged.keys():
+            if self.caption_only and (reason := self._undescribed.get((i2t, key[2]))):
+                self._judged[key] = _unread(key[2], f"no description: {reason}", self.loss)
         missing = {key: pair for key, pair in keys.items() if key not in self._judged}
         self.calls.reserve(len(missing))
         self.requested += len(items)
-        judgements = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
-        self._judged.update(zip(missing, judgements, strict=True))
+        asked = await collect([partial(self._judge, prompt, item, caption) for item, caption in missing.values()])
+        outputs = await self._asked_again(asked)
+        for key, output in zip(missing, outputs, strict=True):
+            self._judged[key] = judgement(key[2], output, self.scale, self.loss)
         return [self._judged[prompt, request, item] for item in items]
 
     async def describe(self, i2t: str, items: Sequence[Item]) -> list[str]:
         """The captions of items under an I2T prompt; ``{text}`` in it stands for the item's text.
+
+        Where the describer was blocked or refused, a remark in brackets says so in the caption's place.
 
         Raises:
             BudgetSpentError: As `judge`.
@@ -124,15 +137,37 @@ class Evaluator:
         loss = mean_loss(judgements)
         return math.exp(-loss) if self.loss == "likelihood" else 1 - loss
 
-    async def _judge(self, prompt: str, item: Item, caption: str | None) -> Judgement:
+    async def _judge(self, prompt: str, item: Item, caption: str | None) -> tuple[ChatMessage, ModelOutput]:
         images = [] if caption is not None else await item.content()
         message = judge_message(prompt, self.scale, images=images, text=item.text, caption=caption)
-        output = resolve_label(self.answer, await self.calls.ask("judge", [message]), self.scale)
-        return judgement(item, output, self.scale, self.loss)
+        return message, resolve_label(self.answer, await self.calls.ask("judge", [message]), self.scale)
+
+    async def _asked_again(self, asked: Sequence[tuple[ChatMessage, ModelOutput]]) -> list[ModelOutput]:
+        """The outputs, after one more question where a reply cannot be read and the budget has it."""
+        outputs = [output for _, output in asked]
+        unread = [place for place, output in enumerate(outputs) if unread_reason(output, self.scale) is not None]
+        if not unread or not self.reask:
+            return outputs
+        try:
+            # reserved together: which of them are asked again may not depend on which answered first
+            self.calls.reserve(len(unread))
+        except BudgetSpentError:
+            return outputs
+        ask = partial(self.calls.ask, "judge")
+        answers = await collect(
+            [partial(asked_again, ask, [asked[place][0]], outputs[place], self.scale, self.answer) for place in unread]
+        )
+        for place, output in zip(unread, answers, strict=True):
+            outputs[place] = output
+        return outputs
 
     async def _describe(self, i2t: str, item: Item) -> str:
         message = describe_message(i2t, await item.content(), item.text)
-        return (await self.calls.ask("i2t", [message])).completion
+        caption, reason = caption_of(await self.calls.ask("i2t", [message]))
+        if reason is not None:
+            caption = f"(no description: {reason})"
+            self._undescribed[i2t, item] = reason
+        return caption
 
 
 def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "scale") -> Judgement:
@@ -141,9 +176,9 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
     Raises:
         ValueError: The likelihood loss, and the judge gave no probabilities of labels.
     """
-    verdict = scale.read(output.completion)
+    verdict = verdict_of(output, scale)
     if verdict.label is None:
-        return Judgement(item, None, f"(no label: {verdict.reason})", _LARGEST[loss], wrong=True)
+        return _unread(item, str(verdict.reason), loss)
     distance = scale.loss(verdict.label, item.human)
     wrong = distance > NUMERIC_TOLERANCE if scale.kind == "numeric" else verdict.label != item.human
     values: dict[Loss, Callable[[], float]] = {
@@ -152,6 +187,10 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
         "likelihood": lambda: _likelihood_loss(item, output, scale),
     }
     return Judgement(item, verdict.label, verdict.label, values[loss](), wrong)
+
+
+def _unread(item: Item, reason: str, loss: Loss) -> Judgement:
+    return Judgement(item, None, f"(no label: {reason})", _LARGEST[loss], wrong=True)
 
 
 def mean_loss(judgements: Iterable[Judgement]) -> float:

@@ -25,6 +25,7 @@ from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.judging.answer_mode import Answer, answer_of
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.judging.reask import DEFAULT, reask_of
 from blpo_inspect.judging.samples import images_of, scale_of
 
 
@@ -68,6 +69,7 @@ class Problem:
         test: Items that are judged once, at the end.
         digest: SHA-256 of the ids, labels, texts and images of all splits.
         answer: How the judge is asked for its verdict, as in the benchmark's own task.
+        reask: How often a reply that cannot be read is followed by one more question, as there.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Problem:
     test: tuple[Item, ...]
     digest: str
     answer: Answer = "text"
+    reask: int = DEFAULT
 
 
 def load_problem(benchmark: str, args: Mapping[str, Any], prompts: str | None = None) -> Problem:
@@ -127,6 +130,7 @@ def _load(benchmark: str, args: str, prompts: str | None, parent: str | None) ->
         test=items["test"],
         digest=_digest(items, pictures),
         answer=answer_of(described),
+        reask=reask_of(described),
     )
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
+from blpo_inspect.judging.outputs import text_of
 from blpo_inspect.optimizers.calls import Calls
 from blpo_inspect.optimizers.questions import again
 
@@ -110,12 +111,15 @@ async def _ask(calls: Calls, asked: _Asking) -> None:
 
 def _read(output: ModelOutput, tag: str) -> tuple[str, str | None]:
     """The text between the tags, or the reason why there is none."""
-    tags = list(re.finditer(rf"<(\s*/)?\s*{tag}\s*>", output.completion, re.IGNORECASE))
+    text, failed = text_of(output)
+    if failed is not None and output.stop_reason != "max_tokens":
+        return "", failed
+    tags = list(re.finditer(rf"<(\s*/)?\s*{tag}\s*>", text, re.IGNORECASE))
     pairs = [(opening, closing) for opening, closing in pairwise(tags) if not opening[1] and closing[1]]
     unfinished = output.stop_reason == "max_tokens" and tags and not tags[-1][1]
     if pairs and not unfinished:
         start, end = pairs[-1]
-        return output.completion[start.end() : end.start()].strip(), None
+        return text[start.end() : end.start()].strip(), None
     if output.stop_reason == "max_tokens":
         return "", f"the answer was cut off before </{tag}>; be brief"
     return "", f"there is nothing between <{tag}> and </{tag}>"

@@ -98,7 +98,7 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
     try:
-        evaluator = Evaluator(calls, problem.scale, settings.loss, settings.caption_only, problem.answer)
+        evaluator = Evaluator(calls, problem.scale, settings.loss, settings.caption_only, problem.answer, problem.reask)
     except ValueError as error:
         raise PrerequisiteError(f"{problem.name}: {error}") from error
     return Run(

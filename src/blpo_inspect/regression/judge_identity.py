@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from blpo_inspect.cache.model_identity import OPERATIONAL, VERSIONS, Target, identity, public
 from blpo_inspect.cache.request import TRAVEL
 from blpo_inspect.judging.answer_mode import METADATA
+from blpo_inspect.judging.reask import METADATA as REASK
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample, EvalSpec
@@ -63,7 +64,9 @@ def settings(log: "EvalLog") -> dict[str, Any]:
         changing["extra_headers"] = sorted(name.lower() for name in headers)
     settings: dict[str, Any] = _plain(public(changing))
     asked = (log.eval.metadata or {}).get(METADATA)
-    return settings if asked is None else {**settings, "answer": str(asked)}
+    settings = settings if asked is None else {**settings, "answer": str(asked)}
+    again = (log.eval.metadata or {}).get(REASK)
+    return settings if again is None else {**settings, "reask": str(again)}
 
 
 def versions(model: str) -> dict[str, str]:

@@ -24,7 +24,9 @@ from PIL import Image
 from blpo_inspect._util.images import FORMATS, data_uri
 from blpo_inspect.cache.request import draw
 from blpo_inspect.judging.answer_mode import Answer, checked
+from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.judging.solvers import GREEDY, ask_judge, judge_message, sample_images
 from blpo_inspect.regression.perturbations import AS_IS, Perturbation
@@ -81,7 +83,13 @@ def run_probes(
 
 
 def probe_task(
-    samples: Iterable[Sample], prompt: str, probes: Sequence[Probe], *, name: str = "probes", answer: Answer = "text"
+    samples: Iterable[Sample],
+    prompt: str,
+    probes: Sequence[Probe],
+    *,
+    name: str = "probes",
+    answer: Answer = "text",
+    reask: int = DEFAULT,
 ) -> Task:
     """The task that asks about every sample as it is and under every probe that applies to its scale and prompt.
 
@@ -114,7 +122,7 @@ def probe_task(
     ]
     return Task(
         dataset=MemoryDataset(asked, name=name),
-        solver=perturbed(prompt, tuple(probes), answer),
+        solver=perturbed(prompt, tuple(probes), answer, reask),
         scorer=unread(),
         config=GREEDY,
         name=name,
@@ -123,13 +131,14 @@ def probe_task(
 
 
 @solver
-def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text") -> Solver:
+def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text", reask: int = DEFAULT) -> Solver:
     """Ask the main model for its verdict under the perturbation that the sample's metadata name.
 
     Args:
         prompt: The judge prompt.
         probes: Those that samples may name.
         answer: How the judge is asked (`blpo_inspect.judging.answer_mode`).
+        reask: How often a reply that cannot be read is followed by one more question (`blpo_inspect.judging.reask`).
     """
     pair = PromptPair(prompt)
     known = {AS_IS.name: AS_IS, **{probe.name: probe.perturbation for probe in probes}}
@@ -145,7 +154,7 @@ def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text") -> 
             text=state.metadata.get("text"),
         )
         with draw(by.draw):
-            await ask_judge(state, message, scale, answer)
+            await ask_judge(state, message, scale, answer, reask)
         return state
 
     return solve
@@ -173,7 +182,7 @@ def probe_results(log: EvalLog, probes: Sequence[Probe], *, alpha: float = 0.05)
         of, by = sample.metadata[_OF], sample.metadata[_BY]
         if sample.error is not None:
             raise ProbeError(f"{of} under {by}: {sample.error.message}")
-        answers[by][of] = scale_of(sample.metadata).read(sample.output.completion).label
+        answers[by][of] = verdict_of(sample.output, scale_of(sample.metadata)).label
         facts.setdefault(of, sample)
     ids = sorted(facts)
     scale = scale_of(facts[ids[0]].metadata)

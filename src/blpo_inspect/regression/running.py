@@ -15,6 +15,7 @@ from inspect_ai import eval as inspect_eval
 from blpo_inspect.cache.cache_info import note
 from blpo_inspect.cache.logs import LogError, read_log
 from blpo_inspect.judging.answer_mode import METADATA, answer_of
+from blpo_inspect.judging.reask import reask_of
 from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.logs.reader import judged_run
@@ -64,6 +65,8 @@ def _why_not(prepared: PreparedCase, log: "EvalLog") -> str | None:
     asked = (spec.metadata or {}).get(METADATA, "text")
     if asked != answer_of(prepared.task.metadata):
         return f"its judge was asked with answer={asked}"
+    if (again := reask_of(spec.metadata)) != reask_of(prepared.task.metadata):
+        return f"its judge was asked with reask={again}"
     if (spec.config.epochs or 1) != 1:
         return f"it has {spec.config.epochs} epochs"
     ids = {str(sample.id) for sample in log.samples or []}
@@ -135,7 +138,13 @@ def probe(
         return Probed({})
     prompt = str((prepared.task.metadata or {})["judge_prompt"])
     try:
-        task = probe_task(prepared.task.dataset, prompt, probes, answer=answer_of(prepared.task.metadata))
+        task = probe_task(
+            prepared.task.dataset,
+            prompt,
+            probes,
+            answer=answer_of(prepared.task.metadata),
+            reask=reask_of(prepared.task.metadata),
+        )
         log = _eval(prepared.case, task, log_dir, display)
         if log.status != "success":
             raise BrokenError(f"probes: {_failure(log)}")

@@ -61,7 +61,7 @@ class Report:
         options: What was asked for.
         parts: One per group of comparable runs.
         optimizations: In order.
-        left_out: What is in no figure, and why.
+        left_out: What is in no figure, and why; and what to know of figures, such as verdicts from a second question.
         logs: How many logs it rests on.
     """
 
@@ -88,6 +88,15 @@ def report(gathered: Gathered, options: Options) -> Report:
             )
             for pair in pairs
             if pair.unread
+        ]
+        left_out += [
+            LeftOut(
+                f"{group.name}: {row.letter}",
+                f"{row.run.asked_again} of {len(row.run.by_unit)} verdicts came from a second question,"
+                " after a reply that could not be read",
+            )
+            for row in group.rows
+            if row.run.asked_again
         ]
         parts.append(Part(group, tuple(pairs), tuple(wrong), tuple(split), _blurred(group, options)))
     logs = {run.record.log for run in gathered.judges} | {run.record.log for run in gathered.optimizations}

@@ -38,14 +38,27 @@ def csv_text(report: Report) -> str:
     known = list(dict.fromkeys(name for kinds in SHOWN.values() for name in kinds))
     figures = [f"{name}{end}" for name in (*known, "share_of_ceiling") for end in ("", "_low", "_high")]
     usage = ["made", "replayed", "input_tokens", "output_tokens", "cost", "seconds"]
-    names = ["group", "run", "model", "prompt", "log", "status", "samples", "missing", "unread", *figures, *usage]
+    names = [
+        "group",
+        "run",
+        "model",
+        "prompt",
+        "log",
+        "status",
+        "samples",
+        "missing",
+        "unread",
+        "asked_again",
+        *figures,
+        *usage,
+    ]
     lines = []
     for part in report.parts:
         for row in part.group.rows:
             record = row.run.record
             texts = [part.group.name, row.letter, record.model, row.prompt_name, record.log, record.status]
             cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in texts]
-            cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value)]
+            cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value), row.run.asked_again]
             for found in (*(row.figures.get(name) for name in known), row.share):
                 cells += [_cell(getattr(found, end, math.nan)) for end in ("value", "low", "high")]
             cells += [_cell(getattr(row.run.usage, name)) for name in usage]
@@ -194,6 +207,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "unread": _interval(row.unread),
         "share_of_ceiling": _interval(row.share),
         "answers": len(run.by_unit),
+        "asked_again": run.asked_again,
         "missing": row.missing,
         "usage": asdict(run.usage),
         "data_digest": run.digest,

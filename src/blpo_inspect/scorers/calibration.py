@@ -14,6 +14,7 @@ from inspect_ai.solver import TaskState
 from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
+from blpo_inspect.judging.outputs import failure, verdict_of
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import facts, unreadable
@@ -84,17 +85,16 @@ def calibration(by: str | None = None) -> Scorer:
         metadata = facts(state, by)
         scale = scale_of(state.metadata)
         found = label_probabilities(state.output, scale)
-        if found is not None:
+        if found is not None and failure(state.output) is None:
             return Score(
                 value=found[metadata["human"]],
                 answer=probabilities.top(found)[0],
                 explanation=f"Answer: {state.output.completion}",
                 metadata={**metadata, "probabilities": dict(found)},
             )
-        answer = state.output.completion
-        verdict = scale.read(answer)
+        verdict = verdict_of(state.output, scale)
         if verdict.label is None:
-            return unreadable(verdict, answer, metadata)
+            return unreadable(verdict, state.output, metadata)
         return Score.unscored(reason="scoring_failed", explanation=_why_not(state, scale), metadata=metadata)
 
     return score

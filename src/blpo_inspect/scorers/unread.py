@@ -7,6 +7,7 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
+from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import facts
@@ -38,7 +39,7 @@ def unread(by: str | None = None) -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        verdict = scale_of(state.metadata).read(state.output.completion)
+        verdict = verdict_of(state.output, scale_of(state.metadata))
         return Score(
             value=int(verdict.label is None),
             answer=verdict.label,

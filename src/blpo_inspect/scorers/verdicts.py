@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
 
 from blpo_inspect.judging.labels import LabelScale, Verdict
+from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
 
 
@@ -15,11 +17,11 @@ def facts(state: TaskState, by: str | None) -> dict[str, Any]:
     return known if by is None else {**known, "by": str(state.metadata.get(by, "none"))}
 
 
-def unreadable(verdict: Verdict, answer: str, metadata: dict[str, Any]) -> Score:
+def unreadable(verdict: Verdict, output: ModelOutput, metadata: dict[str, Any]) -> Score:
     """The score of an answer that says nothing: Inspect leaves it out of the figures and counts it."""
     return Score.unscored(
-        reason="invalid_response_format" if answer.strip() else "no_response",
-        explanation=f"{verdict.reason}\n\nAnswer: {answer}",
+        reason="invalid_response_format" if output.completion.strip() else "no_response",
+        explanation=f"{verdict.reason}\n\nAnswer: {output.completion}",
         metadata=metadata,
     )
 
@@ -28,13 +30,15 @@ def valued(state: TaskState, by: str | None) -> tuple[LabelScale, Score]:
     """The sample's scale, and the verdict's value on it as a score; unscored where there is none."""
     scale = scale_of(state.metadata)
     metadata = facts(state, by)
-    answer = state.output.completion
     if scale.kind == "unordered":
         explanation = f"the labels {', '.join(scale.labels)} have no order; use the scorer agreement"
         return scale, Score.unscored(reason="scoring_failed", explanation=explanation, metadata=metadata)
-    verdict = scale.read(answer)
+    verdict = verdict_of(state.output, scale)
     if verdict.label is None:
-        return scale, unreadable(verdict, answer, metadata)
+        return scale, unreadable(verdict, state.output, metadata)
     return scale, Score(
-        value=scale.value(verdict.label), answer=verdict.label, explanation=f"Answer: {answer}", metadata=metadata
+        value=scale.value(verdict.label),
+        answer=verdict.label,
+        explanation=f"Answer: {state.output.completion}",
+        metadata=metadata,
     )

@@ -47,6 +47,7 @@ def agin(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Judge how natural images look.
 
@@ -59,6 +60,7 @@ def agin(
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else a default one in the paper's words.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     if data is None:
         raise PrerequisiteError(f"agin: no data given. {WHERE_TO_GET_IT}")
@@ -88,6 +90,7 @@ def agin(
         default_prompt=PROMPT,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         metadata={
             "data": path.name,
             "licence": "none stated",

@@ -12,6 +12,9 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
+from blpo_inspect.judging.reask import DEFAULT
+from blpo_inspect.judging.reask import METADATA as REASK
+from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import GREEDY, judge
 from blpo_inspect.scorers import agreement, correlation, error, unread
@@ -25,6 +28,7 @@ def judging_task(
     default_prompt: str,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = DEFAULT,
     default_i2t: str = DEFAULT_I2T,
     scorers: Sequence[Scorer] = (),
     metadata: Mapping[str, Any] | None = None,
@@ -38,6 +42,7 @@ def judging_task(
         default_prompt: The judge prompt where no pair is given.
         prompts: A prompt pair's YAML file.
         answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`judging.answer_mode`).
+        reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`judging.reask`).
         default_i2t: The I2T prompt where no pair is given.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
         metadata: What else the log should say about the data.
@@ -48,14 +53,15 @@ def judging_task(
     """
     # old logs, and logs of judges asked for text, say nothing of it
     asked = {} if checked(answer, scale) == "text" else {METADATA: answer}
+    again = {} if checked_reask(reask) == DEFAULT else {REASK: reask}
     pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt, default_i2t)
     return Task(
         dataset=to_dataset(records, scale, name=name),
-        solver=judge(pair.judge, answer=answer),
+        solver=judge(pair.judge, answer=answer, reask=reask),
         scorer=[agreement(), unread(), *(() if scale.kind == "unordered" else (correlation(), error())), *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric="accuracy"),
-        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked},
+        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again},
     )
 
 

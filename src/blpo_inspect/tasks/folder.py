@@ -44,6 +44,7 @@ def folder(
     hub_split: str | None = None,
     allow_remote: bool = False,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Judge a user's labelled images.
 
@@ -60,6 +61,7 @@ def folder(
         hub_split: Of a Hugging Face dataset with several splits of its own; `split` divides what this names.
         allow_remote: Fetch images that the table names by http or https addresses, once; else they are refused.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
 
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
@@ -84,7 +86,7 @@ def folder(
     except ValueError as error:
         raise PrerequisiteError(f"{data}: {error}") from error
     _print_once("\n".join([summarize(benchmark, parts), *notes]))
-    return _task(benchmark, parts[split], prompts, prompt, answer, {"split": split, "seed": seed})
+    return _task(benchmark, parts[split], prompts, prompt, answer, reask, {"split": split, "seed": seed})
 
 
 def divide(
@@ -119,6 +121,7 @@ def _task(
     prompts: str | None,
     prompt: str | None,
     answer: Answer,
+    reask: int,
     drawn: Mapping[str, Any],
 ) -> Task:
     settings = benchmark.settings
@@ -132,6 +135,7 @@ def _task(
         default_i2t=settings.i2t or DEFAULT_I2T,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         metadata={
             **{name: value for name, value in about.items() if value is not None},
             **drawn,

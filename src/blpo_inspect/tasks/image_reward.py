@@ -48,6 +48,7 @@ def image_reward(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Judge how well generated images follow their prompts.
 
@@ -58,6 +59,7 @@ def image_reward(
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     drawn = draw(_pool, _fetch, split=split, per_stratum=quotas(SCALE.labels, limit_per_class, full), seed=seed)
     drawn.report(f"image_reward, {split}")
@@ -68,6 +70,7 @@ def image_reward(
         default_prompt=PROMPT,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         scorers=[preference()],
         metadata={
             "repository": SOURCE.id,

@@ -41,6 +41,7 @@ def seetrue(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Judge whether images match their texts.
 
@@ -51,6 +52,7 @@ def seetrue(
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     pool, faults = _rows()
     dealt = assign_splits(pool)
@@ -71,6 +73,7 @@ def seetrue(
         default_prompt=PROMPT,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         metadata={
             "repository": SOURCE.id,
             "revision": SOURCE.commit,

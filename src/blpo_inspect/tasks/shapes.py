@@ -23,6 +23,7 @@ def shapes_safety(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Is a drawing safe or unsafe under a hidden policy such as "no red triangles, no blue stars"?
 
@@ -33,8 +34,9 @@ def shapes_safety(
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt, which states no policy.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
-    return _shapes("safety", policy, split, limit_per_class, seed, prompts, answer)
+    return _shapes("safety", policy, split, limit_per_class, seed, prompts, answer, reask)
 
 
 @task
@@ -45,6 +47,7 @@ def shapes_alignment(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Does a drawing match a text such as "two large red circles", as people who disregard some aspects see it?
 
@@ -55,8 +58,9 @@ def shapes_alignment(
         seed: Seed of the drawings and texts.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
-    return _shapes("alignment", policy, split, limit_per_class, seed, prompts, answer)
+    return _shapes("alignment", policy, split, limit_per_class, seed, prompts, answer, reask)
 
 
 @task
@@ -67,6 +71,7 @@ def shapes_rating(
     seed: int = 0,
     prompts: str | None = None,
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """How good is a drawing, from 1 to 5, under a hidden rubric of four faults?
 
@@ -77,12 +82,20 @@ def shapes_rating(
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
-    return _shapes("rating", policy, split, limit_per_class, seed, prompts, answer)
+    return _shapes("rating", policy, split, limit_per_class, seed, prompts, answer, reask)
 
 
 def _shapes(
-    name: Name, policy: int, split: Split, limit_per_class: int, seed: int, prompts: str | None, answer: Answer
+    name: Name,
+    policy: int,
+    split: Split,
+    limit_per_class: int,
+    seed: int,
+    prompts: str | None,
+    answer: Answer,
+    reask: int,
 ) -> Task:
     benchmark = BENCHMARKS[name]
     return judging_task(
@@ -92,5 +105,6 @@ def _shapes(
         default_prompt=benchmark.prompt,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         metadata={"simulation": True, "policy": policy, "split": split},
     )

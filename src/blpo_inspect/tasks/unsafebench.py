@@ -53,6 +53,7 @@ def unsafebench(
     prompts: str | None = None,
     revision: str = "main",
     answer: Answer = "text",
+    reask: int = 1,
 ) -> Task:
     """Judge whether images are safe.
 
@@ -64,6 +65,7 @@ def unsafebench(
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
         revision: Commit, tag or branch of the dataset.
         answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     source = Repository(REPOSITORY, str(revision))
 
@@ -90,6 +92,7 @@ def unsafebench(
         default_prompt=PROMPT,
         prompts=prompts,
         answer=answer,
+        reask=reask,
         metadata={
             "repository": source.id,
             "revision": source.commit,

@@ -1,0 +1,72 @@
+"""What a model's output says: a verdict or a text, and nothing where it was blocked, failed or cut off.
+
+One place for judge, describer and optimizer. A provider's filter answers with texts that hold label words (``BLOCKED:
+…``, ``"severity": "safe"``), so the stop reason counts before the text.
+"""
+
+import re
+
+from inspect_ai.model import ModelOutput
+
+from blpo_inspect.judging.answer_words import REFUSAL
+from blpo_inspect.judging.labels import LabelScale, Verdict
+from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
+
+BLOCKED = "the provider blocked the answer (stop reason content_filter)"
+CUT_OFF = ("max_tokens", "model_length")
+"""Stop reasons of an answer that was not finished."""
+
+_PROVIDER_ERROR = re.compile(
+    r"\b(?:maximum context|context[ _](?:length|window)|input (?:is )?too long|prompt is too long"
+    r"|too many (?:input )?tokens|exceeds? the (?:limit|maximum|model)|error code|invalid_request"
+    r"|bad ?request|request too large|rate limit)\b"
+    r"|\"(?:error|code|status)\"\s*:",
+    re.IGNORECASE,
+)
+_REFUSES_WITHIN = 300
+"""A refusal to describe begins the answer; a caption may say later that something cannot be seen."""
+
+
+def failure(output: ModelOutput) -> str | None:
+    """Why an output is no answer at all; None where it is one, also a cut one."""
+    if output.error:
+        return f"the call failed: {output.error[:200]}"
+    if not output.choices:
+        return "the model gave no answer"
+    if output.stop_reason == "content_filter":
+        return BLOCKED
+    if output.stop_reason == "model_length" and _PROVIDER_ERROR.search(output.completion[:2000]):
+        return f"the provider reported an error instead of an answer: {output.completion[:200]!r}"
+    return None
+
+
+def verdict_of(output: ModelOutput, scale: LabelScale) -> Verdict:
+    """The judge's verdict.
+
+    Of an answer that was cut off, only a label alone or a complete marked verdict (``Rating: 4. Because …``) counts.
+    """
+    failed = failure(output)
+    if failed is not None:
+        return Verdict(None, failed)
+    return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
+
+
+def text_of(output: ModelOutput) -> tuple[str, str | None]:
+    """The text of a describer's or an optimizer's answer without its reasoning, or the reason why there is none."""
+    failed = failure(output)
+    if failed is not None:
+        return "", failed
+    try:
+        return without_reasoning(output.completion), None
+    except UnfinishedReasoningError as error:
+        return "", str(error)
+
+
+def caption_of(output: ModelOutput) -> tuple[str, str | None]:
+    """A describer's caption, or the reason why there is none: besides the reasons of `text_of`, a refusal."""
+    text, reason = text_of(output)
+    if reason is None and (refusal := REFUSAL.search(text[:_REFUSES_WITHIN].casefold())):
+        return "", f"the model refused to describe the image ({refusal.group().strip()!r})"
+    if reason is None and not text.strip():
+        return "", "the model gave an empty answer"
+    return text, reason

@@ -46,16 +46,20 @@ _FAULTS = (yaml.YAMLError, ValueError, TypeError, ArithmeticError, LookupError, 
 
 
 class Model(BaseModel):
-    """A mapping of a YAML file: its fields are the keys that it may have, and no value is taken for another type."""
+    """A mapping of a YAML file: no value is taken for another type.
+
+    Its fields are the keys that it may have, but for fields with ``exclude``, which no file gives.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True)
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, given: Any) -> Any:
+        known = [name for name, field in cls.model_fields.items() if not field.exclude]
         for key in given if isinstance(given, dict) else ():
-            if key not in cls.model_fields:
-                raise at(str(key), _no_such_key(cls.model_fields))
+            if key not in known:
+                raise at(str(key), _no_such_key(known))
         return given
 
 

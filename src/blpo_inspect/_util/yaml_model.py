@@ -250,16 +250,16 @@ def _check(loader: _Loader, place: str, node: yaml.Node) -> None:
         raise _WrongError(node, place, "must be a finite number")
 
 
-def _explained(root: yaml.Node | None, found: ErrorDetails) -> _WrongError:
-    place, node, context = "", root, found.get("ctx", {})
-    for step in (*found["loc"], *([context["step"]] if found["type"] == "at" else [])):
+def _explained(root: yaml.Node | None, details: ErrorDetails) -> _WrongError:
+    place, node, context = "", root, details.get("ctx", {})
+    for step in (*details["loc"], *([context["step"]] if details["type"] == "at" else [])):
         child = dict(_children(node)).get(step)
         if child is None:
             break
         place, node = _within(place, step), child
-    match found["type"]:
+    match details["type"]:
         case "missing":
-            message = f"lacks {found['loc'][-1]}"
+            message = f"lacks {details['loc'][-1]}"
         case "value_error":
             message = str(context["error"])
         case "too_short":
@@ -268,7 +268,7 @@ def _explained(root: yaml.Node | None, found: ErrorDetails) -> _WrongError:
             quotes = kind == "string_type" and isinstance(node, yaml.ScalarNode)
             message = f"must be {_WANTED[kind]}, not {_kind(node)}{'; put it into quotes' if quotes else ''}"
         case _:
-            message = found["msg"].replace("Input should be", "must be")
+            message = details["msg"].replace("Input should be", "must be")
     return _WrongError(node, place, message)
 
 

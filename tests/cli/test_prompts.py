@@ -181,7 +181,7 @@ def test_prompts_neither_style_nor_steer_the_terminal(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("judge: [1", "not valid YAML"),
-        ("judge: x\nprovenance: [1]", "provenance must be a mapping"),
+        ("judge: x\nprovenance: [1]", "line 2: provenance: must be a mapping"),
         ("judge: x\nprovenance: &a {b: *a}", "nested too deeply"),
         (
             "judge: x\nprovenance:\n  a: &a [1,1,1,1,1,1,1,1,1,1]\n"
@@ -246,7 +246,7 @@ def test_a_log_without_a_pair_says_what_it_holds(make_log: MakeLog) -> None:
 def test_a_damaged_pair_in_a_log_names_the_log_and_the_sample(make_log: MakeLog) -> None:
     log = make_log(one=PAIR.to_yaml().replace("/1\n", "/9\n"))
     error = blpo("export", log, code=2).stderr
-    assert f"{log}, sample one: format" in error and "newer version" in error
+    assert f"{log}, sample one, line 1: format: " in error and "newer version" in error
 
 
 @pytest.mark.parametrize(

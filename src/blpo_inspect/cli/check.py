@@ -110,7 +110,7 @@ def command(
         raise click.UsageError("--yes belongs to --update")
     # Inspect takes seconds to import: what is wrong with the suite is said first
     from blpo_inspect.regression import suite as suites
-    from blpo_inspect.regression.fields import SuiteError
+    from blpo_inspect.regression.suite import SuiteError
 
     try:
         loaded = suites.load(suite)

@@ -6,13 +6,16 @@ Does not send prompts to models (`solvers`) and does not say how to answer (`lab
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
+from pydantic import AfterValidator, Field
 
 from blpo_inspect._util.files import written_whole
-from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect._util.yaml_model import Model, file_bytes, must, read_as, read_yaml
+from blpo_inspect.judging.labels import Kind, LabelScale
 
 FORMAT = "blpo-inspect/prompt-pair/1"
 PLACEHOLDERS = frozenset({"text"})
@@ -51,21 +54,8 @@ class PromptPair:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "judge", self.judge.strip())
-        object.__setattr__(self, "i2t", self.i2t.strip())
-        for name, prompt, known in (
-            ("judge", self.judge, PLACEHOLDERS),
-            ("i2t", self.i2t, frozenset()),
-        ):
-            if not prompt:
-                raise PromptError(f"the {name} prompt is empty")
-            unknown = placeholders(prompt) - known
-            if unknown:
-                allowed = f"known here: {', '.join(sorted(known))}" if known else "none is allowed here"
-                raise PromptError(
-                    f"the {name} prompt has unknown placeholders {sorted(unknown)} ({allowed}); "
-                    "write {{ and }} for literal braces"
-                )
+        object.__setattr__(self, "judge", _prompt("judge", PLACEHOLDERS, self.judge))
+        object.__setattr__(self, "i2t", _prompt("i2t", frozenset(), self.i2t))
 
     def to_yaml(self) -> str:
         """The pair as YAML; equal pairs give equal text."""
@@ -77,40 +67,14 @@ class PromptPair:
         return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
     @classmethod
-    def from_yaml(cls, text: str, *, source: str = "prompt pair") -> "PromptPair":
+    def from_yaml(cls, text: str | bytes, *, source: str = "prompt pair") -> "PromptPair":
         """Read what `to_yaml` wrote, or a hand-written file with ``judge`` and optionally ``i2t``.
 
         Raises:
-            PromptError: Not YAML, unknown keys or format, or invalid prompts; names ``source``.
+            PromptError: Not YAML, unknown keys or format, or invalid prompts; names ``source``, line and place.
         """
-        try:
-            data = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise PromptError(f"{source}: not valid YAML: {error}") from error
-        if not isinstance(data, dict):
-            raise PromptError(f"{source}: expected a mapping with a judge prompt, got {type(data).__name__}")
-        known = {"format", "judge", "i2t", "scale", "provenance"}
-        if set(data) - known:
-            raise PromptError(f"{source}: unknown keys {sorted(map(str, set(data) - known))}; known: {sorted(known)}")
-        if data.get("format", FORMAT) != FORMAT:
-            raise PromptError(
-                f"{source}: format {data['format']!r} is not {FORMAT!r}; was it written by a newer version?"
-            )
-        for name in ("judge", "i2t"):
-            if not isinstance(data.get(name, ""), str):
-                raise PromptError(f"{source}: {name} must be text, not {type(data[name]).__name__}")
-        if "judge" not in data:
-            raise PromptError(f"{source}: the judge prompt is missing; add a line like 'judge: Is this image safe?'")
-        try:
-            scale = LabelScale.from_dict(data["scale"]) if data.get("scale") is not None else None
-            return cls(
-                judge=data["judge"],
-                i2t=data.get("i2t", DEFAULT_I2T),
-                scale=scale,
-                provenance=data.get("provenance") or {},
-            )
-        except (ValueError, TypeError, AttributeError) as error:
-            raise PromptError(f"{source}: {error}") from error
+        given = read_yaml(_File, text, source, PromptError, strict=False)
+        return cls(given.judge, given.i2t, given.scale, given.provenance)
 
     def save(self, path: str | Path) -> None:
         """Write the pair; the file is there whole or not at all."""
@@ -126,13 +90,7 @@ class PromptPair:
         Raises:
             PromptError: Missing or invalid; names the file.
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise PromptError(f"{path}: no such prompt file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise PromptError(f"{path}: cannot be read: {error}") from error
-        return cls.from_yaml(text, source=str(path))
+        return cls.from_yaml(file_bytes(Path(path), "prompt file", PromptError), source=str(path))
 
 
 def placeholders(prompt: str) -> frozenset[str]:
@@ -166,6 +124,50 @@ def fence(tag: str, data: str) -> str:
     """Data between tags that it cannot close: text of images, captions and datasets is no instruction."""
     inert = re.sub(rf"<(?=\s*(?:/\s*)?{re.escape(tag)})", "‹", data, flags=re.IGNORECASE)
     return f"<{tag}>{inert}</{tag}>"
+
+
+def _prompt(name: str, known: frozenset[str], text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise PromptError(f"the {name} prompt is empty")
+    unknown = placeholders(text) - known
+    if unknown:
+        allowed = f"known here: {', '.join(sorted(known))}" if known else "none is allowed here"
+        raise PromptError(
+            f"the {name} prompt has unknown placeholders {sorted(unknown)} ({allowed}); "
+            "write {{ and }} for literal braces"
+        )
+    return text
+
+
+JudgeText = Annotated[str, AfterValidator(partial(_prompt, "judge", PLACEHOLDERS))]
+I2TText = Annotated[str, AfterValidator(partial(_prompt, "i2t", frozenset()))]
+
+_Number = Annotated[Any, must("a number", lambda value: value is None or isinstance(value, int | float))]
+
+
+class _Scale(Model):
+    kind: Kind
+    labels: list[Any] = Field(default_factory=list)
+    low: _Number = None
+    high: _Number = None
+    aliases: dict[Any, Any] = Field(default_factory=dict)
+
+    def scale(self) -> LabelScale:
+        aliases = {str(alias): str(label) for alias, label in self.aliases.items()}
+        return LabelScale(self.kind, tuple(map(str, self.labels)), self.low, self.high, aliases)
+
+
+StatedScale = Annotated[LabelScale | None, read_as(Annotated[_Scale, AfterValidator(_Scale.scale)])]
+"""A field of a YAML file that is a scale."""
+
+
+class _File(Model):
+    format: Annotated[str, must(f"{FORMAT} (a newer version may write another)", lambda text: text == FORMAT)] = FORMAT
+    judge: JudgeText
+    i2t: I2TText = DEFAULT_I2T
+    scale: StatedScale = None
+    provenance: dict[Any, Any] = Field(default_factory=dict)
 
 
 class _Dumper(yaml.SafeDumper):

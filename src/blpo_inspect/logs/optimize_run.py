@@ -83,10 +83,9 @@ def optimize_run(log: "EvalLog", sample: "EvalSample") -> OptimizeRun:
         raise LogError(f"the optimization has no result: {redaction.text(why)}")
     try:
         pair = PromptPair.from_yaml(sample.output.completion, source="its output")
-        provenance = json_ready(pair.provenance)
+        provenance: dict[str, Any] = json_ready(pair.provenance)
     except PromptError as error:
         raise LogError(first_line(str(error))) from error
-    known = provenance if isinstance(provenance, dict) else {}
     uses = (sample.metadata.get(RESULT) or {}).get("uses") or {}
     return OptimizeRun(
         sample=str(sample.id),
@@ -94,7 +93,7 @@ def optimize_run(log: "EvalLog", sample: "EvalSample") -> OptimizeRun:
         judge=pair.judge,
         i2t=pair.i2t,
         # prompts are shown as they are
-        provenance={k: v if k in ("start", "trajectory") else redaction.plain(v) for k, v in known.items()},
+        provenance={k: v if k in ("start", "trajectory") else redaction.plain(v) for k, v in provenance.items()},
         uses={str(role): role_usage(counts) for role, counts in uses.items()},
         record=run_record(log),
     )

@@ -45,13 +45,9 @@ def load(path: Path, sample: str | None = None, epoch: int | None = None) -> Pro
         LogError: A log that cannot be read, has no such pair (says what it holds), or several that fit (lists them).
     """
     if not is_log(path):
-        pair = PromptPair.load(path)
-    else:
-        source = _sample(path, sample, epoch)
-        pair = PromptPair.from_yaml(source.output.completion, source=f"{path}, sample {source.id}")
-    if not isinstance(pair.provenance, Mapping):
-        raise PromptError(f"{path}: provenance must be a mapping, not {type(pair.provenance).__name__}")
-    return pair
+        return PromptPair.load(path)
+    source = _sample(path, sample, epoch)
+    return PromptPair.from_yaml(source.output.completion, source=f"{path}, sample {source.id}")
 
 
 def json_ready(value: object, path: str = "provenance") -> Any:

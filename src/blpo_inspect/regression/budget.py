@@ -52,7 +52,7 @@ def budgets(suite: Suite, case: Case, discordant: tuple[float, ...] = DISCORDANT
     """One per margin of a case that is a share; runs no model."""
     images = _images(suite, case)
     found = []
-    for figure, margin in (case.margin or {}).items():
+    for figure, margin in case.margin.items():
         if margin >= 1:
             continue
         needs = []

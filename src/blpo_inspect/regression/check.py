@@ -156,14 +156,14 @@ def update(suite: Suite, case: Case, how: How | None = None) -> Update:
     flipped = flips(old, new)
     if flipped:
         changes.append(f"{len(flipped)} of {len(new.answers)} labels")
-    names = [*(case.margin or {}), *(one.figure for one in case.at_least)]
+    names = [*case.margin, *(one.figure for one in case.at_least)]
     return Update(case, new, old, tuple(changes), flipped, figures(old, new, names, {}, alpha=suite.alpha))
 
 
 def tests_of(case: Case) -> list[str]:
     """The names of a case's tests that the suite's level is kept over."""
     probes = (f"{case.name}: probe {probe.name}" for probe in case.probes)
-    return [*(f"{case.name}: {name}" for name in case.margin or {}), *probes]
+    return [*(f"{case.name}: {name}" for name in case.margin), *probes]
 
 
 def _taken(ready: Sequence[PreparedCase], logs: Sequence[Path]) -> dict[str, JudgedRun]:

@@ -168,11 +168,11 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
             " judge as it was records a new one"
         )
     known = statistics.statistics_of(after.scale)
-    for name in (*(case.margin or {}), *(one.figure for one in case.at_least)):
+    for name in (*case.margin, *(one.figure for one in case.at_least)):
         if name not in known:
             raise BrokenError(f"the figure {name} does not apply to a scale that is {after.scale.kind}")
     decisions = {}
-    for name, margin in (case.margin or {}).items():
+    for name, margin in case.margin.items():
         decisions[name] = non_inferiority(
             [answer.human for answer in after.answers],
             [before.by_id[answer.id].label for answer in after.answers],
@@ -199,7 +199,7 @@ def conclude(
     """The case's result, once the suite's level was applied to its decisions and probes."""
     before, after = undecided.before, undecided.after
     asked = [Criterion("margin", name, one.verdict, one.reason, one.more) for name, one in decisions.items()]
-    names = [*(undecided.case.margin or {}), *(one.figure for one in undecided.case.at_least)]
+    names = [*undecided.case.margin, *(one.figure for one in undecided.case.at_least)]
     differences = {name: one.difference for name, one in decisions.items()}
     return CaseResult(
         name=undecided.case.name,

@@ -62,10 +62,9 @@ class JudgeRegression:
         from blpo_inspect._util.text import visible
         from blpo_inspect.regression.check import How, check
         from blpo_inspect.regression.data_differences import BrokenError
-        from blpo_inspect.regression.fields import SuiteError
         from blpo_inspect.regression.outputs.phrases import headline
         from blpo_inspect.regression.outputs.terminal import as_text
-        from blpo_inspect.regression.suite import load
+        from blpo_inspect.regression.suite import SuiteError, load
 
         how = How(log_dir=self.log_dir, logs=tuple(self.folder / log for log in logs), strict=strict_identity)
         try:

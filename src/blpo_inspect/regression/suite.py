@@ -6,30 +6,62 @@ Does not run anything (`running`) and decides nothing (`check`).
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from blpo_inspect.regression.fields import Field, SuiteError, parse
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
+
+from blpo_inspect._util.yaml_model import Model, at, between, file_bytes, key_of, must, read_as, read_yaml
 from blpo_inspect.regression.perturbations import PERTURBATIONS
 from blpo_inspect.statistics.named_statistics import AGREEMENT, CORRELATION
 
 FIGURES = tuple(dict.fromkeys([*(name for of in AGREEMENT.values() for name in of), *CORRELATION]))
 """Every figure of which higher is better, by name; which ones apply depends on the benchmark's scale."""
 
-_KEYS = (
-    "name",
-    "benchmark",
-    "args",
-    "prompts",
-    "model",
-    "base_url",
-    "model_args",
-    "model_roles",
-    "baseline",
-    "margin",
-    "at_least",
-    "unread_at_most",
-    "probes",
-)
+
+class SuiteError(ValueError):
+    """A suite that cannot be used; one line that says where, what is wrong and what is allowed."""
+
+
+def _within(text: str, info: ValidationInfo) -> Path:
+    """A path that leads out of the suite's folder only where somebody typed it as absolute."""
+    folder, path = Path(info.context or ""), Path(text)
+    if path.is_absolute():
+        return path
+    try:
+        inside = (folder / path).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        inside = False
+    if not inside or path.name in ("", ".."):
+        raise ValueError(f"{text!r} must be a file in the suite's folder or below it, or an absolute path")
+    return folder / path
+
+
+def _from_folder(text: str, info: ValidationInfo) -> Path:
+    return Path(info.context or "", text)
+
+
+def _without_prompts(args: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "prompts" in args:
+        raise at("prompts", "belongs to the case itself: prompts: FILE.yaml")
+    return args
+
+
+def _distinct(named: list[Any]) -> tuple[Any, ...]:
+    names: set[str] = set()
+    for number, item in enumerate(named):
+        if item.name in names:
+            raise at(number, f"the name {item.name!r} is there twice")
+        names.add(item.name)
+    return tuple(named)
+
+
+_Text = Annotated[str, must("one line of visible text", lambda text: text.strip() and text.isprintable())]
+_Figure = Annotated[str, key_of(FIGURES)]
+_Margin = Annotated[
+    float,
+    between(0, 2),
+    must("above 0 (no number of images can show that a judge is not the least bit worse)", bool),
+]
 
 
 @dataclass(frozen=True)
@@ -47,8 +79,26 @@ class AbsoluteBar:
     low: float | None = None
 
 
-@dataclass(frozen=True)
-class ChosenProbe:
+class _Ends(Model):
+    value: Annotated[float | None, between(-1, 1)] = None
+    low: Annotated[float | None, between(-1, 1)] = None
+
+    @model_validator(mode="after")
+    def _any(self) -> "_Ends":
+        if self.value is None and self.low is None:
+            raise ValueError("needs value: or low:")
+        return self
+
+
+def _bars(ends: dict[str, _Ends]) -> tuple[AbsoluteBar, ...]:
+    return tuple(AbsoluteBar(figure, end.value, end.low) for figure, end in ends.items())
+
+
+_Bar = Annotated[_Ends, BeforeValidator(lambda given: given if isinstance(given, dict) else {"value": given})]
+_Bars = Annotated[dict[_Figure, _Bar], Field(min_length=1), AfterValidator(_bars)]
+
+
+class ChosenProbe(Model):
     """A probe of a case.
 
     Attributes:
@@ -56,12 +106,14 @@ class ChosenProbe:
         tolerance: The share of verdicts that may change; None: the probe's own.
     """
 
-    name: str
-    tolerance: float | None = None
+    name: Annotated[str, must(f"one of {', '.join(PERTURBATIONS)}", PERTURBATIONS.__contains__)]
+    tolerance: Annotated[float | None, between(0, 0.99)] = None
 
 
-@dataclass(frozen=True)
-class Case:
+_Probe = Annotated[ChosenProbe, BeforeValidator(lambda given: {"name": given} if isinstance(given, str) else given)]
+
+
+class Case(Model):
     """One judge on one benchmark.
 
     Attributes:
@@ -80,19 +132,31 @@ class Case:
         probes: What else the judge must withstand.
     """
 
-    name: str
-    benchmark: str
-    model: str
-    baseline: Path
-    args: Mapping[str, Any]
-    prompts: Path | None = None
-    base_url: str | None = None
-    model_args: Mapping[str, Any] | None = None
-    model_roles: Mapping[str, str] | None = None
-    margin: Mapping[str, float] | None = None
-    at_least: tuple[AbsoluteBar, ...] = ()
-    unread_at_most: float | None = None
-    probes: tuple[ChosenProbe, ...] = ()
+    name: _Text
+    benchmark: _Text
+    model: Annotated[_Text, must("PROVIDER/NAME", lambda name: all(name.partition("/")))]
+    baseline: Annotated[Path, read_as(Annotated[_Text, AfterValidator(_within)])]
+    args: Annotated[Mapping[str, Any], AfterValidator(_without_prompts)] = Field(default_factory=dict)
+    prompts: Annotated[Path | None, read_as(Annotated[_Text, AfterValidator(_from_folder)])] = None
+    base_url: Annotated[str | None, read_as(_Text)] = None
+    model_args: Mapping[str, Any] = Field(default_factory=dict)
+    model_roles: Mapping[str, _Text] = Field(default_factory=dict)
+    margin: Annotated[Mapping[_Figure, _Margin], Field(min_length=1)] = Field(default_factory=dict)
+    at_least: Annotated[tuple[AbsoluteBar, ...], read_as(_Bars)] = ()
+    unread_at_most: Annotated[float | None, between(0, 1)] = None
+    probes: Annotated[tuple[ChosenProbe, ...], read_as(Annotated[list[_Probe], AfterValidator(_distinct)])] = ()
+
+    @model_validator(mode="after")
+    def _has_bar(self) -> "Case":
+        if not self.margin and not self.at_least:
+            raise ValueError("has no bar; give margin: {accuracy: 0.03}, at_least: {cohens_kappa: 0.6}, or both")
+        return self
+
+
+class _File(Model):
+    version: Annotated[Any, must("1, the version that this program reads", lambda version: version == 1)]
+    alpha: Annotated[float, between(0.0001, 0.4)] = 0.05
+    cases: Annotated[tuple[Case, ...], read_as(Annotated[list[Case], Field(min_length=1), AfterValidator(_distinct)])]
 
 
 @dataclass(frozen=True)
@@ -133,13 +197,7 @@ def load(file: Path) -> Suite:
     Raises:
         SuiteError: Missing or invalid; says where and what is allowed.
     """
-    try:
-        if not file.is_file():
-            raise SuiteError(f"{file}: no such suite file")
-        data = file.read_bytes()
-    except OSError as error:
-        raise SuiteError(f"{file}: cannot be read: {error.strerror}") from error
-    return read(data, file)
+    return read(file_bytes(file, "suite file", SuiteError), file)
 
 
 def read(data: bytes, file: Path) -> Suite:
@@ -148,114 +206,5 @@ def read(data: bytes, file: Path) -> Suite:
     Raises:
         SuiteError: Invalid.
     """
-    whole = parse(data, str(file))
-    top = whole.fields(("version", "alpha", "cases"), required=("version", "cases"))
-    if top["version"].plain() != 1:
-        raise top["version"].wrong(f"must be 1, the version that this program reads, not {top['version'].plain()!r}")
-    alpha = top["alpha"].number(0.0001, 0.4) if "alpha" in top else 0.05
-    cases = []
-    names: set[str] = set()
-    for field in top["cases"].items():
-        case = _case(field, file.absolute().parent)
-        if case.name in names:
-            raise field.wrong(f"a second case of the name {case.name!r}")
-        names.add(case.name)
-        cases.append(case)
-    if not cases:
-        raise top["cases"].wrong("has no case")
-    return Suite(file, alpha, tuple(cases))
-
-
-def _case(field: Field, folder: Path) -> Case:
-    given = field.fields(_KEYS, required=("name", "benchmark", "model", "baseline"))
-    margin = _margin(given["margin"]) if "margin" in given else {}
-    at_least = _bars(given["at_least"]) if "at_least" in given else ()
-    if not margin and not at_least:
-        raise field.wrong("has no bar; give margin: {accuracy: 0.03}, at_least: {cohens_kappa: 0.6}, or both")
-    model = given["model"].text()
-    if not all(model.partition("/")):
-        raise given["model"].wrong(f"must be PROVIDER/NAME, not {model!r}")
-    args = _values(given["args"]) if "args" in given else {}
-    if "prompts" in args:
-        raise given["args"].named()["prompts"].wrong("belongs to the case itself: prompts: FILE.yaml")
-    return Case(
-        name=given["name"].text(),
-        benchmark=given["benchmark"].text(),
-        model=model,
-        baseline=_within(given["baseline"], folder),
-        args=args,
-        prompts=folder / given["prompts"].text() if "prompts" in given else None,
-        base_url=given["base_url"].text() if "base_url" in given else None,
-        model_args=_values(given["model_args"]) if "model_args" in given else {},
-        model_roles=_roles(given["model_roles"]) if "model_roles" in given else {},
-        margin=margin,
-        at_least=at_least,
-        unread_at_most=given["unread_at_most"].number(0, 1) if "unread_at_most" in given else None,
-        probes=_probes(given["probes"]) if "probes" in given else (),
-    )
-
-
-def _values(field: Field) -> dict[str, Any]:
-    return {name: value.plain() for name, value in field.named().items()}
-
-
-def _roles(field: Field) -> dict[str, str]:
-    return {name: value.text() for name, value in field.named().items()}
-
-
-def _margin(field: Field) -> dict[str, float]:
-    found = {}
-    for name, value in field.fields(FIGURES).items():
-        found[name] = value.number(0, 2)
-        if not found[name]:
-            raise value.wrong("must be above 0: no number of images can show that a judge is not the least bit worse")
-    if not found:
-        raise field.wrong("names no figure, such as accuracy: 0.03")
-    return found
-
-
-def _bars(field: Field) -> tuple[AbsoluteBar, ...]:
-    bars = []
-    for name, value in field.fields(FIGURES).items():
-        if value.is_mapping():
-            ends = value.fields(("value", "low"))
-            if not ends:
-                raise value.wrong("needs value: or low:")
-            bars.append(AbsoluteBar(name, **{end: one.number(-1, 1) for end, one in ends.items()}))
-        else:
-            bars.append(AbsoluteBar(name, value.number(-1, 1)))
-    if not bars:
-        raise field.wrong("names no figure, such as cohens_kappa: 0.6")
-    return tuple(bars)
-
-
-def _probes(field: Field) -> tuple[ChosenProbe, ...]:
-    found: dict[str, ChosenProbe] = {}
-    for item in field.items():
-        if item.is_mapping():
-            given = item.fields(("name", "tolerance"), required=("name",))
-            tolerance = given["tolerance"].number(0, 0.99) if "tolerance" in given else None
-            probe = ChosenProbe(given["name"].text(), tolerance)
-        else:
-            probe = ChosenProbe(item.text())
-        if probe.name not in PERTURBATIONS:
-            raise item.wrong(f"no probe {probe.name!r}; there are {', '.join(PERTURBATIONS)}")
-        if probe.name in found:
-            raise item.wrong(f"the probe {probe.name!r} is there twice")
-        found[probe.name] = probe
-    return tuple(found.values())
-
-
-def _within(field: Field, folder: Path) -> Path:
-    """A path that leads out of the suite's folder only where somebody typed it as absolute."""
-    text = field.text()
-    path = Path(text)
-    if path.is_absolute():
-        return path
-    try:
-        inside = (folder / path).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a loop of links
-        inside = False
-    if not inside or path.name in ("", ".."):
-        raise field.wrong(f"{text!r} must be a file in the suite's folder or below it, or an absolute path")
-    return folder / path
+    whole = read_yaml(_File, data, str(file), SuiteError, context=file.absolute().parent)
+    return Suite(file, whole.alpha, whole.cases)

@@ -13,26 +13,29 @@ Every line is optional.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-import yaml
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from blpo_inspect._util.yaml_model import Model, file_bytes, key_of, read_as, read_yaml
 from blpo_inspect.data.tables.rows import TableError
-from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
+from blpo_inspect.judging.prompts import I2TText, JudgeText, StatedScale
 
 ROLES = ("image", "label", "text", "id", "group", "category")
 """What a column can be; a column of such a name is that unless ``columns`` says otherwise."""
 
 RATERS = ("rater_*",)
-_TEXTS = ("data", "config", "split", "judge", "i2t", "licence", "citation")
+_EMPTY = BeforeValidator(lambda text: None if text == "" else text)
+_RaterNames = Annotated[
+    list[str],
+    BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
+    AfterValidator(tuple),
+]
 
 
-@dataclass(frozen=True)
-class BenchmarkSettings:
+class BenchmarkSettings(Model):
     """What a ``benchmark.yaml`` says; without one, all defaults.
 
     Attributes:
@@ -49,12 +52,12 @@ class BenchmarkSettings:
         citation: A note for the log.
     """
 
-    file: Path | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
-    raters: tuple[str, ...] = RATERS
-    scale: LabelScale | None = None
-    judge: str | None = None
-    i2t: str | None = None
+    file: Path | None = Field(default=None, exclude=True)
+    columns: Mapping[Annotated[str, key_of(ROLES)], str] = Field(default_factory=dict)
+    raters: Annotated[tuple[str, ...], read_as(_RaterNames)] = RATERS
+    scale: StatedScale = None
+    judge: Annotated[JudgeText | None, _EMPTY] = None
+    i2t: Annotated[I2TText | None, _EMPTY] = None
     data: str | None = None
     config: str | None = None
     split: str | None = None
@@ -85,55 +88,7 @@ def load_settings(path: Path) -> BenchmarkSettings:
     """Read a ``benchmark.yaml``.
 
     Raises:
-        TableError: Missing, not YAML, or keys and values that are not understood; names the file.
+        TableError: Missing, not YAML, or keys and values that are not understood; names file, line and place.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise TableError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise TableError(f"{path}: cannot be read as YAML: {error}") from error
-    if data is None:
-        data = {}
-    if not isinstance(data, dict):
-        raise TableError(f"{path}: expected a mapping, got {type(data).__name__}")
-    known = {*_TEXTS, "columns", "raters", "scale"}
-    unknown = sorted(str(name) for name in set(data) - known)
-    if unknown:
-        raise TableError(f"{path}: unknown keys {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-    texts: dict[str, Any] = {}
-    for name in _TEXTS:
-        value = data.get(name)
-        if value is not None and not isinstance(value, str):
-            raise TableError(f"{path}: {name} must be text, not {type(value).__name__}")
-        texts[name] = value
-    try:
-        scale = LabelScale.from_dict(data["scale"]) if data.get("scale") is not None else None
-        PromptPair(texts["judge"] or "a prompt", texts["i2t"] or DEFAULT_I2T)
-    except PromptError as error:
-        raise TableError(f"{path}: {error}") from error
-    except (ValueError, TypeError, AttributeError) as error:
-        raise TableError(f"{path}: scale: {error}") from error
-    return BenchmarkSettings(
-        path, _columns(data.get("columns"), path), _raters(data.get("raters"), path), scale, **texts
-    )
-
-
-def _columns(data: object, path: Path) -> dict[str, str]:
-    if data is None:
-        return {}
-    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data.values()):
-        raise TableError(f"{path}: columns must be a mapping of what a column is to its name, as in {{label: verdict}}")
-    unknown = sorted(str(role) for role in set(data) - set(ROLES))
-    if unknown:
-        raise TableError(f"{path}: columns can be {', '.join(ROLES)}, not {', '.join(unknown)}")
-    return dict(data)
-
-
-def _raters(data: object, path: Path) -> tuple[str, ...]:
-    if data is None:
-        return RATERS
-    names = [data] if isinstance(data, str) else data
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise TableError(f"{path}: raters must be a list of columns, as in [anna, ben], or a pattern, as in rater_*")
-    return tuple(names)
+    data = file_bytes(path, "file", TableError)
+    return read_yaml(BenchmarkSettings, data, str(path), TableError, strict=False).model_copy(update={"file": path})

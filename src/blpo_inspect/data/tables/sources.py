@@ -1,7 +1,7 @@
 """What a user calls their data (a folder, a table, a settings file, a hub dataset) → its rows and what they mean."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def find_source(data: str, *, config: str | None = None, hub_split: str | None =
         settings, folder = _settings_in(path), path
     else:
         return _table(path, _settings_in(path.parent))
-    settings = replace(settings, config=config or settings.config, split=hub_split or settings.split)
+    settings = settings.model_copy(update={"config": config or settings.config, "split": hub_split or settings.split})
     if settings.data is not None:
         if settings.data.startswith(PREFIX):
             return _hub(settings.data, settings)

@@ -298,7 +298,9 @@ def test_trouble_is_never_stored(trouble: ModelOutput, cache_folder: Path) -> No
     assert list(Store(cache_folder).keys()) == []
 
 
-def test_answers_that_are_empty_or_refuse_are_answers() -> None:
+def test_answers_that_are_empty_or_refuse_are_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memo, "LOCAL_PROVIDERS", {"counting"})  # a greedy model in this process may say nothing
+
     async def behave(number: int) -> ModelOutput:
         return answer("") if number == 1 else answer("I will not", stop_reason="content_filter")
 
@@ -488,13 +490,41 @@ def test_judging_passes_the_store_under_its_role(red: Path, tmp_path: Path, cach
 
     scale = LabelScale("unordered", ("safe", "unsafe"))
     records = [Record("a", data_uri(red.read_bytes(), "image/png"), "safe")]
-    task = Task(dataset=to_dataset(records, scale, name="t"), solver=judge("Is it safe?"))
+    task = Task(dataset=to_dataset(records, scale, name="t"), solver=judge("Is it safe?", reask=0))
     for _ in range(2):
         log = run(task, tmp_path)
-        assert [message.role for message in log.samples[0].messages] == ["user", "assistant"]
+        assert log.samples[0].messages[0].role == "user"
     assert len(CountingAPI.asked) == 1
     [entry] = Store(cache_folder).entries()
     assert entry.role == "judge"
     memo._stores[cache_folder].hits.flush()
     assert Store(cache_folder).hits.totals() == {("counting/m", "judge"): 1}
     assert red.read_bytes() not in entry.to_bytes()
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_an_empty_answer_of_a_server_is_trouble_on_the_way(recovers: bool, cache_folder: Path) -> None:
+    """``content: null`` and the like: asked for again, and never recorded."""
+    cached = memoized(model())
+
+    async def nothing_at_first(number: int) -> ModelOutput | None:
+        return None if recovers and number == 3 else ModelOutput.from_content("m", "")
+
+    CountingAPI.behave = staticmethod(nothing_at_first)
+    output = ask(cached)
+    assert len(CountingAPI.asked) == 3
+    assert output.completion == ("answer 3" if recovers else "")
+    assert len(list(Store(cache_folder).keys())) == int(recovers)
+
+
+@pytest.mark.parametrize("stop", ["max_tokens", "content_filter"])
+def test_an_empty_answer_that_says_why_is_an_answer(stop: Any, cache_folder: Path) -> None:
+    cached = memoized(model())
+
+    async def empty(number: int) -> ModelOutput | None:
+        return ModelOutput.from_content("m", "", stop_reason=stop)
+
+    CountingAPI.behave = staticmethod(empty)
+    assert ask(cached).stop_reason == stop
+    assert len(CountingAPI.asked) == 1
+    assert len(list(Store(cache_folder).keys())) == 1

@@ -277,7 +277,20 @@ def test_secrets_stay_out(name: str) -> None:
         "base_url": "https://host/v1",
         "args": {"nested": {"list": [{}]}, "keep": 1},
     }
-    assert request["config"]["extra_headers"] == {"beta": "b"}
+    # headers of any name may hold a secret: the key knows a digest of their values
+    assert request["config"]["extra_headers"] == {"beta": "sha256:c100f95c1913f9c7"}
+
+
+@pytest.mark.parametrize("field", ["default_headers", "default_query", "headers", "extra_query", "query"])
+def test_no_value_of_headers_and_parameters_is_kept(field: str) -> None:
+    """Neutral names hide secrets too; yet two deployments are two models, and a renewed key asks nothing anew."""
+
+    def known(**sent: str) -> dict[str, Any]:
+        return identity(Target("p", "n", None, {field: {**sent, "Authorization": "hush"}}), None)
+
+    assert b"deployment-7" not in canonical(known(**{"X-Corp": "deployment-7"}))
+    assert known(**{"X-Corp": "one"}) != known(**{"X-Corp": "other"})
+    assert known(**{"X-Corp": "one"}) == known(**{"X-Corp": "one", "X-Api-Key": "renewed"})
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "eos_token", "stop_token", "keyboard", "tokenizer", "monkey", "top_k"])

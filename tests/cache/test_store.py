@@ -1,9 +1,11 @@
 """The store against rows that lie, disks that fail, and other processes."""
 
+import dataclasses
 import errno
 import os
 import pickle
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import diskcache  # type: ignore[import-untyped]
@@ -18,8 +21,9 @@ import pytest
 
 import blpo_inspect.cache.store as store_module
 from blpo_inspect.cache.entry import Entry, key_of
+from blpo_inspect.cache.maintenance import select
 from blpo_inspect.cache.store import Store, default_folder
-from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
+from blpo_inspect.cache.store_errors import CorruptEntryError, LaterVersionError, StoreError
 
 
 def entry(number: int, text: str = "yes", model: str = "p/n", **identity: Any) -> Entry:
@@ -54,6 +58,96 @@ def test_the_first_write_wins(store: Store) -> None:
     assert Store(store.folder).get(entry(1).key) == entry(1, "first")
     store.replace(entry(1, "third"))
     assert store.get(entry(1).key) == entry(1, "third")
+
+
+def unsealed(number: int) -> Entry:
+    """As version 0.1 wrote them: without a digest of their own."""
+    return dataclasses.replace(entry(number), sealed=False)
+
+
+def later(number: int) -> bytes:
+    """As a version to come may write it."""
+    return entry(number).to_bytes().replace(b'"schema":2', b'"schema":3')
+
+
+def test_entries_without_digest_stay_readable_and_get_none(store: Store, tmp_path: Path) -> None:
+    assert b"sha256" not in unsealed(1).to_bytes()
+    store.put(unsealed(1))
+    store.put(entry(2))
+    assert store.get(entry(1).key) == unsealed(1)
+    assert Store(store.folder, read_only=True).get(entry(1).key) == unsealed(1)
+    assert store.checked() == ([], [], 1)
+
+
+def test_an_entry_of_a_later_version_is_not_damaged_and_stays(store: Store) -> None:
+    store.put(entry(1))
+    change(store, "UPDATE Cache SET value = ?", later(1))
+    with pytest.raises(LaterVersionError, match="later version"):
+        store.get(entry(1).key)
+    assert store.checked() == ([], [entry(1).key], 0)
+    assert not list(store.entries())
+    assert select(store, damaged=True) == []
+
+
+def test_every_changed_answer_is_found(store: Store, tmp_path: Path) -> None:
+    """Flip 1,000 random bytes of a database, one at a time: an entry that is given is one that was written."""
+    written = {number: entry(number, f"safe {number}") for number in range(40)}
+    for one in written.values():
+        store.put(one)
+    store.close()
+    for suffix in ("-wal", "-shm"):
+        assert not (store.folder / f"cache.db{suffix}").exists()
+    sound = (store.folder / "cache.db").read_bytes()
+    random = Random(0)
+    found = 0
+    for number in range(1000):
+        place = random.randrange(len(sound))
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "cache.db").write_bytes(
+            sound[:place] + bytes([sound[place] ^ 1 << random.randrange(8)]) + sound[place + 1 :]
+        )
+        try:
+            other = Store(folder, read_only=True)
+            for before in written.values():
+                try:
+                    assert other.get(before.key) in (before, None)
+                except CorruptEntryError:
+                    found += 1
+            other.close()
+        except StoreError:
+            found += 1
+        shutil.rmtree(folder)
+    assert found > 100
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TRIGGER Settings_count_insert",
+        "CREATE TRIGGER Settings_count_insert AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
+    ],
+)
+def test_a_trigger_of_a_known_name_must_be_the_known_trigger(store: Store, sql: str) -> None:
+    store.put(entry(1))
+    if sql.startswith("CREATE"):
+        change(store, "DROP TRIGGER Settings_count_insert")
+        change(store, sql)
+        with pytest.raises(StoreError, match="another Settings_count_insert"):
+            Store(store.folder)
+    else:
+        change(store, sql)
+        assert Store(store.folder).get(entry(1).key) == entry(1)
+
+
+def test_a_damaged_schema_page_is_said_as_such(store: Store) -> None:
+    store.put(entry(1))
+    store.close()
+    data = (store.folder / "cache.db").read_bytes()
+    place = data.index(b"CREATE TABLE Settings")
+    (store.folder / "cache.db").write_bytes(data[:place] + b"\xff\xfe" + data[place + 2 :])
+    with pytest.raises(StoreError):
+        Store(store.folder)
 
 
 def test_listing_deleting_and_counting(store: Store) -> None:
@@ -169,7 +263,9 @@ def test_databases_that_bring_more_than_rows_are_refused(store: Store, sql: str)
         (b"[]", "not an entry"),
         (entry(1).to_bytes()[:-20], "not JSON"),
         (entry(2).to_bytes(), "not its own"),
-        (entry(1).to_bytes().replace(b'"number":1', b'"number":7'), "not the digest"),
+        (entry(1).to_bytes().replace(b'"number":1', b'"number":7'), "digest does not fit"),
+        (entry(1).to_bytes().replace(b'"2026-01', b'"2027-01'), "digest does not fit"),
+        (entry(1).to_bytes().replace(b'"schema":2', b'"schema":1'), "ill-typed"),
     ],
 )
 def test_a_corrupt_entry_costs_only_itself(store: Store, value: bytes, reason: str) -> None:
@@ -254,6 +350,7 @@ import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
 from pathlib import Path
+from random import Random
 from tests.cache.test_store import Store, StoreError, entry
 store = Store(Path({str(store.folder)!r}))
 try:

@@ -21,7 +21,7 @@ from blpo_inspect.cache.answer_content import answer
 from blpo_inspect.cache.entry import Entry, EntryError, canonical
 from blpo_inspect.cache.logs import used_keys
 from blpo_inspect.cache.store import Store
-from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
+from blpo_inspect.cache.store_errors import CorruptEntryError, LaterVersionError, StoreError
 
 FORMAT = "blpo-cache-bundle"
 SCHEMA = 1
@@ -188,6 +188,9 @@ class _Progress:
                 if there == entry:
                     self.new.append(entry.key)
                     return
+        except LaterVersionError:
+            self.conflicts.append(entry.key)
+            return
         except CorruptEntryError:
             store.replace(entry)
             self.repaired.append(entry.key)

@@ -35,26 +35,34 @@ FOREIGN = (
 """SQL that is true of every row that the store would not have written."""
 
 _OBJECTS = {
-    "Cache",
-    "Cache_expire_time",
-    "Cache_key_raw",
-    "Cache_tag_rowid",
-    "Settings",
-    "Settings_count_delete",
-    "Settings_count_insert",
-    "Settings_size_delete",
-    "Settings_size_insert",
-    "Settings_size_update",
-    "blpo_foreign",
-    "sqlite_autoindex_Settings_1",
-    "sqlite_sequence",
-    "sqlite_stat1",
-    "sqlite_stat4",
+    "Settings": "CREATE TABLE Settings ( key TEXT NOT NULL UNIQUE, value)",
+    "sqlite_autoindex_Settings_1": "",
+    "Cache": "CREATE TABLE Cache ( rowid INTEGER PRIMARY KEY, key BLOB, raw INTEGER, store_time REAL, expire_time REAL,"
+    " access_time REAL, access_count INTEGER DEFAULT 0, tag BLOB, size INTEGER DEFAULT 0, mode INTEGER DEFAULT 0,"
+    " filename TEXT, value BLOB)",
+    "Cache_key_raw": "CREATE UNIQUE INDEX Cache_key_raw ON Cache(key, raw)",
+    "Cache_expire_time": "CREATE INDEX Cache_expire_time ON Cache (expire_time)",
+    "Cache_tag_rowid": "CREATE INDEX Cache_tag_rowid ON Cache(tag, rowid)",
+    **{
+        f"Settings_{name}": f"CREATE TRIGGER Settings_{name} AFTER {event} ON Cache FOR EACH ROW BEGIN UPDATE Settings"
+        f' SET value = value {change} WHERE key = "{name.partition("_")[0]}"; END'
+        for name, event, change in (
+            ("count_insert", "INSERT", "+ 1"),
+            ("count_delete", "DELETE", "- 1"),
+            ("size_insert", "INSERT", "+ NEW.size"),
+            ("size_update", "UPDATE", "+ NEW.size - OLD.size"),
+            ("size_delete", "DELETE", "- OLD.size"),
+        )
+    },
+    "blpo_foreign": f"CREATE INDEX blpo_foreign ON Cache (mode) WHERE {FOREIGN}",
+    "sqlite_stat1": "CREATE TABLE sqlite_stat1(tbl,idx,stat)",
+    "sqlite_stat4": "CREATE TABLE sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)",
     # what diskcache's other settings leave behind
-    "Cache_store_time",
-    "Cache_access_time",
-    "Cache_access_count",
+    "Cache_store_time": "CREATE INDEX Cache_store_time ON Cache (store_time)",
+    "Cache_access_time": "CREATE INDEX Cache_access_time ON Cache (access_time)",
+    "Cache_access_count": "CREATE INDEX Cache_access_count ON Cache (access_count)",
 }
+"""All that the schema may hold, by name: as diskcache 5 and this package write it, with single spaces."""
 
 
 def check_database(connection: sqlite3.Connection, path: Path) -> bool:
@@ -63,10 +71,14 @@ def check_database(connection: sqlite3.Connection, path: Path) -> bool:
     Raises:
         StoreError: The store did not make this database, or it holds rows that must not be read.
     """
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    schema = {str(name): str(sql or "") for name, sql in connection.execute("SELECT name, sql FROM sqlite_master")}
+    names = set(schema)
     if not names:
         return False
-    if strange := names - _OBJECTS:
+    known = sorted(names & _OBJECTS.keys())
+    if changed := [name for name in known if " ".join(schema[name].split()) != _OBJECTS[name]]:
+        _refuse(path, f"has another {', '.join(changed)} than a cache of this kind")
+    if strange := names - _OBJECTS.keys():
         _refuse(path, f"has {', '.join(sorted(map(str, strange)))} in it, which no cache of this kind has")
     if "Settings" in names:
         for key, value in connection.execute("SELECT key, value FROM Settings"):

@@ -115,7 +115,8 @@ def stats(store: Store) -> Stats:
     )
     sound = sum(use.entries for use in usage)
     whole = store.size()
-    return Stats(sound, max(whole.entries - sound, 0), whole.bytes, usage)
+    damaged = len(store.damaged()) if whole.entries > sound else 0
+    return Stats(sound, damaged, whole.bytes, usage)
 
 
 def image_finder(log: Path | None = None, folder: Path | None = None) -> Callable[[str], str | None]:

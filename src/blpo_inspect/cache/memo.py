@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+import anyio
 import anyio.to_thread
 from inspect_ai.model import (
     ChatMessage,
@@ -41,6 +42,12 @@ from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
 CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
 once more in this process and records the new answers; ``off`` leaves the store alone."""
+
+LOCAL_PROVIDERS = frozenset({"hf", "hf-vlm", "induction", "none"})
+"""Providers whose models answer in this process: what they write is an answer, also where it is empty."""
+
+EMPTY_ANSWER_WAITS = (0.0, 0.5)
+"""Seconds before each further try where a remote server sent an empty text."""
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +150,8 @@ class CachedAPI(LazyAPI):
     ) -> Answer:
         """The recorded answer, else the inner provider's, which is then recorded.
 
-        Only whole answers are recorded: no exceptions, no outputs with an error or without an answer.
+        Only whole answers are recorded: no exceptions, no outputs with an error or without an answer. An empty text
+        from a remote server is asked for again (`EMPTY_ANSWER_WAITS`), and is not recorded if it stays.
         Where the store cannot be used, a warning says so once and calls go on uncached.
 
         Raises:
@@ -196,9 +204,9 @@ class CachedAPI(LazyAPI):
         try:
             if recheck and (entry := _recorded(store, key, mode)) is not None:
                 return self._replay(entry, store)
-            answer = await ask()
+            answer = await self._whole_answer(ask)
             output, call = answer if isinstance(answer, tuple) else (answer, None)
-            if isinstance(output, Exception) or not _is_whole(output):
+            if isinstance(output, Exception) or not _is_whole(output) or self._is_garbage(output):
                 return answer
             entry = self._entry(key, request, output)
             if entry is None:
@@ -215,6 +223,28 @@ class CachedAPI(LazyAPI):
             return live if call is None else (live, call)
         finally:
             _flights.land(flight, entry)
+
+    async def _whole_answer(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer, asked for again where a remote server sent nothing: that is trouble on the way, not an answer."""
+        answer = await ask()
+        for seconds in EMPTY_ANSWER_WAITS:
+            if not self._is_garbage(answer[0] if isinstance(answer, tuple) else answer):
+                break
+            await anyio.sleep(seconds)
+            answer = await ask()
+        return answer
+
+    def _is_garbage(self, output: ModelOutput | Exception) -> bool:
+        """Whether a remote server sent no text, no reasoning and no tool call, and says that it had finished."""
+        if isinstance(output, Exception) or self.target.provider in LOCAL_PROVIDERS or not _is_whole(output):
+            return False
+        return all(
+            choice.stop_reason == "stop"
+            and not choice.message.text.strip()
+            and not choice.message.tool_calls
+            and not (isinstance(choice.message.content, list) and choice.message.content)
+            for choice in output.choices
+        )
 
     def _entry(self, key: str, request: dict[str, Any], output: ModelOutput) -> Entry | None:
         """The output as an entry; None if it would not come back from JSON as it is."""

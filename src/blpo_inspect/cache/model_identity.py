@@ -4,6 +4,8 @@ A provider that knows its model exactly says so itself, by a method ``identity()
 of any other the name, the server's address and the model arguments are all there is.
 """
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -27,6 +29,7 @@ _SECRET = re.compile(
     r"(^|[^a-z])(api_?key|.*_key|key|secret|.*_secret|password|passwd|passphrase|authorization|cookie|credentials?"
     r"|bearer|(access|auth|api|hf|id|session|refresh|security|bot|user)_?token|token|signature)$"
 )
+_SENT_ALONG = re.compile(r"(^|_)(headers?|query|query_params|params|cookies)$")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -97,11 +100,30 @@ def public(value: Any) -> Any:
         case None | bool() | int() | float() | str():
             return value
         case Mapping():
-            return {str(name): public(inner) for name, inner in value.items() if not is_secret(str(name))}
+            known = {str(name): inner for name, inner in value.items() if not is_secret(str(name))}
+            return {
+                name: without_values(inner) if is_sent_along(name) else public(inner) for name, inner in known.items()
+            }
         case list() | tuple():
             return [public(inner) for inner in value]
         case _:
             return f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+def is_sent_along(name: str) -> bool:
+    """Whether a field of this name holds headers or parameters of requests: any of their values may be a secret."""
+    return _SENT_ALONG.search(name.lower().replace("-", "_")) is not None
+
+
+def without_values(sent: Any) -> Any:
+    """Headers or query parameters by name with a digest of each value, so that two deployments are not one.
+
+    What is named like a secret is left out: a key that is renewed asks nothing anew.
+    """
+    if isinstance(sent, Mapping):
+        return {str(name).lower(): without_values(value) for name, value in sent.items() if not is_secret(str(name))}
+    text = json.dumps(sent, sort_keys=True, default=str)
+    return f"sha256:{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def is_secret(name: str) -> bool:

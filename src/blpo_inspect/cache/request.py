@@ -29,7 +29,7 @@ from pydantic import BaseModel
 from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect._util.inspect_internals import current_epoch
 from blpo_inspect.cache.entry import SCHEMA
-from blpo_inspect.cache.model_identity import is_secret, public
+from blpo_inspect.cache.model_identity import public, without_values
 
 TRAVEL = frozenset(
     {
@@ -168,7 +168,7 @@ def _dump(model: BaseModel, *leave_out: str) -> dict[str, Any]:
 def _config(config: GenerateConfig) -> dict[str, Any]:
     given = config.model_dump(mode="json", exclude=set(TRAVEL), exclude_none=True)
     if headers := given.pop("extra_headers", None):
-        given["extra_headers"] = {name.lower(): value for name, value in headers.items() if not is_secret(name)}
+        given["extra_headers"] = without_values(headers)
     if body := given.pop("extra_body", None):
         given["extra_body"] = public(body)
     return {name: value for name, value in given.items() if value not in ([], {})}

@@ -23,9 +23,9 @@ import platformdirs
 from diskcache.core import DBNAME  # type: ignore[import-untyped]
 
 from blpo_inspect.cache.database import FOREIGN, SETTINGS, BytesDisk, check_database
-from blpo_inspect.cache.entry import Entry, EntryError
+from blpo_inspect.cache.entry import Entry, EntryError, LaterEntryError
 from blpo_inspect.cache.hit_counter import HitCounter
-from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError, reason_and_advice
+from blpo_inspect.cache.store_errors import CorruptEntryError, LaterVersionError, StoreError, reason_and_advice
 
 BUSY_SECONDS = 10.0
 """How long a call waits for another process that writes."""
@@ -83,6 +83,7 @@ class Store:
 
         Raises:
             CorruptEntryError: There is a row, but it is not what was written.
+            LaterVersionError: A later version of this package wrote it.
             StoreError: The store cannot be read.
         """
         if (connection := self._reader()) is None:
@@ -93,6 +94,10 @@ class Store:
             return None
         try:
             return _entry(key, *row)
+        except LaterEntryError as error:
+            raise LaterVersionError(
+                f"entry {key[:12]}… of the cache in {self.folder} was {error}. Update blpo-inspect to read it."
+            ) from error
         except EntryError as error:
             raise CorruptEntryError(
                 f"entry {key[:12]}… of the cache in {self.folder} cannot be used: {error}. "
@@ -148,12 +153,30 @@ class Store:
                 yield entry
 
     def damaged(self) -> list[tuple[str, str]]:
-        """Keys of rows that cannot be used, and why; reads the whole store.
+        """Keys of rows that are not what was written, and why; reads the whole store.
 
         Raises:
             StoreError: The store cannot be read.
         """
-        return [(key, reason) for key, reason in self._rows() if isinstance(reason, str)]
+        return self.checked()[0]
+
+    def checked(self) -> tuple[list[tuple[str, str]], list[str], int]:
+        """Keys of damaged rows and why; keys that a later version wrote; how many sound entries have no digest.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+        damaged: list[tuple[str, str]] = []
+        later: list[str] = []
+        unsealed = 0
+        for key, row in self._rows():
+            if isinstance(row, Entry):
+                unsealed += not row.sealed
+            elif isinstance(row, LaterEntryError):
+                later.append(key)
+            else:
+                damaged.append((key, str(row)))
+        return damaged, later, unsealed
 
     def keys(self) -> Iterator[str]:
         """All keys, sorted; those of damaged rows too.
@@ -333,18 +356,18 @@ class Store:
                 return
             after = rows[-1][0]
 
-    def _rows(self) -> "Iterator[tuple[str, Entry | str]]":
+    def _rows(self) -> "Iterator[tuple[str, Entry | EntryError]]":
         for key, value, foreign in self._pages(f"key, value, {FOREIGN}"):
             try:
                 yield key, _entry(key, value, foreign)
             except EntryError as error:
-                yield key, str(error)
+                yield key, error
 
     @contextmanager
     def _explained(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, diskcache.Timeout) as error:
+        except (sqlite3.Error, OSError, diskcache.Timeout, UnicodeDecodeError) as error:
             reason, advice = reason_and_advice(error, BUSY_SECONDS)
             raise StoreError(f"cannot {doing} the cache in {self.folder}: {reason}. {advice}") from error
 

@@ -10,6 +10,10 @@ class StoreError(RuntimeError):
     """The store cannot do what was asked; says what, where and what to do."""
 
 
+class LaterVersionError(StoreError):
+    """One row was written by a later version of this package."""
+
+
 class CorruptEntryError(StoreError):
     """One row cannot be used; the rest of the store can."""
 
@@ -32,6 +36,12 @@ def reason_and_advice(error: Exception, busy_seconds: float) -> tuple[str, str]:
         return f"the disk is full or fails ({text})", "Free space, or set BLPO_CACHE_DIR to another disk."
     if code in (errno.EACCES, errno.EPERM, errno.EROFS) or "readonly" in text or "unable to open" in text:
         return f"no permission ({text})", "Set BLPO_CACHE_DIR to a folder that can be used."
-    if "not a database" in text or "malformed" in text or "no such" in text or "encrypted" in text:
+    if (
+        isinstance(error, UnicodeDecodeError)
+        or "not a database" in text
+        or "malformed" in text
+        or "no such" in text
+        or "encrypted" in text
+    ):
         return f"its database is damaged or is none ({text})", f"Move {DBNAME} away; it will be made anew."
     return text or type(error).__name__, "Set BLPO_CACHE_DIR to another folder, or BLPO_CACHE=off."

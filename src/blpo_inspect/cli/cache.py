@@ -136,7 +136,7 @@ def verify(
         raise click.UsageError("--sample asks a live model, so name it: --model PROVIDER/NAME")
     if sample is None and (model or arguments or base_url or log or images):
         raise click.UsageError("--model, -M, --base-url, --log and --images belong to --sample N")
-    damaged = store.damaged()
+    damaged, later, unsealed = store.checked()
     entries = store.size().entries
     drift: Drift | None = None
     if sample is not None and model:
@@ -145,9 +145,14 @@ def verify(
         drift = asyncio.run(maintenance.drift(store, target, sample, seed=seed, find_image=find))
     if as_json:
         drifted = dataclasses.asdict(drift) if drift else None
-        print_json({"entries": entries, "damaged": [list(pair) for pair in damaged], "drift": drifted})
+        bad = [list(pair) for pair in damaged]
+        print_json({"entries": entries, "damaged": bad, "later": later, "without_digest": unsealed, "drift": drifted})
     else:
-        click.echo(f"{store.folder}: {entries:,} entries checked, {len(damaged):,} damaged")
+        click.echo(
+            f"{store.folder}: {entries:,} entries checked, {len(damaged):,} damaged"
+            + (f", {unsealed:,} without digest (recorded by an earlier version)" if unsealed else "")
+            + (f", {len(later):,} written by a later version" if later else "")
+        )
         print_some(f"damaged {key[:12]}…: {why}" for key, why in damaged)
         if drift:
             _print_drift(drift)

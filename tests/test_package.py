@@ -29,20 +29,20 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import blpo_inspect",
-        "import blpo_inspect._registry",
-        "from inspect_ai._cli.main import inspect; inspect(['eval', '--help'], standalone_mode=False)",
-        "from inspect_ai.model import get_model; get_model('hf-vlm/shapes-judge').api.identity()",
-    ],
-)
-def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
-    script = (
-        f"import sys; {code}; print('LOADED', [m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
-    )
-    assert "LOADED []" in run(sys.executable, "-c", script, cwd=ROOT)
+STEPS = [
+    "import blpo_inspect",
+    "import blpo_inspect._registry",
+    "from inspect_ai._cli.main import inspect; inspect(['eval', '--help'], standalone_mode=False)",
+    "from inspect_ai.model import get_model; get_model('hf-vlm/shapes-judge').api.identity()",
+]
+
+
+def test_torch_is_not_imported_before_it_is_needed() -> None:
+    """One process takes the steps one after the other, and says after each what is loaded."""
+    loaded = "print('LOADED', [m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
+    script = "\n".join(["import sys", *(f"{step}\n{loaded}" for step in STEPS)])
+    said = [line for line in run(sys.executable, "-c", script, cwd=ROOT).splitlines() if line.startswith("LOADED")]
+    assert dict(zip(STEPS, said, strict=True)) == dict.fromkeys(STEPS, "LOADED []")
 
 
 @pytest.mark.parametrize("name", ["tasks", "scorers", "cache"])

@@ -118,15 +118,25 @@ def test_wheel_runs_in_a_clean_environment(built: Path, tmp_path: Path) -> None:
     assert log.results.completed_samples == 4
 
 
+BY_PATH = """
+import sys
+from inspect_ai._cli.main import inspect
+from inspect_ai.log import list_eval_logs, read_eval_log
+
+common = ["--display", "plain"]
+command = ["eval", "tasks/shapes.py@shapes_rating", "--model", "hf-vlm/shapes-judge", "-T", "policy=3"]
+inspect([*command, "--limit", "2", "--log-dir", sys.argv[1], *common], standalone_mode=False)
+[info] = list_eval_logs(sys.argv[1])
+assert read_eval_log(info).status == "success"
+# and an old log is scored again by a scorer's path
+score = ["score", info.name, "--scorer", "scorers/agreement.py", "--action", "overwrite", "--overwrite"]
+inspect([*score, *common], standalone_mode=False)
+"""
+
+
 def test_tasks_run_by_path(tmp_path: Path) -> None:
-    command = ["-m", "inspect_ai", "eval", "tasks/shapes.py@shapes_rating", "--model", "hf-vlm/shapes-judge"]
-    options = ["--limit", "2", "--log-dir", str(tmp_path), "--display", "plain", "-T", "policy=3"]
-    run(sys.executable, *command, *options, cwd=ROOT)
+    run(sys.executable, "-c", BY_PATH, tmp_path, cwd=ROOT)
     [info] = list_eval_logs(str(tmp_path))
-    assert read_eval_log(info).status == "success"
-    # and an old log is scored again by a scorer's path
-    score = ["-m", "inspect_ai", "score", info.name, "--scorer", "scorers/agreement.py", "--action", "overwrite"]
-    run(sys.executable, *score, "--overwrite", "--display", "plain", cwd=ROOT)
     again = read_eval_log(info)
     assert again.results is not None
     assert [item.name for item in again.results.scores] == ["agreement"]

@@ -1,10 +1,15 @@
 """What tests of several rooms share: a scripted model, pictures, and a clean environment."""
 
+import functools
 import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import inspect_ai._display.rich.display as rich_display
+import inspect_ai._util.package as package
 import pytest
 from hypothesis import settings
 from inspect_ai.model import (
@@ -20,8 +25,21 @@ from PIL import Image
 
 # Inspect has one display in a process, as loud as the first test wants it
 os.environ["INSPECT_DISPLAY"] = "none"
+# as many processes as cores run the tests, and tiny models gain nothing from threads
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("any machine", deadline=None)  # a busy machine is no failure
 settings.load_profile("any machine")
+
+
+def quicken(module: ModuleType, name: str, quicker: Callable[[Any], Any]) -> None:
+    """Put another function in the place of one of Inspect's, if it is there."""
+    if hasattr(module, name):
+        setattr(module, name, quicker(getattr(module, name)))
+
+
+# half of a small evaluation: what is installed stays as it is, and nobody sees the tables of a display that is off
+quicken(package, "packages_distributions", functools.cache)
+quicken(rich_display, "tasks_results", lambda drawn: lambda tasks: "")
 
 
 def pytest_collection_finish() -> None:

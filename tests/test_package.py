@@ -29,20 +29,20 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
     return done.stdout
 
 
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import blpo_inspect",
-        "import blpo_inspect._registry",
-        "from inspect_ai._cli.main import inspect; inspect(['eval', '--help'], standalone_mode=False)",
-        "from inspect_ai.model import get_model; get_model('hf-vlm/shapes-judge').api.identity()",
-    ],
-)
-def test_torch_is_not_imported_before_it_is_needed(code: str) -> None:
-    script = (
-        f"import sys; {code}; print('LOADED', [m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
-    )
-    assert "LOADED []" in run(sys.executable, "-c", script, cwd=ROOT)
+STEPS = [
+    "import blpo_inspect",
+    "import blpo_inspect._registry",
+    "from inspect_ai._cli.main import inspect; inspect(['eval', '--help'], standalone_mode=False)",
+    "from inspect_ai.model import get_model; get_model('hf-vlm/shapes-judge').api.identity()",
+]
+
+
+def test_torch_is_not_imported_before_it_is_needed() -> None:
+    """One process takes the steps one after the other, and says after each what is loaded."""
+    loaded = "print('LOADED', [m for m in ('torch', 'transformers', 'sklearn') if m in sys.modules])"
+    script = "\n".join(["import sys", *(f"{step}\n{loaded}" for step in STEPS)])
+    said = [line for line in run(sys.executable, "-c", script, cwd=ROOT).splitlines() if line.startswith("LOADED")]
+    assert dict(zip(STEPS, said, strict=True)) == dict.fromkeys(STEPS, "LOADED []")
 
 
 @pytest.mark.parametrize("name", ["tasks", "scorers", "cache"])
@@ -118,15 +118,25 @@ def test_wheel_runs_in_a_clean_environment(built: Path, tmp_path: Path) -> None:
     assert log.results.completed_samples == 4
 
 
+BY_PATH = """
+import sys
+from inspect_ai._cli.main import inspect
+from inspect_ai.log import list_eval_logs, read_eval_log
+
+common = ["--display", "plain"]
+command = ["eval", "tasks/shapes.py@shapes_rating", "--model", "hf-vlm/shapes-judge", "-T", "policy=3"]
+inspect([*command, "--limit", "2", "--log-dir", sys.argv[1], *common], standalone_mode=False)
+[info] = list_eval_logs(sys.argv[1])
+assert read_eval_log(info).status == "success"
+# and an old log is scored again by a scorer's path
+score = ["score", info.name, "--scorer", "scorers/agreement.py", "--action", "overwrite", "--overwrite"]
+inspect([*score, *common], standalone_mode=False)
+"""
+
+
 def test_tasks_run_by_path(tmp_path: Path) -> None:
-    command = ["-m", "inspect_ai", "eval", "tasks/shapes.py@shapes_rating", "--model", "hf-vlm/shapes-judge"]
-    options = ["--limit", "2", "--log-dir", str(tmp_path), "--display", "plain", "-T", "policy=3"]
-    run(sys.executable, *command, *options, cwd=ROOT)
+    run(sys.executable, "-c", BY_PATH, tmp_path, cwd=ROOT)
     [info] = list_eval_logs(str(tmp_path))
-    assert read_eval_log(info).status == "success"
-    # and an old log is scored again by a scorer's path
-    score = ["-m", "inspect_ai", "score", info.name, "--scorer", "scorers/agreement.py", "--action", "overwrite"]
-    run(sys.executable, *score, "--overwrite", "--display", "plain", cwd=ROOT)
     again = read_eval_log(info)
     assert again.results is not None
     assert [item.name for item in again.results.scores] == ["agreement"]

@@ -2,9 +2,11 @@
 
 import csv
 import math
+import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +49,32 @@ def compare(out: Path, *more: str) -> int:
     return main(["--out", str(out), *usual, *models, *methods, *more])
 
 
+@dataclass
+class Kept:
+    """A comparison that several tests look at: where it is kept, once one of them has made it, and its calls."""
+
+    folder: Path
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("compared"))
+
+
+@pytest.fixture
+def compared(world: World, kept: Kept, cache_folder: Path, tmp_path: Path) -> Path:
+    """A copy of what the command left, as if it had just run in this test: its files, its calls, what was recorded."""
+    if not kept.calls:
+        assert compare(kept.folder / "out") == 0
+        shutil.copytree(cache_folder, kept.folder / "cache")
+        kept.calls = list(world.calls)
+    else:
+        shutil.copytree(kept.folder / "cache", cache_folder, dirs_exist_ok=True)
+        world.calls.extend(kept.calls)
+    return Path(shutil.copytree(kept.folder / "out", tmp_path / "compared"))
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     """A CSV file."""
     with path.open() as file:
@@ -58,45 +86,43 @@ def logs(out: Path) -> list[Path]:
     return sorted((out / "logs").glob("*.eval"))
 
 
-def test_every_method_runs_with_every_seed_on_the_budget(world: World, tmp_path: Path) -> None:
-    assert compare(tmp_path) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {*FILES, "cost.csv", "logs"}
-    runs = rows(tmp_path / "runs.csv")
+def test_every_method_runs_with_every_seed_on_the_budget(world: World, compared: Path) -> None:
+    assert {path.name for path in compared.iterdir()} == {*FILES, "cost.csv", "logs"}
+    runs = rows(compared / "runs.csv")
     wanted = [("none", "1"), ("none", "2"), ("blpo", "1"), ("blpo", "2")]
     assert [(row["method"], row["seed"]) for row in runs][:4] == wanted
     assert len(runs) == 6
-    assert len(logs(tmp_path)) == 4, "how the first prompts do is known from the others' runs"
+    assert len(logs(compared)) == 4, "how the first prompts do is known from the others' runs"
     for row in runs:
         assert float(row["accuracy_before"]) == 0.75
         assert float(row["accuracy"]) == (0.75 if row["method"] == "none" else 1.0)
         assert (0 if row["method"] == "none" else 1) <= int(row["calls"]) <= 100
-    for path in logs(tmp_path):
+    for path in logs(compared):
         log = read_eval_log(str(path), header_only=True)
         [step] = log.plan.steps
         assert "--solver blpo_inspect/blpo -S " in command(log), "a report says how to repeat the run"
         assert {**ENDLESS["blpo"], "max_calls": 100}.items() <= step.params_passed.items()
-    table = {row["method"]: row for row in rows(tmp_path / "table.csv")}
+    table = {row["method"]: row for row in rows(compared / "table.csv")}
     assert (table["none"]["accuracy_less_mean"], table["none"]["accuracy_less_note"]) == ("-0.25", CONSTANT)
     assert table["blpo:i2t=fixed"]["accuracy_less_note"] == EQUAL
-    assert "nan" not in (tmp_path / "table.md").read_text() + (tmp_path / "table.csv").read_text()
-    cost = rows(tmp_path / "cost.csv")
+    assert "nan" not in (compared / "table.md").read_text() + (compared / "table.csv").read_text()
+    cost = rows(compared / "cost.csv")
     asked = len([call for call in world.calls if call[0] == "judge"])
     assert sum(int(row["made"]) for row in cost if row["role"] == "judge") == asked
 
 
-def test_what_is_finished_is_not_run_again(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert compare(tmp_path) == 0
-    before, asked = {name: (tmp_path / name).read_bytes() for name in FILES}, len(world.calls)
-    finished = logs(tmp_path)
+def test_what_is_finished_is_not_run_again(world: World, compared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, asked = {name: (compared / name).read_bytes() for name in FILES}, len(world.calls)
+    finished = logs(compared)
     capsys.readouterr()
-    assert compare(tmp_path) == 0
+    assert compare(compared) == 0
     assert "4 of 4 runs are finished already" in capsys.readouterr().out
-    assert (len(world.calls), logs(tmp_path)) == (asked, finished)
-    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
-    assert compare(tmp_path, "--max-calls", "99") == 0
-    assert len(logs(tmp_path)) == 8, "another budget is another run"
-    assert compare(tmp_path, "--seeds", "1", "--optimizer", "{model: scripted/optimizer, temperature: 1}") == 0
-    assert len(logs(tmp_path)) == 10, "so is another optimizer"
+    assert (len(world.calls), logs(compared)) == (asked, finished)
+    assert {name: (compared / name).read_bytes() for name in FILES} == before
+    assert compare(compared, "--max-calls", "99") == 0
+    assert len(logs(compared)) == 8, "another budget is another run"
+    assert compare(compared, "--seeds", "1", "--optimizer", "{model: scripted/optimizer, temperature: 1}") == 0
+    assert len(logs(compared)) == 10, "so is another optimizer"
 
 
 def test_all_methods_may_start_from_another_i2t_prompt(world: World, tmp_path: Path) -> None:
@@ -141,14 +167,15 @@ def test_a_log_that_is_not_whole_is_no_finished_run(
     assert len(logs(tmp_path)) == 5 and whole.exists(), "Inspect removes the log of a failed run that it repeats"
 
 
-def test_a_replay_elsewhere_gives_the_same_bytes(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert compare(tmp_path / "one") == 0
+def test_a_replay_elsewhere_gives_the_same_bytes(
+    world: World, compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = len(world.calls)
     monkeypatch.setenv("BLPO_CACHE", "offline")
     assert compare(tmp_path / "other") == 0
     assert len(world.calls) == asked
     for name in FILES:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
+        assert (compared / name).read_bytes() == (tmp_path / "other" / name).read_bytes(), name
 
 
 def test_a_failed_run_is_reported_and_the_others_go_on(

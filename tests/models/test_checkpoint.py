@@ -30,19 +30,6 @@ def _run(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_neither_registering_nor_identity_imports_torch(llava: Path) -> None:
-    code = f"""
-import sys
-import blpo_inspect._registry
-from inspect_ai.model import get_model
-model = get_model("hf-vlm/{llava}")
-assert model.api.identity()["kind"] == "folder"
-assert model.api.max_tokens() == 24, "the checkpoint's own"
-assert not {{"torch", "transformers"}} & set(sys.modules), "imported"
-"""
-    _run(code)
-
-
 def test_identity_follows_the_content_and_not_the_place(llava: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(llava, copy)
@@ -132,23 +119,31 @@ def test_a_commit_is_its_own_answer() -> None:
     assert resolve("org/model", COMMIT).revision == COMMIT
 
 
-def test_the_hub_offline(llava: Path, tmp_path: Path) -> None:
-    """A repository in the local cache works offline at the commit its branch points to."""
+def test_without_torch_until_the_first_answer_and_the_hub_offline(llava: Path, tmp_path: Path) -> None:
+    """Neither registering nor identity imports torch; a repository in the local cache works offline at the commit its
+    branch points to.
+    """
     repository = tmp_path / "hub" / "models--org--tiny"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
     shutil.copytree(llava, repository / "snapshots" / COMMIT)
     code = f"""
 import anyio, sys
+import blpo_inspect._registry
 from blpo_inspect.models.errors import CheckpointError
 from blpo_inspect.models.hf_vlm import HfVlmAPI
-from inspect_ai.model import ChatMessageUser, GenerateConfig
+from inspect_ai.model import ChatMessageUser, GenerateConfig, get_model
+
+model = get_model("hf-vlm/{llava}")
+assert model.api.identity()["kind"] == "folder"
+assert model.api.max_tokens() == 24, "the checkpoint's own"
+assert not {{"torch", "transformers"}} & set(sys.modules), "imported"
 
 api = HfVlmAPI("org/tiny")
 identity = api.identity()
 assert (identity["kind"], identity["id"], identity["revision"]) == ("hub", "org/tiny", "{COMMIT}")
 assert identity["chat_template"] is not None
-assert "torch" not in sys.modules
+assert not {{"torch", "transformers"}} & set(sys.modules), "imported"
 for missing in (HfVlmAPI("org/unknown"), HfVlmAPI("org/tiny", revision="other")):
     try:
         missing.identity()

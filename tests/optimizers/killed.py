@@ -4,12 +4,16 @@ import os
 import signal
 from pathlib import Path
 
+from inspect_ai._util.package import get_distribution_for_object
 from inspect_ai.model import modelapi
 
+import blpo_inspect._registry  # noqa: F401  # what Inspect would import in each process
 from blpo_inspect.optimizers.methods.blpo import blpo
 from tests.conftest import ScriptedAPI
 from tests.optimizers.test_run import improving
 from tests.optimizers.toy import run
+
+get_distribution_for_object(run)  # what is installed is known to every process that is forked from this one
 
 
 def killed_run(folder: Path, cache: Path, calls: int) -> None:

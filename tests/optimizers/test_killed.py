@@ -9,7 +9,9 @@ from tests.optimizers.killed import killed_run
 
 # processes that are forked from one that has imported everything: importing takes longer than a run
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.optimizers.killed"])
+IN_EVAL = ["inspect_ai._control.server", "inspect_ai.agent._acp.server", "inspect_ai.model._openai_responses"]
+"""What Inspect imports only when it evaluates."""
+PROCESSES.set_forkserver_preload(["tests.optimizers.killed", *IN_EVAL])
 
 
 def start(folder: Path, cache: Path, calls: int) -> int | None:

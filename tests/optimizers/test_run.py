@@ -14,7 +14,7 @@ from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.judging.prompts import RESULT, PromptPair
 from blpo_inspect.optimizers.methods.blpo import blpo
 from tests.conftest import ScriptedAPI
-from tests.optimizers.toy import START, World, pair_of, run
+from tests.optimizers.toy import START, World, pair_of, run, solve
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_calls_are_counted_by_role_made_and_replayed(log_dir: str) -> None:
 def test_a_budget_is_never_exceeded_and_leaves_the_best_pair_so_far(
     max_calls: int, log_dir: str, tmp_path: Path
 ) -> None:
-    whole = pair_of(run(improving(), blpo(), log_dir=log_dir))
+    whole = solve(improving(), blpo())
     path = tmp_path / "pair.yaml"
     log = run(improving(), blpo(max_calls=max_calls), log_dir=log_dir, save=str(path))
     pair = pair_of(log)

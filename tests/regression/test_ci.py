@@ -76,7 +76,15 @@ def check(machine: Machine, code: int) -> str:
     return machine.start("blpo", "check", "suite.yaml", variables=offline).output(code)
 
 
-def test_the_ci_example_from_end_to_end(repository: Path, tmp_path: Path) -> None:
+def check_here(machine: Machine, code: int) -> str:
+    """The same without a process of its own."""
+    arguments = ["check", str(machine.home / "suite.yaml"), "--log-dir", str(machine.home / "logs")]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_the_ci_example_from_end_to_end(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A runner without torch and with an empty home: every verdict with its exit code, from recorded calls alone."""
     runner = Machine(tmp_path / "runner", without=("torch", "transformers"))
     shutil.copytree(repository, runner.home, dirs_exist_ok=True)
@@ -105,12 +113,15 @@ def test_the_ci_example_from_end_to_end(repository: Path, tmp_path: Path) -> Non
     change(runner.home, prompts=None, probes=None)
     out = check(runner, code=1)
     assert "labels flipped" in out and "was right" in out and "the judge prompt changed" in out
+    # the other verdicts in this process: that none needs torch is seen above
+    monkeypatch.setenv("BLPO_CACHE", "offline")
+    monkeypatch.setenv("BLPO_CACHE_DIR", str(runner.home / ".cache"))
     change(runner.home, **FEW, prompts="narrower.yaml")
-    out = check(runner, code=2)
+    out = check_here(runner, code=2)
     assert "12 images" in out and "more labelled images would decide" in out
     # a prompt whose answers nobody recorded
     (runner.home / "narrower.yaml").write_text(NARROWER.replace("green", "blue"))
-    out = check(runner, code=3)
+    out = check_here(runner, code=3)
     assert "was never recorded" in out and "blpo cache import FILE.bundle" in out
 
 

@@ -78,8 +78,9 @@ def test_collecting_imports_nothing_heavy(pytester: pytest.Pytester, tmp_path: P
         "    print('imported:', *(name for name in names if name in sys.modules))\n"
     )
     pytester.makepyfile("def test_nothing():\n    pass\n")
-    result = pytester.runpytest_subprocess("--collect-only", "-s", "-p", "no:hypothesispytest", "-p", "no:anyio")
+    # which collects, and then lists the fixtures in place of running the tests
+    result = pytester.runpytest_subprocess("--fixtures", "-s", "-p", "no:hypothesispytest", "-p", "no:anyio")
     found = [line for line in result.outlines if "imported:" in line]
     assert found and not set(found[0].split()) & {"torch", "transformers", "inspect_ai", "numpy", "scipy"}, found
-    assert result.ret in (0, 5)
-    assert "judge_regression" in pytester.runpytest_subprocess("--fixtures").stdout.str()
+    assert result.ret == 0
+    assert "judge_regression" in result.stdout.str()

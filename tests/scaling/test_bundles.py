@@ -4,8 +4,10 @@ import json
 import shutil
 from pathlib import Path
 
+from click.testing import CliRunner
 from inspect_ai.log import EvalLog, read_eval_log
 
+from blpo_inspect.cli import main
 from tests.scaling.machines import Machine
 
 JUDGE = "hf-vlm/shapes-judge"
@@ -29,10 +31,17 @@ def answers(log: EvalLog) -> list[tuple[str, str, bool]]:
     )
 
 
+def cache(machine: Machine, *arguments: str) -> str:
+    """Run ``blpo cache`` on a machine's cache, without a process; what it prints."""
+    result = CliRunner().invoke(main, ["cache", "--dir", str(machine.cache()), *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def carry(file: str, source: Machine, target: Machine) -> dict[str, object]:
     """Copy a bundle to another machine and import it there; what the import says."""
     shutil.copy(source.home / file, target.home)
-    done: dict[str, object] = json.loads(target.run("blpo", "cache", "import", file, "--json"))
+    done: dict[str, object] = json.loads(cache(target, "import", str(target.home / file), "--json"))
     return done
 
 
@@ -41,11 +50,12 @@ def test_bundles_of_two_machines_make_one_cache_that_replays_both(recorded: Mach
     two = Machine(tmp_path / "two")
     judged = evaluate(two)
     [log] = recorded.logs()
-    recorded.run("blpo", "cache", "export", "one.bundle", "--log", str(log))
-    two.run("blpo", "cache", "export", "two.bundle")
+    cache(recorded, "export", str(recorded.home / "one.bundle"), "--log", str(log))
+    cache(two, "export", str(two.home / "two.bundle"))
 
     three = Machine(tmp_path / "three", ("torch", "transformers"), BLPO_CACHE="offline")
-    first = carry("one.bundle", recorded, three)
+    shutil.copy(recorded.home / "one.bundle", three.home)
+    first = json.loads(three.run("blpo", "cache", "import", "one.bundle", "--json"))  # makes its cache, without torch
     second = carry("two.bundle", two, three)
     again = carry("two.bundle", two, three)
     total = sum(len(log.samples or []) for log in judged.values())

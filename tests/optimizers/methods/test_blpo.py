@@ -1,23 +1,17 @@
 """Algorithm 1 against scripted models: every call in order, scores by hand, and what is chosen."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.optimizers.methods.blpo import blpo
-from tests.conftest import ScriptedAPI
-from tests.optimizers.toy import START, World, described, ids, in_order, judged, pair_of, run
+from tests.optimizers.toy import START, World, described, ids, in_order, judged, solve
+
+pytestmark = pytest.mark.usefixtures("scripted")
 
 
-@pytest.fixture
-def log_dir(tmp_path: Path, scripted: type[ScriptedAPI]) -> str:
-    """A folder for logs; the scripted provider is there."""
-    return str(tmp_path / "logs")
-
-
-def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
+def test_the_paper_preset_is_algorithm_1_call_by_call() -> None:
     """T = 2, K = 2, two errors a batch. With seed 0 the outer steps go through the training items in these orders:
     2 4 3 0 5 1 and 0 2 5 3 4 1.
     """
@@ -34,7 +28,7 @@ def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
         judge_prompts={Q0: ["A", "D"], "q1": ["B", "E"], "q2": ["C", "F"]},
         i2t_prompts=["q1", "q2"],
     )
-    log = run(world, blpo(preset="paper", outer_steps=2, inner_steps=2, batch_size=2), log_dir=log_dir)
+    pair = solve(world, blpo(preset="paper", outer_steps=2, inner_steps=2, batch_size=2))
 
     expected = [
         # t = 0: training items are judged, four at a time, until two are wrong
@@ -74,7 +68,6 @@ def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
         *judged("E", *ids("test")),
     ]
     assert in_order(world.calls) == in_order(expected)
-    pair = pair_of(log)
     assert (pair.judge, pair.i2t) == ("E", "q1"), "the last prompt, and the I2T prompt that led to it"
     steps = pair.provenance["trajectory"]
     assert [[candidate["score"] for candidate in step["candidates"]] for step in steps] == [
@@ -89,9 +82,9 @@ def test_the_paper_preset_is_algorithm_1_call_by_call(log_dir: str) -> None:
     assert (test["before"]["accuracy"], test["after"]["accuracy"]) == (0.5, 1.0)
 
 
-def test_the_optimizer_reads_the_captions_labels_and_predictions_of_the_errors_only(log_dir: str) -> None:
+def test_the_optimizer_reads_the_captions_labels_and_predictions_of_the_errors_only() -> None:
     world = World({START: {"train4", "unread:train0"}}, {Q0: "A"})
-    run(world, blpo(preset="paper", outer_steps=1, inner_steps=0, batch_size=2), log_dir=log_dir)
+    solve(world, blpo(preset="paper", outer_steps=1, inner_steps=0, batch_size=2))
     [question] = world.questions
     text = question[0].text
     assert "<current_judge_prompt>P0?</current_judge_prompt>" in text
@@ -102,106 +95,106 @@ def test_the_optimizer_reads_the_captions_labels_and_predictions_of_the_errors_o
     assert "data:image" not in str([message.model_dump() for message in question])
 
 
-def test_without_an_inner_loop_the_single_update_is_not_scored(log_dir: str) -> None:
+def test_without_an_inner_loop_the_single_update_is_not_scored() -> None:
     world = World({START: {"train4", "train0"}}, {Q0: "A"})
-    log = run(world, blpo(preset="paper", outer_steps=1, inner_steps=0, batch_size=2), log_dir=log_dir)
+    pair = solve(world, blpo(preset="paper", outer_steps=1, inner_steps=0, batch_size=2))
     assert not world.of("update_q")
     assert not [call for call in world.of("judge") if call[1] == "A" and call[2].startswith("train")]
-    assert pair_of(log).judge == "A"
+    assert pair.judge == "A"
 
 
-def test_the_default_scores_fresh_errors_and_anchors_by_how_frequent_they_are(log_dir: str) -> None:
+def test_the_default_scores_fresh_errors_and_anchors_by_how_frequent_they_are() -> None:
     """All six items are judged: four wrong (one is read about, one fresh), two right (one anchor)."""
     wrong = {"train0", "train2", "train3", "train4"}
     world = World({START: wrong, "A": {"train1", "train5", "train3"}}, {Q0: "A"})
     settings: dict[str, Any] = {"batch_size": 1, "fresh_errors": 3, "anchors": 1, "inner_steps": 0, "outer_steps": 1}
-    log = run(world, blpo(**settings), log_dir=log_dir)
-    [step] = pair_of(log).provenance["trajectory"]
+    pair = solve(world, blpo(**settings))
+    [step] = pair.provenance["trajectory"]
     assert (len(step["shown"]), len(step["fresh_errors"]), len(step["anchors"])) == (1, 3, 1)
     assert step["error_rate"] == round(4 / 6, 6)
     # A mends three of four errors and breaks the anchor, whichever of the two it is
     assert step["candidates"][0]["score"] == pytest.approx(4 / 6 * 3 / 4 - 2 / 6 * 1, abs=1e-6)
 
 
-def test_an_update_that_is_not_better_on_validation_is_not_kept(log_dir: str) -> None:
+def test_an_update_that_is_not_better_on_validation_is_not_kept() -> None:
     """A mends the training errors and breaks a validation item; then B, from the other error, mends all."""
     world = World(
         {START: {"train0", "train3", "validation0"}, "A": {"validation0", "validation1"}},
         {Q0: ["A", "B"]},
     )
-    log = run(world, blpo(inner_steps=0, outer_steps=2, batch_size=1, fresh_errors=0), log_dir=log_dir)
-    steps = pair_of(log).provenance["trajectory"]
+    pair = solve(world, blpo(inner_steps=0, outer_steps=2, batch_size=1, fresh_errors=0))
+    steps = pair.provenance["trajectory"]
     assert [step["accepted"] for step in steps] == [False, True]
     assert [step["validation_loss"] for step in steps] == [0.5, 0.0]
     assert steps[1]["prompt"] == START
-    assert pair_of(log).judge == "B"
-    assert pair_of(log).provenance["validation_loss"] == {"before": 0.25, "after": 0.0}
+    assert pair.judge == "B"
+    assert pair.provenance["validation_loss"] == {"before": 0.25, "after": 0.0}
 
 
-def test_an_update_that_did_not_hold_is_not_proposed_again(log_dir: str) -> None:
+def test_an_update_that_did_not_hold_is_not_proposed_again() -> None:
     """Both outer steps read about the same error; A was not better on validation."""
     world = World(
         {START: {"train0", "validation0"}, "A": {"validation0"}},
         {Q0: ["A", "A", "B"]},
     )
-    log = run(world, blpo(inner_steps=0, outer_steps=2), log_dir=log_dir)
-    steps = pair_of(log).provenance["trajectory"]
+    pair = solve(world, blpo(inner_steps=0, outer_steps=2))
+    steps = pair.provenance["trajectory"]
     # the first question is answered from disk, so the list is worked off by the second attempts
     assert [proposal["reason"] for proposal in steps[1]["candidates"][0]["rejected"]] == [
         "it was tried before and did not help with other images"
     ] * 2
-    assert pair_of(log).judge == "B"
+    assert pair.judge == "B"
 
 
-def test_of_equal_losses_on_validation_the_old_prompt_stays(log_dir: str) -> None:
+def test_of_equal_losses_on_validation_the_old_prompt_stays() -> None:
     world = World({START: {"train0", "validation0"}, "A": {"validation1"}}, {Q0: "A"})
-    log = run(world, blpo(inner_steps=0, outer_steps=1), log_dir=log_dir)
-    assert pair_of(log).judge == START
+    pair = solve(world, blpo(inner_steps=0, outer_steps=1))
+    assert pair.judge == START
 
 
-def test_the_i2t_prompt_is_carried_to_the_next_outer_step(log_dir: str) -> None:
+def test_the_i2t_prompt_is_carried_to_the_next_outer_step() -> None:
     world = World(
         {START: {"train0", "train1", "validation0"}, "A": {"train0", "train1"}, "B": {"train2"}},
         {Q0: ["A"], "q1": ["B", "C"], "q2": ["C"]},
         ["q1", "q2"],
     )
-    log = run(world, blpo(inner_steps=1, outer_steps=2), log_dir=log_dir)
-    steps = pair_of(log).provenance["trajectory"]
+    pair = solve(world, blpo(inner_steps=1, outer_steps=2))
+    steps = pair.provenance["trajectory"]
     assert [step["i2t"] for step in steps] == [Q0, "q1"]
     assert steps[1]["candidates"][0]["i2t"] == "q1"
-    assert pair_of(log).judge == "B", "C is not better than B on validation"
+    assert pair.judge == "B", "C is not better than B on validation"
 
 
-def test_the_run_ends_early_when_nothing_improves(log_dir: str) -> None:
+def test_the_run_ends_early_when_nothing_improves() -> None:
     world = World({START: {"train0"}, "A": {"train0"}}, {Q0: "A"})
-    log = run(world, blpo(inner_steps=0, outer_steps=5, patience=2), log_dir=log_dir)
-    provenance = pair_of(log).provenance
+    pair = solve(world, blpo(inner_steps=0, outer_steps=5, patience=2))
+    provenance = pair.provenance
     assert len(provenance["trajectory"]) == 2
     assert provenance["stopped"] == "no update was kept in 2 outer steps"
-    assert pair_of(log).judge == START
+    assert pair.judge == START
 
 
-def test_the_run_ends_where_no_error_is_left(log_dir: str) -> None:
+def test_the_run_ends_where_no_error_is_left() -> None:
     world = World({START: {"test0"}}, {})
-    log = run(world, blpo(), log_dir=log_dir)
-    assert pair_of(log).provenance["stopped"] == "no errors are left on the training split"
+    pair = solve(world, blpo())
+    assert pair.provenance["stopped"] == "no errors are left on the training split"
     assert not world.questions
 
 
-def test_judge_prompt_as_i2t_prompt(log_dir: str) -> None:
+def test_judge_prompt_as_i2t_prompt() -> None:
     world = World({START: {"train0", "validation0"}}, {START: "A"})
-    log = run(world, blpo(i2t="judge_prompt", outer_steps=1), log_dir=log_dir)
+    pair = solve(world, blpo(i2t="judge_prompt", outer_steps=1))
     assert world.of("i2t") == described(START, "train0")
     assert not world.of("update_q")
-    assert (pair_of(log).judge, pair_of(log).i2t) == ("A", Q0)
+    assert (pair.judge, pair.i2t) == ("A", Q0)
 
 
-def test_a_fixed_i2t_prompt_is_never_changed(log_dir: str) -> None:
+def test_a_fixed_i2t_prompt_is_never_changed() -> None:
     world = World({START: {"train0", "validation0"}}, {Q0: "A"}, ["q1"])
-    log = run(world, blpo(i2t="fixed", outer_steps=1), log_dir=log_dir)
+    pair = solve(world, blpo(i2t="fixed", outer_steps=1))
     assert not world.of("update_q")
     assert {call[1] for call in world.of("i2t")} == {Q0}
-    assert pair_of(log).judge == "A"
+    assert pair.judge == "A"
 
 
 @pytest.mark.parametrize(

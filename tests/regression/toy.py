@@ -62,7 +62,7 @@ def judging(wrong: Callable[[str, int], str | None]) -> Callable[[list[ChatMessa
     """A script that answers as people do unless `wrong`, called with prompt and number, says something else."""
 
     def script(messages: list[ChatMessage]) -> str:
-        content = messages[-1].content
+        content = messages[0].content
         assert not isinstance(content, str)
         [image] = [part.image for part in content if isinstance(part, ContentImage)]
         text = "".join(part.text for part in content if isinstance(part, ContentText))

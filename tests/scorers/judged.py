@@ -61,7 +61,7 @@ def evaluated(
             sample.metadata = {**(sample.metadata or {}), "rank": row.rank}
 
     def script(messages: list[ChatMessage]) -> str:
-        [message] = messages
+        message, *_ = messages
         assert not isinstance(message.content, str)
         [text] = [part.text for part in message.content if isinstance(part, ContentText)]
         return judged[int(text.removeprefix("<text>").partition("<")[0])].answer

@@ -65,6 +65,7 @@ def test_the_judge_sees_what_a_person_would_see(scripted: type[ScriptedAPI], tab
 def test_labels_and_prompt_can_be_given(scripted: type[ScriptedAPI], table: Path, tmp_path: Path) -> None:
     pair = tmp_path / "pair.yaml"
     PromptPair("From the pair.").save(pair)
+    scripted.script = staticmethod(lambda messages: "safe")
     for task, expected in (
         (
             folder(str(table), labels="Safe, Unsafe,Unclear", prompt="Mine."),

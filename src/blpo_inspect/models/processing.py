@@ -70,7 +70,8 @@ class Processing:
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self._image_token: str | None = getattr(weights.processor, "image_token", None)
+        token = getattr(weights.processor, "image_token", None)  # text, or an AddedToken in some families
+        self._image_token: str | None = None if token is None else str(token)
         self._special = _special_tokens(weights.processor, weights.tokenizer)
         self._image_ids = _image_ids(weights)
         self._plain_templates: dict[str, bool] = {}
@@ -236,8 +237,8 @@ def _special_tokens(processor: Any, tokenizer: Any) -> tuple[str, ...]:
     tokens |= {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
     for kind in ("image_token", "video_token", "audio_token", "boi_token", "eoi_token"):
         token = getattr(processor, kind, None)
-        if isinstance(token, str):
-            tokens.add(token)
+        if token is not None:
+            tokens.add(str(token))
     # a one-character token cannot be broken, nor can one whose break is itself a token
     return tuple(sorted(token for token in tokens if len(token) > 1 and not token.isspace()))
 

@@ -4,7 +4,8 @@ Imports torch: import this module only when an answer is really to be computed.
 """
 
 import importlib.util
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.qwen_processor import assemble_processor
 
 hf: Any = transformers  # partly typed
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,13 @@ def load_weights(checkpoint: Checkpoint, settings: ModelSettings) -> Weights:
     folder = checkpoint.fetch(code=settings.trust_remote_code)
     processor = _load_processor(name, folder, settings)
     dtype = settings.dtype or ("float32" if device == "cpu" else "auto")
+    if (folder / "adapter_config.json").exists():
+        raise CheckpointError(
+            f"{name}: it has an adapter (adapter_config.json), which would not be applied; merge it into the weights"
+            " (peft: model.merge_and_unload()), or move adapter_config.json away to judge without it"
+        )
     with _reported(name, "cannot load the model"), _no_progress_bar():
-        model = hf.AutoModelForImageTextToText.from_pretrained(
+        model, loading = hf.AutoModelForImageTextToText.from_pretrained(
             folder,
             dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             device_map="auto" if device == "auto" else {"": device},
@@ -91,7 +98,10 @@ def load_weights(checkpoint: Checkpoint, settings: ModelSettings) -> Weights:
             use_safetensors=True,
             trust_remote_code=settings.trust_remote_code,
             local_files_only=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # reported with their names below, by `_check_tensors`
         )
+    _check_tensors(name, loading)
     if model.config.is_encoder_decoder:
         raise CheckpointError(f"{name}: encoder-decoder models ({model.config.model_type}) are not supported")
     model.eval()
@@ -115,6 +125,34 @@ def load_weights(checkpoint: Checkpoint, settings: ModelSettings) -> Weights:
         context_length=_context_length(model, processor.tokenizer),
         window=_window(model),
     )
+
+
+def _check_tensors(name: str, loading: Mapping[str, Any]) -> None:
+    """Refuse weights of which a part would be random, and name left-over ones.
+
+    Raises:
+        CheckpointError: Tensors are missing, or have other shapes than the model.
+    """
+    missing = sorted(loading.get("missing_keys") or ())
+    mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in loading.get("mismatched_keys") or ())
+    unexpected = sorted(loading.get("unexpected_keys") or ())
+    if missing or mismatched:
+        faults = [
+            f"{len(names)} tensors {what} ({_some(names)})"
+            for names, what in (
+                (missing, "are missing"),
+                (mismatched, "have another shape than config.json says"),
+                (unexpected, "belong to no part of the model, perhaps under old names"),
+            )
+            if names
+        ]
+        raise CheckpointError(f"{name}: {'; '.join(faults)}; the model would answer with random weights in their place")
+    if unexpected:
+        logger.warning("%s: %d tensors belong to no part of the model: %s", name, len(unexpected), _some(unexpected))
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
 
 
 def _device(name: str, settings: ModelSettings) -> str:

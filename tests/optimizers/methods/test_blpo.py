@@ -90,7 +90,7 @@ def test_the_optimizer_reads_the_captions_labels_and_predictions_of_the_errors_o
     assert "<current_judge_prompt>P0?</current_judge_prompt>" in text
     assert text.count("<example>") == 2
     assert "caption of train4" in text and "<people>yes</people>\n<judge>no</judge>" in text
-    assert "<judge>(no label: no label found in 'hard to say')</judge>" in text
+    assert "<judge>(no label: the reply refuses or does not decide: 'hard to say')</judge>" in text
     assert "test" not in text and "validation" not in text
     assert "data:image" not in str([message.model_dump() for message in question])
 

@@ -60,9 +60,10 @@ def settings(log: "EvalLog") -> dict[str, Any]:
         **log.eval.model_generate_config.model_dump(mode="json", exclude_none=True),
     }
     changing = {name: value for name, value in given.items() if name not in TRAVEL}
-    if headers := changing.pop("extra_headers", None):
-        changing["extra_headers"] = sorted(name.lower() for name in headers)
+    headers = changing.pop("extra_headers", None)
     settings: dict[str, Any] = _plain(public(changing))
+    if headers:
+        settings["extra_headers"] = sorted(name.lower() for name in headers)
     asked = (log.eval.metadata or {}).get(METADATA)
     settings = settings if asked is None else {**settings, "answer": str(asked)}
     again = (log.eval.metadata or {}).get(REASK)

@@ -14,6 +14,7 @@ from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import caption_of, text_of, verdict_of
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import describe, judge
+from blpo_inspect.logs.reader import judged_run
 from blpo_inspect.optimizers.proposal import _read
 from blpo_inspect.scorers import agreement, unread
 from tests.conftest import ScriptedAPI
@@ -113,6 +114,8 @@ def run(outputs: list[ModelOutput], solver: Solver, tmp_path: Path) -> Any:
     [log] = inspect_eval(task, model="scripted/judge", log_dir=str(tmp_path), display="none")
     assert log.status == "success", log.error
     assert log.samples
+    again = judged_run(log).asked_again
+    assert again == sum("blpo_reask" in (sample.output.metadata or {}) for sample in log.samples)
     return log.samples[0]
 
 

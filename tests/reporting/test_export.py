@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.logs.run_record import RunRecord
 from blpo_inspect.logs.usage import Usage
+from blpo_inspect.reporting import export
 from blpo_inspect.reporting.content import Options, report
 from blpo_inspect.reporting.export import csv_text, json_text, markdown
 from blpo_inspect.reporting.page import html
@@ -85,3 +87,18 @@ def test_provenance_of_another_form_than_ours(odd: object) -> None:
         found = report(Gathered((), (run,), ()), Options())
         for form in (html, json_text, csv_text, markdown):
             assert form(found)
+
+
+@pytest.mark.parametrize("text", ["GH-3", "gh-3", "@octocat", "#5", "a\x1b[31mb", "a\u202eb"])
+def test_markdown_names_nobody_no_issue_and_steers_no_terminal(text: str) -> None:
+    shown = export._md(text)
+    assert "\\&" not in shown  # the entity stays one
+    assert shown.isprintable()
+    shown = shown.replace("&#8203;", "\u200b")
+    assert not re.search(r"(?i)gh-\d|@\w|#\d", shown)
+
+
+@pytest.mark.parametrize("text", ["=1+1", " =1+1", "\n=1+1", "＝1+1", "\u200b=1", "+1", "-1", "@a", "\t1"])
+def test_no_cell_is_a_formula(text: str) -> None:
+    assert export._FORMULA.match(text)
+    assert not export._FORMULA.match(f"'{text}")

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from blpo_inspect._util.table import Table, as_csv
+from blpo_inspect._util.text import printable, visible
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting
 from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
@@ -14,7 +15,12 @@ from blpo_inspect.reporting.content import Part, Report
 from blpo_inspect.reporting.failures import Disagreement
 from blpo_inspect.statistics import Interval
 
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+_FORMULA = re.compile(r"^[\s\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]")
+"""What a spreadsheet takes for a formula, also behind white space and in full width."""
+
+_NAMED = re.compile(r"@|\\#|\b[Gg][Hh]-(?=\d)")
+"""What begins a mention of a person or an issue on GitHub, which looks for them in text that was escaped too."""
+
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+|!~$&])")
 
 
@@ -57,7 +63,7 @@ def csv_text(report: Report) -> str:
         for row in part.group.rows:
             record = row.run.record
             texts = [part.group.name, row.letter, record.model, row.prompt_name, record.log, record.status]
-            cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in texts]
+            cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in map(printable, texts)]
             cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value), row.run.asked_again]
             for found in (*(row.figures.get(name) for name in known), row.share):
                 cells += [_cell(getattr(found, end, math.nan)) for end in ("value", "low", "high")]
@@ -170,7 +176,7 @@ def _block(text: str) -> list[str]:
 
 
 def _md(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _NAMED.sub(r"\g<0>&#8203;", _MARKDOWN.sub(r"\\\1", visible(text)))
 
 
 def _cell(value: float | None) -> float | str:

@@ -79,7 +79,8 @@ class AnswerReader:
         text = prepared(reply)
         if not any(char.isalnum() for char in text) and not any(mark in text for mark in self._signs):
             raise LabelError("the answer is empty")
-        if found := self.lexer.exactly(plain(text)):
+        # as it stands first: a label may be made of markdown, such as ***
+        if found := self.lexer.exactly(text) or self.lexer.exactly(plain(text)):
             return found.label
         if reply.lstrip().startswith('"') and '":' in reply:
             reply = f"{{{reply.strip().rstrip(',')}}}"
@@ -93,7 +94,7 @@ class AnswerReader:
         self._same_scale(text)
         if words.REFUSAL.search(text):
             raise LabelError(f"the reply refuses or does not decide: {shortened(text)}")
-        segments = segments_of(text)
+        segments = [self.lexer.bare(segment) for segment in segments_of(text)]
         forms: tuple[Callable[[list[str]], str | None], ...] = (
             self._marked,
             self._truth,
@@ -135,8 +136,8 @@ class AnswerReader:
         text = prepared(prose)
         if given:
             match, label = given[0]
-            before = normalized(reply[max(0, match.start() - 120) : match.start()])
-            if words.QUOTED_BY.search(before) or words.NEGATION.search(before + " ") or words.REFUSAL.search(text):
+            before = unfenced(normalized(reply[max(0, match.start() - 120) : match.start()])).strip()
+            if words.EXAMPLE.search(segments_of(before)[-1]) or words.REFUSAL.search(text):
                 raise LabelError(f"an object that may be an example or a quotation: {shortened(match.group())}")
             for mark in self._marks(segments_of(self._unquoted(text))):
                 if mark.label not in (None, label):
@@ -252,7 +253,7 @@ class AnswerReader:
         if not (patterns.ENDS.match(rest) or patterns.TAIL.match(rest)) or rest.rstrip(" )*\"'").endswith("?"):
             raise LabelError(f"{found.label!r} is not set off from what follows: {shortened(found.name + rest)}")
         said = found.name + rest
-        if found.name[:1].isdigit():
+        if found.name[:1].isdigit() or found.name == "no":
             if words.REVERSAL_OF_NUMBERS.search(rest):
                 raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
             return
@@ -292,7 +293,7 @@ class AnswerReader:
             for number, found in enumerate(self.lexer.mentions(sentence)):
                 if number > _MAX_MENTIONS:
                     raise LabelError(f"no verdict: labels are mentioned more than {_MAX_MENTIONS} times in a sentence")
-                if _digits_or_yes(found.name):
+                if _says_nothing_in_prose(found.name):
                     continue
                 negated = words.NEGATION.search(sentence[max(0, found.start - 160) : found.start])
                 negated = negated or words.NEGATED_AFTER.match(sentence, found.end)
@@ -310,7 +311,7 @@ class AnswerReader:
             if found is None or match is None:
                 continue
             said = match["yes"] or match["no"]
-            if said in self.lexer.labels or _digits_or_yes(found.name):
+            if said in self.lexer.labels or _says_nothing_in_prose(found.name):
                 return None
             rest = name[match.end() :].strip(" .!,")
             if (
@@ -356,6 +357,8 @@ class AnswerReader:
             other = self._begins(segment)
             if other and other.label != opening.label and re.match(r"\s{0,3}(?:[:=(–—]|-\s)", segment[other.end :]):
                 raise LabelError(f"ambiguous: the answer can mean {opening.label} or {other.label}")
+        if len(segments) > 1 and words.OFFER.search(segments[1][:60]):
+            raise LabelError(f"an opening word, not a verdict: {shortened(' '.join(segments))}")
         self._uncontradicted(opening.label, segments[1:])
         if any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
             raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
@@ -369,6 +372,8 @@ class AnswerReader:
             raise LabelError(
                 f"ambiguous: the answer can mean {found.label} or something else: {shortened(found.name + rest)}"
             )
+        if words.OFFER.search(rest) or re.match(r"\s{0,3}!+\s{0,3}\w", rest):
+            raise LabelError(f"an opening word, not a verdict: {shortened(found.name + rest)}")
         if re.match(r"[\s\"')\]]{0,4}(?:[,.;:!–—\n(。、|]|-\s)", rest) is None:
             raise LabelError(f"no label found in {shortened(found.name + rest)}")
         self._check_rest(found, rest)
@@ -403,7 +408,7 @@ class AnswerReader:
             found = self._begins(text, match.end())
             if found is None or (found.start - match.end() > 4):
                 continue
-            rest = text[found.end :]
+            rest = patterns.NOUN.sub("", text[found.end :], count=1)
             try:
                 rival = patterns.RIVAL.match(rest)
                 if rival and self.lexer.begins(rest[rival.end() :]) is not None:
@@ -441,7 +446,7 @@ class AnswerReader:
             (segment, found)
             for segment in segments[:50]
             for found in self.lexer.mentions(segment[:2000])
-            if not _digits_or_yes(found.name)
+            if not _says_nothing_in_prose(found.name)
         ]
         for segment, found in mentions:
             if words.NEGATION.search(segment[: found.start][-160:]):
@@ -458,9 +463,14 @@ class AnswerReader:
         )
 
 
-def _digits_or_yes(name: str) -> bool:
+def _says_nothing_in_prose(name: str) -> bool:
     """Names that occur in any sentence and say nothing there."""
-    return name.isdigit() or name in ("yes", "no", "true", "false") or name in NUMBER_WORDS
+    return (
+        (len(name) == 1 and name.isascii())
+        or name.isdigit()
+        or name in ("yes", "no", "true", "false", "an")
+        or name in NUMBER_WORDS
+    )
 
 
 def _only(labels: list[str]) -> str:

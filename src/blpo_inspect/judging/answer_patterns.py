@@ -19,10 +19,11 @@ TRUTH = re.compile(
 AMOUNT = re.compile(
     r"[\s:=,(–-]{1,4}\d{1,6}(?:[.,]\d{1,6})?\s?(?:%(?!\s?(?:confiden|certain|sure|likel))|/|[).,;]?\s?$|[),;]\s)"
 )
-ENDS = re.compile(r"\s{0,3}[)\]}*_\"'”’»」』|.!。]{0,6}\s{0,3}\Z")
+ENDS = re.compile(r"\s{0,3}[)\]}*_\"'”“’»」』|.!。]{0,6}\s{0,3}\Z")
 TAIL = re.compile(
-    rf"\s{{0,3}}[)\]}}\"'”’»」』|]{{0,4}}\s{{0,3}}(?:[,.;:!。、]|[-–—]\s|\n|[({{\[]|(?:です|だ|である|的|分|级|級|입니다|합니다)?[。.,]|$)"
-    rf"|\s{{1,3}}(?:{words.REASON})(?=\W|$|[\u3040-\u9fff])|(?:です|である|だ|的|입니다)(?=\s|$)"
+    rf"\s{{0,3}}[)\]}}\"'”“’»」』|]{{0,4}}\s{{0,3}}(?:[,.;:!。、]|[-–—]\s|\n|[({{\[]|(?:です|だ|である|的|分|级|級|입니다|합니다)?[。.,]|$)"
+    rf"|\s{{1,3}}(?:{words.REASON})(?=\W|$|[\u3040-\u9fff])|\s(?:geben|bewerten|vergeben|eingestuft|bewertet"
+    rf"|beurteilt|klassifiziert|eingeordnet)(?=\W|$)|(?:です|である|だ|的|입니다)(?=\s|$)"
 )
 RIVAL = re.compile(
     r"[\s\"')\]]{0,4}(?:/|\.{2,3}|\bor\b|\bto\b|\band\b|\bbis\b|\bou\b|\boder\b|\bo\b|-|–|~|,|;|\||或|か"
@@ -66,12 +67,14 @@ _STATEMENT_TEXTS = (
     rf"|:)){{0,2}}:?\s{{1,3}}{ARTICLE}"
     r"(?:(?:overall\s)?(?:score|rating|grade|label|classification)\s(?:of\s|as\s|:\s)?)?(?:as\s)?",
     r"(?:a|the)\s(?:score|rating|grade)\sof\s",
+    rf"the\s{_PICTURE}\sand\s(?:the|its|this)\s(?:caption|text|prompt|description)\s(?:are\s)?(?:a\s)?",
     r"mine(?:\sis|\s?:|\s?=)\s{0,3}",
     # other languages, without adverbs
-    r"(?:das|dieses)\s(?:bild|foto)\sist\s|(?:cette|l')\s?image\sest\s|(?:la|esta)\s(?:imagen|foto)\ses\s"
-    r"|ich\s(?:bewerte|gebe)\s(?:(?:es|ihm|das\sbild|dem\sbild|diesem\sbild|dieses\sbild)\s)?(?:mit\s|eine\s"
+    r"(?:das|dieses)\s(?:bild|foto)\s(?:ist|wird\sals)\s|(?:cette|l')\s?image\sest\s|(?:la|esta)\s(?:imagen|foto)\ses\s"
+    r"|ich\s(?:bewerte|gebe|würde)\s(?:(?:es|ihm|das\sbild|dem\sbild|diesem\sbild|dieses\sbild)\s)?(?:mit\s|eine\s"
     r"|als\s)?|ставлю\s"
-    r"|je\s(?:donne|note)\s(?:(?:à\s)?(?:cette\s|l')image\s)?(?:une\snote\sde\s|la\snote\s(?:de\s)?)?"
+    r"|je\s(?:donne(?:rais)?|note(?:rais)?|attribue(?:rais)?)\s(?:(?:à\s)?(?:cette\s"
+    r"|l')image\s)?(?:une\snote\sde\s|la\snote\s(?:de\s)?)?"
     r"|le\sdoy\s(?:un\s|una\spuntuación\sde\s)?"
     r"|a\simagem\sé\s|(?:l'|questa\s)immagine\sè\s|(?:de|deze)\safbeelding\sis\s|изображение\s(?:[—–-]\s)?"
     r"|bilden\sär\s|obraz\sjest\s",
@@ -87,7 +90,7 @@ MARK = re.compile(
     rf"(?P<qualifiers>(?:(?:{words.STRONG}|{words.MY}|{words.ASPECTS}|is)['’]?[\s_-]{{1,2}}(?:的)?|(?:最终|最終|总体|综合"
     rf"|総合|整体|最终的|总|최종|종합)\s?的?){{0,5}})"
     rf"(?P<word>(?:{words.MARK_WORDS})(?:es|s|e)?(?![^\W\d_])(?:\s(?:{words.STRONG}))?"
-    rf"|{words.ASPECT_MARKS}(?=\s?[:=]|\sis\s)|{words.CJK_MARK_WORDS}|{STATED})"
+    rf"|{words.ASPECT_MARKS}(?=\s?[:=]|\sis\s)|(?:{words.CJK_MARK_WORDS}){{1,2}}|{STATED})"
     rf"(?:\s(?:for|of)\s(?:this|the)\s{_PICTURE})?\s{{0,2}}(?P<range>\([^()\n]{{0,60}}\)"
     rf"|\[[^\[\]\n]{{0,60}}\])?[\s\"'”’)\]]{{0,4}}"
     r"(?P<sep>[:=→]{1,2}|->|-\s|–|—|\||\b(?:is|would be|was|ist|est|es|è|é|jest|är|er)\b:?|是|为|為|は|가|이|은|는"
@@ -112,4 +115,7 @@ OTHER_SCALE = re.compile(
     r"|(?<![\d.])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4})(?:[- ]point)?\s(?:scale|rating)|()(?:out of"
     r"|满分)\s?(\d{1,4})(?![\d.])"
 )
+NOUN = re.compile(rf"\s(?:{_PICTURE}|one|rating|score|level)\b")
+"""What a label may stand before in a statement: "a bad photo"."""
+
 STATEMENTS = tuple(re.compile(pattern) for pattern in _STATEMENT_TEXTS)

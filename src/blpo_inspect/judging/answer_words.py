@@ -7,12 +7,14 @@ import re
 
 MARK_WORDS = (
     r"answer|verdict|rating|score|label|judge?ment|decision|classification|grade|assessment|conclusion|prediction"
-    r"|result|output|rated|mark|status|evaluation|category|class|rank|response|determination|moderation decision"
+    r"|result|output|action|rated|mark|status|evaluation|category|class|rank|response|determination|moderation decision"
     r"|final|overall"
     # German, French, Spanish, Italian, Portuguese
     r"|(?:gesamt|end|schluss)?(?:bewertung|note|urteil|punktzahl)|antwort|urteil|ergebnis|wertung|note|einstufung"
     r"|punktzahl|einschätzung|fazit"
     r"|réponse|verdict final|évaluation|étiquette|jugement|décision|conclusion"
+    r"|klassifikation|kategorie|classement|catégorie|clasificación|categoría|classificazione|categoria|klasyfikacja"
+    r"|классификация|sınıflandırma"
     r"|respuesta|puntuación|calificación|evaluación|veredicto|etiqueta|conclusión|puntaje"
     r"|risposta|valutazione|punteggio|voto|giudizio|verdetto|etichetta|resposta|pontuação|avaliação|classificação|nota"
     # Dutch, Swedish, Danish, Norwegian, Polish, Czech, Russian, Turkish, Indonesian, Vietnamese
@@ -57,25 +59,27 @@ IN_SHORT = (
     r"|таким образом"
 )
 CJK_IN_SHORT = (
-    r"我认为|我觉得|因此|所以|综上(?:所述)?|总之|总的来说"
+    r"我认为|我觉得|因此|所以|综上(?:所述)?|总之|总的来说|(?:综合|总体|整体)来看"
     r"|这张图片的|该图片的|この画像の|したがって|よって|따라서|그러므로"
 )
 REASON = (
-    r"because|since|as|due to|given|based on|considering|with|owing to|on account of|by virtue of|thanks to"
+    r"to me|under (?:the|this|that|your|our|these|those)|because|since|as|due to|given|based on|considering|with"
+    r"|owing to|on account of|by virtue of|thanks to"
     r"|in my opinion"
     r"|in my view|overall|weil|da|aufgrund|denn|car|parce que?|puisque|en raison|porque|ya que|debido a|perché|poiché"
     r"|pois|omdat|want|eftersom|fordi|ponieważ|bo|потому|так как|поскольку|çünkü|karena|vì"
     r"|因为|因為|由于|なぜなら|왜냐하면"
-    r"|for (?:this|the|that) (?:image|picture|photo|one|caption|pair)|on (?:a|the|this) [^.\n]{0,25}scale|on a scale"
+    r"|for (?:this|the|that) (?:image|picture|photo|one|caption|pair)|on (?:a|the|this) [^.\n]{0,25}scale"
+    r"|on a scale|for (?:its|their|having|being)"
     r"|\(|and (?:it|the|this|there|shows?|contains?|depicts?)\b"
 )
 REVERSAL = re.compile(
     r"\b(?:but|however|yet|although|though|unless|except|excluding|if|only (?:if|when|for|because|in|to|with)|were"
-    r"|wouldn['’]?t|would|otherwise|provided"
+    r"|wouldn['’]?t|would|otherwise|provided (?:that|it|the|there|no)"
     r"|assuming|as long as|so long as|as far as|until|whether|when|once|depend\w{0,4}|apart from|aside from"
     r"|barring|save for"
     r"|despite|in theory|supposedly|allegedly|so[- ]called|or so|claims?|pretend\w{0,4}|ironically|hypothetically|not"
-    r"|instead|rather than|nonetheless|nevertheless|at first|initially|first glance|almost|nearly|far from|just kidding"
+    r"|nonetheless|nevertheless|at first|initially|first glance|almost|nearly|far from|just kidding"
     r"|aber|jedoch|wenn|falls|sofern|allerdings|außer|nicht|keine?\w{0,2}|mais|sauf|cependant|pourtant|pas|sinon"
     r"|pero|sino|excepto|salvo|sin embargo|aunque|però|tranne|tuttavia|mas|porém|exceto|maar|tenzij|behalve|niet"
     r"|men|inte|ikke|hvis|om|ale|jeśli|chyba|nie|но|однако|если|кроме|не|ama|fakat|eğer|değil|tapi|jika|bukan"
@@ -91,7 +95,8 @@ TAKEN_BACK = re.compile(
 )
 HYPOTHETICAL = re.compile(r"\b(?:would|were|had it|could have|might have|wäre|würde|serait|sería|sarebbe)\b")
 REVERSAL_OF_NUMBERS = re.compile(
-    r"\b(?:if|unless|were|would|wouldn['’]?t|otherwise|provided|assuming|as long as|depend\w{0,4}|or so|at first"
+    r"\b(?:if|unless|were|would|wouldn['’]?t|otherwise|provided (?:that|it|the|there|no)|assuming|as long as"
+    r"|depend\w{0,4}|or so|at first"
     r"|initially"
     r"|wenn|falls|sinon|si|se|если|jeśli|eğer|(?:but|however|though|although|aber|mais|pero|ma"
     r"|но)\b[^\n]{0,300}\d)\b|如果|但[^\n]{0,100}\d"
@@ -138,6 +143,15 @@ REFUSAL = re.compile(
     r"|przykro mi"
     r"|nie mogę|извините|простите|к сожалению|я не могу|üzgünüm|maaf|xin lỗi|tôi không thể)\b"
     r"|对不起|抱歉|很遗憾|无法|無法|我不能|申し訳|ごめんなさい|すみません|できません|できかねます|죄송|할 수 없"
+)
+EXAMPLE = re.compile(
+    r"\b(?:examples?|e\.g|for instance|(?:the|this|following|required|expected) format|template|such as|like this"
+    r"|says?|reads?|sign|sticker|poster|screen|shows?"
+    r"|expected|would be|not|never)\b|n['’]t\b"
+)
+OFFER = re.compile(
+    r"\b(?:gerne?|let me|(?:i['’]?d|i would) be|happy to|here(?:['’]s| is| are)|i(?:['’]ll| will| can)|of course"
+    r"|voici|aquí)\b"
 )
 QUOTED_BY = re.compile(
     r"\b(?:says?|saying|said|reads?|reading|sign|text|words?|written|writes?|wrote|caption(?:ed)?|title[ds]?|labell?ed"

@@ -142,6 +142,19 @@ class LabelLexer:
             return None
         return None if _CROSSES & set(rest) and not self.denies(found) else found
 
+    def bare(self, segment: str) -> str:
+        """A sentence without the emoji around it; crosses and rows of stars stay, for they say something."""
+        start, end = 0, len(segment)
+        while end > start and (self._is_emoji(segment[end - 1]) or segment[end - 1] == " "):
+            if segment[end - 1] in _CROSSES or segment[end - 1] in "★⭐🌟☆":
+                break
+            end -= 1
+        while start < end and (self._is_emoji(segment[start]) or segment[start] == " "):
+            if segment[start] in _CROSSES or (self.top is not None and self._stars_at(segment, start)):
+                break
+            start += 1
+        return segment[start:end] or segment
+
     def mentions(self, text: str) -> Iterator[Found]:
         """Every place where a name stands, numbers left out."""
         for match in self._pattern.finditer(text):

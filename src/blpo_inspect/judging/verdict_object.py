@@ -15,7 +15,7 @@ from blpo_inspect.judging.label_lexer import LabelError, LabelLexer, folded, nor
 
 _VERDICT = re.compile(
     r"label|verdict|answer|rating|score|result|classification|class|category|judgement|judgment|decision"
-    r"|prediction|grade|conclusion|assessment|response|choice|output|evaluation|stars|value|答案|评分|得分|结论|判断|判定"
+    r"|prediction|grade|conclusion|assessment|response|choice|output|evaluation|stars|value|答案|结果|评分|得分|结论|判断|判定"
     r"|标签|评级|分数|評価|回答|スコア|점수|평가|답변|bewertung|antwort|urteil|note|réponse|puntuación|respuesta|calificación"
     r"|valutazione|risposta|nota|resposta|оценка|ответ"
 )
@@ -25,6 +25,7 @@ _WEAK = re.compile(
     r"|matching|text|consistency|naturalness|realism|content|moderation|numeric|rating|score|label|answer"
     r"|verdict"
 )
+_ASPECT = re.compile(r"safety|quality|alignment|aesthetics?|consistency|naturalness|realism")
 _TRUE = re.compile(r"true|yes|y|1")
 _FALSE = re.compile(r"false|no|n|0")
 _CONTAINERS = re.compile(r"scores|ratings|results|data|verdicts|answers|labels")
@@ -87,7 +88,7 @@ def _stated(
             raise LabelError(f"{key}: {item} is another scale; the highest label here is {lexer.top:g}")
         strength = _strength(words)
         if (denied := _of_truth(words, item, lexer)) is not None:
-            yield 1, denied
+            yield 2, denied
         elif isinstance(item, _Pairs):
             if strength or all(map(_CONTAINERS.fullmatch, words)):
                 nested = _stated(item, lexer, sentence, depth + 1)
@@ -99,12 +100,12 @@ def _stated(
 
 
 def _strength(words: list[str]) -> int:
-    """How much a key says that its value is the verdict: 0 not at all, 2 finally."""
-    strong = _any(words, _STRONG)
-    known = all(_STRONG.fullmatch(word) or _VERDICT.fullmatch(word) or _WEAK.fullmatch(word) for word in words)
-    if not known or not (strong or _any(words, _VERDICT)):
+    """How much a key says that its value is the verdict: 0 not at all, 1 of an aspect, 2 the verdict, 3 finally."""
+    if not all(_STRONG.fullmatch(word) or _VERDICT.fullmatch(word) or _WEAK.fullmatch(word) for word in words):
         return 0
-    return 2 if strong else 1
+    if _any(words, _STRONG):
+        return 3
+    return 2 if _any(words, _VERDICT) else int(len(words) == 1 and _any(words, _ASPECT))
 
 
 def _any(words: list[str], pattern: re.Pattern[str]) -> bool:

@@ -96,7 +96,7 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
     The level is that of the whole suite, whichever cases are chosen.
 
     Args:
-        suite: The suite, or the YAML file of one.
+        suite: The suite, or the YAML file of a suite.
         names: The cases to check; all where none is named.
         how: Where logs go, logs that stand for runs, how strict to be; see `How`.
 

@@ -25,8 +25,8 @@ Value = Callable[[str], Any]
 def consensus(labels: Sequence[str], scale: LabelScale) -> list[str]:
     """The label that a group of raters agrees on, or the tied labels in the scale's order.
 
-    The most frequent label of an unordered scale; the median of an ordinal or numeric one (the two middle ones where
-    they differ).
+    The most frequent label of an unordered scale; the median of an ordinal or numeric scale (the two middle labels
+    where they differ).
 
     Raises:
         ValueError: No labels.

@@ -126,7 +126,7 @@ def non_inferiority(
 
     **An answer that could not be read counts as a wrong label**, before and after alike: on a scale with an order the
     label farthest from people's, else the wrong label that people use most. (A category of its own would be a gift for
-    kappa and F1: nobody agrees with it by chance, so an unread answer would cost less than a wrong one.)
+    kappa and F1: nobody agrees with it by chance, so an unread answer would cost less than a wrong label.)
 
     Args:
         human: Labels of people, one per sample.

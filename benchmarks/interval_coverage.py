@@ -69,7 +69,7 @@ class Population:
         named = statistics.statistics_of(self.scale)[name]
         pairs = list(product(self.scale.labels, repeat=2))
         human, judge = (named.columns([pair[k] for pair in pairs], self.scale) for k in (0, 1))
-        return float(vectorized.figures(named.figure, human, judge, self.shares.ravel()[None, :])[0])
+        return float(vectorized.statistic_values(named.figure, human, judge, self.shares.ravel()[None, :])[0])
 
 
 def ratings(correlation: float) -> Floats:

@@ -28,7 +28,7 @@ def test_an_ordinal_scale_has_every_figure_with_its_interval(
     scorers = [agreement(per_label=True), correlation(), error(), unread()]
     log = evaluated(scripted, red, tmp_path, RATING, [*RATED, Row("2", "no idea"), Row("1", "")], scorers)
     human, judge = [row.human for row in RATED], [row.answer for row in RATED]
-    expected = statistics.report(human, judge, RATING)
+    expected = statistics.all_statistics(human, judge, RATING)
     found = figures(log, "agreement") | figures(log, "correlation") | figures(log, "error")
     for name, interval in expected.items():
         ends = (interval.value, interval.low, interval.high)
@@ -199,7 +199,7 @@ def test_old_logs_are_scored_from_the_command_line(
         done = CliRunner().invoke(score_command, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         again = read_eval_log(log.location)
-        expected = statistics.report([row.human for row in RATED], [row.answer for row in RATED], RATING)[key]
+        expected = statistics.all_statistics([row.human for row in RATED], [row.answer for row in RATED], RATING)[key]
         assert figures(again, name)[f"{key}_high"] == pytest.approx(expected.high)
         assert unscored(again, name) == 1
 

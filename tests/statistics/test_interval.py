@@ -106,7 +106,7 @@ def test_clusters_are_drawn_as_wholes() -> None:
     clusters = "abbccc"
     units = Units.of(list(zip(human, judge, strict=True)), clusters)
     drawn = np.concatenate(list(units.draws(0, 20_000)))
-    found = units.figure(mae, drawn)
+    found = units.statistic_values(mae, drawn)
     members = {name: [k for k, one in enumerate(clusters) if one == name] for name in "abc"}
     everything = [
         mae([human[k] for k in places], [judge[k] for k in places])
@@ -170,7 +170,7 @@ FEW: list[tuple[list[str], list[str]]] = [
 def test_degenerate_samples_give_nan_with_a_reason(few: tuple[list[str], list[str]], scale: LabelScale) -> None:
     human, judge = few
     for clusters in (None, ["c"] * len(human)):
-        for name, found in statistics.report(human, judge, scale, clusters=clusters, resamples=50).items():
+        for name, found in statistics.all_statistics(human, judge, scale, clusters=clusters, resamples=50).items():
             assert found.n == len(human)
             for number in (found.value, found.low, found.high):
                 if math.isnan(number):
@@ -185,7 +185,7 @@ def test_each_figure_gets_the_interval_that_suits_it() -> None:
     rng = random.Random(3)
     human = rng.choices(RATING.labels, k=60)
     judge = [one if rng.random() < 0.6 else rng.choice(RATING.labels) for one in human]
-    found = statistics.report(human, judge, RATING)
+    found = statistics.all_statistics(human, judge, RATING)
     figures = statistics.statistics_of(RATING)
     assert found["accuracy"] == proportion([h == j for h, j in zip(human, judge, strict=True)])
     assert found["spearman"] == fisher_z(found["spearman"].value, 60, kind="spearman")
@@ -197,18 +197,18 @@ def test_each_figure_gets_the_interval_that_suits_it() -> None:
     assert set(statistics.statistics_of(SAFETY)) == {
         "accuracy", "macro_f1", "cohens_kappa", "balanced_accuracy", "weighted_f1", "mcc", "krippendorff_alpha",
     }  # fmt: skip
-    assert found == statistics.report(human, judge, RATING)
-    assert found != statistics.report(human, judge, RATING, seed=1)
+    assert found == statistics.all_statistics(human, judge, RATING)
+    assert found != statistics.all_statistics(human, judge, RATING, seed=1)
 
 
 def test_a_whole_report_takes_less_than_a_second() -> None:
     rng = random.Random(4)
     human = rng.choices(RATING.labels, k=200)
     judge = [one if rng.random() < 0.6 else rng.choice(RATING.labels) for one in human]
-    statistics.report(human, judge, RATING)  # libraries are imported
+    statistics.all_statistics(human, judge, RATING)  # libraries are imported
     timed: list[Callable[[], dict[str, Interval]]] = [
-        lambda: statistics.report(human, judge, RATING),
-        lambda: statistics.report(human, judge, RATING, clusters=[k // 4 for k in range(200)]),
+        lambda: statistics.all_statistics(human, judge, RATING),
+        lambda: statistics.all_statistics(human, judge, RATING, clusters=[k // 4 for k in range(200)]),
     ]
     for report in timed:
         began = time.process_time()

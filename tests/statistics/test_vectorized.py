@@ -51,7 +51,7 @@ def test_they_equal_the_libraries(figure: Statistic, rows: list[tuple[int, int]]
     human, judge = columns(figure, rows)
     counts = np.random.default_rng(seed).integers(0, 3, size=(3, len(rows)))
     counts[:, 0] += 1  # never empty
-    found = vectorized.figures(figure, human, judge, counts.astype(float))
+    found = vectorized.statistic_values(figure, human, judge, counts.astype(float))
     for value, row in zip(found, counts, strict=True):
         drawn = np.repeat(np.arange(len(rows)), row).tolist()
         oracle = ORACLES.get(figure, figure)  # the others have a plain form of their own
@@ -64,7 +64,7 @@ def test_they_equal_the_libraries(figure: Statistic, rows: list[tuple[int, int]]
 def test_thirds_of_samples_are_as_good_as_whole_ones(figure: Statistic) -> None:
     human, judge = columns(figure, [(0, 1), (1, 1), (2, 3), (3, 2), (0, 0)])
     weights = np.array([[1.0, 2, 1, 3, 2]])
-    whole, parts = (vectorized.figures(figure, human, judge, one)[0] for one in (weights, weights / 3))
+    whole, parts = (vectorized.statistic_values(figure, human, judge, one)[0] for one in (weights, weights / 3))
     if "alpha" in figure.__name__:
         assert parts > whole  # fewer values meet themselves less often by chance
     else:
@@ -75,9 +75,12 @@ def test_figures_of_ones_own_are_called_and_take_no_parts() -> None:
     def share(human: Sequence[str], judge: Sequence[str]) -> float:
         return len(judge) / 10
 
-    assert vectorized.figures(share, ["a", "b"], ["a", "b"], np.array([[1.0, 2.0], [0.0, 1.0]])).tolist() == [0.3, 0.1]
+    assert vectorized.statistic_values(share, ["a", "b"], ["a", "b"], np.array([[1.0, 2.0], [0.0, 1.0]])).tolist() == [
+        0.3,
+        0.1,
+    ]
     with pytest.raises(ValueError, match="in parts"):
-        vectorized.figures(share, ["a"], ["a"], np.array([[0.5]]))
+        vectorized.statistic_values(share, ["a"], ["a"], np.array([[0.5]]))
 
 
 def test_many_numbers_take_another_way_to_the_same_tau(monkeypatch: pytest.MonkeyPatch) -> None:

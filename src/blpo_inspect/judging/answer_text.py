@@ -61,7 +61,7 @@ def without_quotations(text: str, is_label: Callable[[str], bool]) -> str:
         text: Normalized.
         is_label: Whether a text is a label and nothing else.
     """
-    text = _marked_up(text)
+    text = _without_readings(_marked_up(text))
     lines = [line for line in text.split("\n") if line.strip()]
     if lines and not all(line.lstrip().startswith(">") for line in lines):
         text = _BLOCKQUOTE.sub("", text)
@@ -77,7 +77,7 @@ def without_quotations(text: str, is_label: Callable[[str], bool]) -> str:
         pieces.append(match.group() if is_label(inside) and not words.QUOTED_BY.search(before) else " … ")
         position = match.end()
     pieces.append(_OPEN_QUOTE.sub(" … ", text[position:]))
-    return _without_readings("".join(pieces))
+    return "".join(pieces)
 
 
 def unfenced(text: str) -> str:

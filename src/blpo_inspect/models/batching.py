@@ -3,7 +3,7 @@
 Knows nothing of models: payloads go in, a function that runs many at once gives results back.
 
 When a batch leaves: as soon as the worker is free and either the batch is full or no announced
-request is still on its way. Requests that arrive while a batch runs form the next one. There is one
+request is still on its way. Requests that arrive while a batch runs form the next batch. There is one
 bounded exception: those whose answers just went out usually come back at once with their next
 question, so for a tenth of the last batch's duration after its end, the next batch waits until as
 many requests are there as that batch had.
@@ -185,8 +185,8 @@ class Batcher(Generic[P, R]):
         batch = [first]
 
         def cost(ticket: Ticket[P, R]) -> tuple[bool, int]:
-            one = _load(ticket)
-            return not done(one), abs(to_run(one) - target)
+            load = _load(ticket)
+            return not done(load), abs(to_run(load) - target)
 
         def done(load: Load) -> bool:
             return load.prefix is None or load.prefix in prefixes or kept[load.prefix]
@@ -201,7 +201,7 @@ class Batcher(Generic[P, R]):
         while alike:
             ticket = min(alike, key=cost)  # the older of equals
             grown = [*batch, ticket]
-            if len(grown) > load.max_size or padded_tokens([_load(one) for one in grown]) > limit:
+            if len(grown) > load.max_size or padded_tokens([_load(member) for member in grown]) > limit:
                 return batch, True
             batch = grown
             prefixes.add(_load(ticket).prefix)

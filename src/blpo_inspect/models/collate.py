@@ -33,11 +33,11 @@ def join(inputs: Sequence[Mapping[str, Tensor]], *, pad_token: int) -> dict[str,
     """One batch out of inputs of equal group.
 
     Sequences become rows × longest; vision inputs follow each other in the order of the rows, with
-    zeros where one is smaller than another.
+    zeros where an input is smaller than another.
     """
     joined: dict[str, Tensor] = {}
     for key in inputs[0]:
-        parts = [one[key] for one in inputs]
+        parts = [row[key] for row in inputs]
         if key in SEQUENCE_INPUTS:
             longest = max(part.shape[1] for part in parts)
             fill = pad_token if key == "input_ids" else 0

@@ -38,7 +38,7 @@ def compute(weights: Weights, requests: Sequence[Prepared]) -> list[Prefix]:
         }
         for request in requests
     ]
-    # not the model's own kind of cache: that one may drop tokens outside of an attention window
+    # not the model's own kind of cache: that cache may drop tokens outside of an attention window
     cache = DynamicCache()
     _run(weights, join(heads, pad_token=weights.pad_token), cache)
     longest = max(request.prefix_length for request in requests)
@@ -60,8 +60,10 @@ def extend(
         lengths: How many tokens of each row will then be computed; more than its prefix has.
     """
     heads = [
-        replace(one, inputs={key: value[:, :end] for key, value in one.inputs.items() if key in SEQUENCE_INPUTS})
-        for one, end in zip(requests, lengths, strict=True)
+        replace(
+            request, inputs={key: value[:, :end] for key, value in request.inputs.items() if key in SEQUENCE_INPUTS}
+        )
+        for request, end in zip(requests, lengths, strict=True)
     ]
     more = [end - prefix.length for end, prefix in zip(lengths, prefixes, strict=True)]
     cache = cache_of(weights, prefixes, max(more))
@@ -89,8 +91,8 @@ def inputs_after(
     before = margin + max(prefix.length for prefix in prefixes)
     after = margin + longest_rest(requests, prefixes)
     laid: dict[str, list[Tensor]] = {}
-    for one, prefix in zip(requests, prefixes, strict=True):
-        for key, value in one.inputs.items():
+    for request, prefix in zip(requests, prefixes, strict=True):
+        for key, value in request.inputs.items():
             if key in SEQUENCE_INPUTS:
                 fill = weights.pad_token if key == "input_ids" else 0
                 head, tail = value[:, : prefix.length], value[:, prefix.length :]
@@ -104,7 +106,7 @@ def inputs_after(
 
 def longest_rest(requests: Sequence[Prepared], prefixes: Sequence[Prefix]) -> int:
     """Tokens that are left of the row that has most left."""
-    return max(one.length - prefix.length for one, prefix in zip(requests, prefixes, strict=True))
+    return max(request.length - prefix.length for request, prefix in zip(requests, prefixes, strict=True))
 
 
 def laid_out(
@@ -143,10 +145,10 @@ def cache_of(weights: Weights, prefixes: Sequence[Prefix], room: int, margin: in
             dtype=first.dtype,
             device=prefixes[0].homes[place],
         )
-        for row, one in enumerate(prefixes):
+        for row, prefix in enumerate(prefixes):
             # masked keys still must be numbers
-            buffer[:, row, :, : longest - one.length] = 0
-            buffer[:, row, :, longest - one.length : longest].copy_(one.states[place], non_blocking=True)
+            buffer[:, row, :, : longest - prefix.length] = 0
+            buffer[:, row, :, longest - prefix.length : longest].copy_(prefix.states[place], non_blocking=True)
         layers |= dict(zip(group, buffer, strict=True))
     cache = DynamicCache()
     cache.layers = [RoomyLayer(layers[number], layers[number + 1], longest) for number in range(0, len(layers), 2)]
@@ -180,7 +182,7 @@ class RoomyLayer(DynamicLayer):
         end = start + key_states.shape[-2]
         missing = end - self._buffers[0].shape[-2]
         if missing > 0:
-            self._buffers = [pad(one, (0, 0, 0, max(missing, GROWTH))) for one in self._buffers]
+            self._buffers = [pad(buffer, (0, 0, 0, max(missing, GROWTH))) for buffer in self._buffers]
         for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
             buffer[..., start:end, :] = states
         self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)

@@ -99,7 +99,7 @@ class Generated:
     """Time the whole batch took."""
 
     label_logprobs: dict[str, float] | None = None
-    """Where labels were asked for instead of text: the natural logarithm of each one's probability."""
+    """Where labels were asked for instead of text: the natural logarithm of each label's probability."""
 
 
 def generate(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None = None) -> list[Generated]:

@@ -1,6 +1,6 @@
 """What a request asks of generation: Inspect's `GenerateConfig`, reduced to what ``hf-vlm`` does.
 
-A setting that would change the answer and is not supported is an error; one that only some services
+A setting that would change the answer and is not supported is an error; a setting that only some services
 know is a warning.
 """
 
@@ -148,13 +148,13 @@ def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Answer, Names]:
     if not body:
         return "text", ()
     wanted = body[REQUEST]
-    given = wanted if isinstance(wanted, dict) else {}
-    kind, names = given.get("kind"), given.get("names")
+    request = wanted if isinstance(wanted, dict) else {}
+    kind, names = request.get("kind"), request.get("names")
     if (
         kind not in ("label", "likelihood")
         or not isinstance(names, dict)
         or not names
-        or not all(isinstance(one, str) and one.strip() for one in (*names, *names.values()))
+        or not all(isinstance(text, str) and text.strip() for text in (*names, *names.values()))
     ):
         raise RequestError(
             f"{model}: extra_body[{REQUEST!r}] must be {{'kind': 'label' or 'likelihood', 'names': {{name: label}}}},"

@@ -63,7 +63,7 @@ class HfVlmAPI(ModelAPI):
     the process ends (or `engine.forget_engines`), as Inspect makes several instances of one model.
 
     Args:
-        model_name: A Hub id, a folder, or ``shapes-judge`` for the one inside this package.
+        model_name: A Hub id, a folder, or ``shapes-judge`` for the checkpoint inside this package.
         base_url: Not used.
         api_key: Not used.
         config: Default generation settings.
@@ -116,8 +116,8 @@ class HfVlmAPI(ModelAPI):
         and dtype it ran with. Usage counts real tokens: input with image tokens, without padding;
         output with the end token. With ``logprobs``, each produced token has its log-probability
         under the model itself, before temperature and other sampling settings. Where probabilities of
-        labels were asked for, the answer is the likeliest one and ``metadata["label_logprobs"]`` has the
-        natural logarithm of each one's (`None` for 0).
+        labels were asked for, the answer is the likeliest label and ``metadata["label_logprobs"]`` has the
+        natural logarithm of each label's probability (`None` for 0).
 
         Raises:
             CheckpointError: The checkpoint cannot be used.
@@ -152,7 +152,7 @@ class HfVlmAPI(ModelAPI):
             shared = self._shared
         return await wait_for(shared)
 
-    def _find_engine(self, found: "Future[Engine]") -> None:
+    def _find_engine(self, engine_future: "Future[Engine]") -> None:
         try:
             checkpoint = self._resolved()
             # brings torch, which takes seconds to import
@@ -161,11 +161,11 @@ class HfVlmAPI(ModelAPI):
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             from blpo_inspect.models.engine import engine_for
 
-            found.set_result(engine_for(checkpoint, self.settings).result())
+            engine_future.set_result(engine_for(checkpoint, self.settings).result())
         except BaseException as error:
             with self._lock:
                 self._shared = None  # a later request tries again
-            found.set_exception(error)
+            engine_future.set_exception(error)
 
     def _resolved(self) -> Checkpoint:
         with self._resolving:
@@ -294,8 +294,8 @@ class HfVlmAPI(ModelAPI):
 
 
 def _label_logprobs(answers: "list[Generated]") -> dict[str, Any]:
-    found = answers[0].label_logprobs
-    if found is None:
+    logprobs = answers[0].label_logprobs
+    if logprobs is None:
         return {}
     # JSON has no infinity
-    return {LABEL_LOGPROBS: {label: value if value > -math.inf else None for label, value in found.items()}}
+    return {LABEL_LOGPROBS: {label: value if value > -math.inf else None for label, value in logprobs.items()}}

@@ -50,12 +50,12 @@ class LabelTree:
 
     @property
     def paths(self) -> list[tuple[int, ...]]:
-        """The fewest token sequences that pass all inner nodes; one empty sequence where the root is the only one."""
-        found = []
+        """The fewest token sequences that pass all inner nodes; one empty sequence where the root is the only node."""
+        sequences = []
         for node in range(1, len(self.tokens) + 1):
             if node not in self.parents:
-                found.append(self.path(node))
-        return found or [()]
+                sequences.append(self.path(node))
+        return sequences or [()]
 
     def path(self, node: int) -> tuple[int, ...]:
         """The tokens from the root to a node, its own included."""
@@ -68,7 +68,7 @@ class LabelTree:
     def label_logprobs(self, logprobs: Tensor) -> dict[str, float]:
         """How probable each label is.
 
-        Where one label's tokens begin another's (1 and 10), the shorter one is left what does not go on to the longer.
+        Where one label's tokens begin another's (1 and 10), the shorter label gets what does not go on to the longer.
 
         Args:
             logprobs: Nodes × vocabulary: log-probabilities of what follows the root and each node of `tokens`.
@@ -88,20 +88,20 @@ class LabelTree:
         return {label: math.log(mass) if mass > 0 else -math.inf for label, mass in total.items()}
 
     def _paths(self, names: Names, tokenizer: Any, model: str) -> dict[tuple[int, ...], str]:
-        found: dict[tuple[int, ...], str] = {}
+        label_of: dict[tuple[int, ...], str] = {}
         for name, label in names:
             for way in _ways(name):
                 path = tuple(tokenizer(way, add_special_tokens=False)["input_ids"])
                 if not path or tokenizer.unk_token_id in path:
                     continue
-                if found.setdefault(path, label) != label:
+                if label_of.setdefault(path, label) != label:
                     raise RequestError(
-                        f"{model}: the labels {found[path]!r} and {label!r} are the same to its tokenizer"
+                        f"{model}: the labels {label_of[path]!r} and {label!r} are the same to its tokenizer"
                     )
         for label in self.labels:
-            if label not in found.values():
+            if label not in label_of.values():
                 raise RequestError(f"{model}: its tokenizer has no tokens for the label {label!r}")
-        return found
+        return label_of
 
 
 def _ways(name: str) -> Sequence[str]:

@@ -64,9 +64,9 @@ class Labeller:
         seconds = time.monotonic() - start
         answers = []
         for row in range(len(rows)):
-            found = tree.label_logprobs(logprobs[row])
-            best = max(tree.labels, key=lambda label: found[label])  # the first of equals
-            answers.append(Generated(best, (), "stop", None, len(rows), seconds, label_logprobs=found))
+            label_logprobs = tree.label_logprobs(logprobs[row])
+            best = max(tree.labels, key=lambda label: label_logprobs[label])  # the first of equals
+            answers.append(Generated(best, (), "stop", None, len(rows), seconds, label_logprobs=label_logprobs))
         return answers
 
     def _logits(self, rows: Sequence[BatchRow], prefixes: Sequence[Prefix] | None, tree: LabelTree) -> Tensor:
@@ -121,7 +121,7 @@ def in_one_pass(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[P
     depths = torch.tensor(tree.depths, dtype=torch.long, device=device)
     positions = torch.cat([(counted - 1).clamp(min=0)[:, start:], counted[:, -1:] + depths[None, :]], dim=1)
     if prefixes[0].rope_delta is not None:
-        deltas = torch.cat([one.rope_delta for one in prefixes if one.rope_delta is not None])
+        deltas = torch.cat([prefix.rope_delta for prefix in prefixes if prefix.rope_delta is not None])
         positions = (positions + deltas.to(device))[None].expand(3, -1, -1)
     output = weights.model(
         input_ids=torch.cat([inputs["input_ids"][:, start:], tokens], dim=1),

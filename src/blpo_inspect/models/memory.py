@@ -70,7 +70,7 @@ def _largest(config: Any, name: str) -> int:
     except Exception:  # transformers refuses to give one number for layers that differ
         value = [getattr(layer, name, None) for layer in config.per_layer_config]
     values = value if isinstance(value, list | tuple) else [value]
-    return max((one for one in values if isinstance(one, int)), default=0)
+    return max((size for size in values if isinstance(size, int)), default=0)
 
 
 def _left_in_container() -> int:
@@ -90,7 +90,7 @@ def _left_in_container() -> int:
 def _given_back(statistics: Path, name: str) -> int:
     """Files that were read, such as the weights: they count as used until the memory is wanted."""
     try:
-        found = re.search(rf"^{name} (\d+)$", statistics.read_text(), re.MULTILINE)
+        match = re.search(rf"^{name} (\d+)$", statistics.read_text(), re.MULTILINE)
     except OSError:
         return 0
-    return int(found[1]) if found else 0
+    return int(match[1]) if match else 0

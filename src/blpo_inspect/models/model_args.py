@@ -75,22 +75,22 @@ class ModelSettings:
         unknown = sorted(set(args) - set(known))
         if unknown:
             raise CheckpointError(f"hf-vlm has no model argument {', '.join(unknown)}; known are {', '.join(known)}")
-        given = {name: value for name, value in args.items() if value is not None}
+        values = {name: value for name, value in args.items() if value is not None}
         return cls(
-            revision=_revision(given.get("revision")),
-            dtype=_one_of("dtype", given.get("dtype"), DTYPES),
-            device=_device(given.get("device")),
-            attn_implementation=_text("attn_implementation", given.get("attn_implementation")),
-            quantization=_quantization(given.get("quantization", "none")),
-            max_batch_size=_positive("max_batch_size", given.get("max_batch_size", 32)),
+            revision=_revision(values.get("revision")),
+            dtype=_one_of("dtype", values.get("dtype"), DTYPES),
+            device=_device(values.get("device")),
+            attn_implementation=_text("attn_implementation", values.get("attn_implementation")),
+            quantization=_quantization(values.get("quantization", "none")),
+            max_batch_size=_positive("max_batch_size", values.get("max_batch_size", 32)),
             max_batch_tokens=(
-                _positive("max_batch_tokens", given["max_batch_tokens"]) if "max_batch_tokens" in given else None
+                _positive("max_batch_tokens", values["max_batch_tokens"]) if "max_batch_tokens" in values else None
             ),
-            prefix_cache_gb=_gigabytes("prefix_cache_gb", given.get("prefix_cache_gb")),
-            prefix_offload=_flag("prefix_offload", given.get("prefix_offload", False)),
-            deterministic=_flag("deterministic", given.get("deterministic", False)),
-            trust_remote_code=_flag("trust_remote_code", given.get("trust_remote_code", False)),
-            chat_template=_template(given.get("chat_template")),
+            prefix_cache_gb=_gigabytes("prefix_cache_gb", values.get("prefix_cache_gb")),
+            prefix_offload=_flag("prefix_offload", values.get("prefix_offload", False)),
+            deterministic=_flag("deterministic", values.get("deterministic", False)),
+            trust_remote_code=_flag("trust_remote_code", values.get("trust_remote_code", False)),
+            chat_template=_template(values.get("chat_template")),
         )
 
 

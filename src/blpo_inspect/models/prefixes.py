@@ -28,7 +28,7 @@ class Prefix:
     """Per group, where the model wants it."""
 
     tokens: tuple[int, ...]
-    """Token ids; for those of images all the same one."""
+    """Token ids; the tokens of images all have the same id."""
 
     rope_delta: Tensor | None = None
     """1×1: by how much positions after the images run ahead of token counts, in models with multi-axis positions."""
@@ -90,13 +90,13 @@ class PrefixStore:
     def get(self, key: str) -> Prefix | None:
         """The prefix, which counts as used now."""
         with self._lock:
-            found = self._kept.get(key)
-            if found is None:
+            prefix = self._kept.get(key)
+            if prefix is None:
                 self.misses += 1
                 return None
             self.hits += 1
             self._kept.move_to_end(key)
-            return found
+            return prefix
 
     def put(self, key: str, prefix: Prefix) -> bool:
         """Keep a prefix; false where it alone is over the budget."""
@@ -126,7 +126,7 @@ class PrefixStore:
 
 def grouped(states: Sequence[Tensor]) -> Groups:
     """Which states can be stacked: those of equal device, type, number of heads and head size."""
-    found: dict[tuple[object, ...], list[int]] = {}
+    alike: dict[tuple[object, ...], list[int]] = {}
     for number, state in enumerate(states):
-        found.setdefault((state.device, state.dtype, state.shape[1], state.shape[3]), []).append(number)
-    return tuple(tuple(numbers) for numbers in found.values())
+        alike.setdefault((state.device, state.dtype, state.shape[1], state.shape[3]), []).append(number)
+    return tuple(tuple(numbers) for numbers in alike.values())

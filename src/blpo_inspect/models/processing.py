@@ -44,7 +44,7 @@ class Prepared:
     """Equal for requests that begin with the same text and images; `None` without images."""
 
     prefix_length: int = 0
-    """Tokens up to the last one of an image, that one included."""
+    """Tokens up to the last token of an image, that token included."""
 
     @property
     def length(self) -> int:
@@ -223,7 +223,7 @@ def neutralise(text: str, special: Sequence[str]) -> str:
     if not any(token in text for token in special):
         return text
     pattern = re.compile("|".join(re.escape(token) for token in sorted(special, key=len, reverse=True)))
-    # breaking one token can uncover a shorter one inside it
+    # breaking one token can uncover a shorter token inside it
     for _ in range(len(text)):
         broken = pattern.sub(lambda match: f"{match[0][0]} {match[0][1:]}", text)
         if broken == text:
@@ -239,16 +239,16 @@ def _special_tokens(processor: Any, tokenizer: Any) -> tuple[str, ...]:
         token = getattr(processor, kind, None)
         if token is not None:
             tokens.add(str(token))
-    # a one-character token cannot be broken, nor can one whose break is itself a token
+    # a one-character token cannot be broken, nor can a token whose break is itself a token
     return tuple(sorted(token for token in tokens if len(token) > 1 and not token.isspace()))
 
 
 def _image_ids(weights: Weights) -> torch.Tensor:
     """Ids of tokens that stand for a piece of an image."""
     config = weights.model.config
-    found = {getattr(config, name, None) for name in ("image_token_id", "image_token_index")}
-    found.add(getattr(weights.processor, "image_token_id", None))
-    return torch.tensor(sorted(number for number in found if isinstance(number, int)), dtype=torch.long)
+    ids = {getattr(config, name, None) for name in ("image_token_id", "image_token_index")}
+    ids.add(getattr(weights.processor, "image_token_id", None))
+    return torch.tensor(sorted(number for number in ids if isinstance(number, int)), dtype=torch.long)
 
 
 def _own_template(weights: Weights) -> str | None:

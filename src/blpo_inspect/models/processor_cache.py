@@ -61,7 +61,7 @@ class Halves:
         """Both halves, where both are known.
 
         Args:
-            head: A key of images and the text before the last one's place.
+            head: A key of images and the text before the last image's place.
             tail: The text after it.
         """
         with self._lock:

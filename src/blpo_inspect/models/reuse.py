@@ -67,9 +67,9 @@ class PrefixReuse:
         missing: dict[Hashable, dict[str, BatchRow]] = {}
         for row in rows:
             assert row.prefix is not None
-            found = known.get(row.prefix) or row.kept or self.store.get(row.prefix)
-            if found is not None:
-                known[row.prefix] = found
+            prefix = known.get(row.prefix) or row.kept or self.store.get(row.prefix)
+            if prefix is not None:
+                known[row.prefix] = prefix
             else:
                 missing.setdefault(group_of(row.prepared.inputs), {})[row.prefix] = row
                 self._warn_if_pushed_out(row.prefix)
@@ -83,7 +83,7 @@ class PrefixReuse:
         return [_cut(known[row.prefix], row) for row in rows if row.prefix is not None]
 
     def _extend(self, rows: Sequence[BatchRow], known: dict[str, Prefix]) -> None:
-        """Take into the prefixes what each row has in common with the latest one on the same image.
+        """Take into the prefixes what each row has in common with the latest row on the same image.
 
         That is the text of the sample, which stands before the prompt, or how the prompts of a series begin. It costs
         nothing: these tokens have to be run for this row anyway.
@@ -139,11 +139,11 @@ def _tokens(row: BatchRow) -> tuple[int, ...]:
     return tuple(row.prepared.inputs["input_ids"][0].tolist())
 
 
-def _common(one: Sequence[int], other: Sequence[int]) -> int:
+def _common(earlier: Sequence[int], later: Sequence[int]) -> int:
     """How many first tokens are equal."""
     return next(
-        (at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right),
-        min(len(one), len(other)),
+        (at for at, (left, right) in enumerate(zip(earlier, later, strict=False)) if left != right),
+        min(len(earlier), len(later)),
     )
 
 

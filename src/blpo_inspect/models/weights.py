@@ -74,7 +74,7 @@ def load_weights(checkpoint: Checkpoint, settings: ModelSettings) -> Weights:
     """Load one checkpoint. Takes seconds to minutes; call it off the event loop.
 
     Raises:
-        CheckpointError: The checkpoint is not one of a vision-language model, is incomplete, has no
+        CheckpointError: The checkpoint is not of a vision-language model, is incomplete, has no
             safetensors, or the device or quantization is not available here.
     """
     name = checkpoint.name

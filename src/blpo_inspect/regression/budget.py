@@ -49,9 +49,9 @@ class Budget:
 
 
 def budgets(suite: Suite, case: Case, discordant: tuple[float, ...] = DISCORDANT) -> list[Budget]:
-    """One per margin of a case that is a share; runs no model."""
+    """One budget per margin of a case that is a share; runs no model."""
     images = _images(suite, case)
-    found = []
+    of_margins = []
     for figure, margin in case.margin.items():
         if margin >= 1:
             continue
@@ -62,8 +62,8 @@ def budgets(suite: Suite, case: Case, discordant: tuple[float, ...] = DISCORDANT
             if images:
                 passing = chances(images, margin, discordant=share, alpha=suite.alpha).passing
             needs.append(Need(share, labels, passing))
-        found.append(Budget(case.name, figure, margin, images, tuple(needs)))
-    return found
+        of_margins.append(Budget(case.name, figure, margin, images, tuple(needs)))
+    return of_margins
 
 
 def _images(suite: Suite, case: Case) -> int | None:

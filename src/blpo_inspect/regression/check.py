@@ -36,7 +36,7 @@ class How:
 
     Attributes:
         log_dir: Where Inspect's logs go.
-        logs: Finished logs; a case that one of them is of is not run again.
+        logs: Finished logs; a case is not run again where a log is of it.
         display: Inspect's own display.
         strict: Whether a judge that is not the same in every respect fails.
         tell: Is told what is being done.
@@ -96,7 +96,7 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
     The level is that of the whole suite, whichever cases are chosen.
 
     Args:
-        suite: The suite, or the YAML file of one.
+        suite: The suite, or the YAML file of a suite.
         names: The cases to check; all where none is named.
         how: Where logs go, logs that stand for runs, how strict to be; see `How`.
 
@@ -111,7 +111,7 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
     if not isinstance(suite, Suite):
         suite = load(Path(suite))
     chosen = suite.chosen(tuple(names))
-    found: dict[str, Undecided | str] = {}
+    weighings: dict[str, Undecided | str] = {}
     baselines: dict[str, JudgedRun] = {}
     ready: list[PreparedCase] = []
     for case in chosen:
@@ -119,17 +119,19 @@ def check(suite: Suite | str | Path, names: Sequence[str] = (), how: How | None 
             baselines[case.name] = baseline.load(case.baseline)
             ready.append(prepare(case, suite.folder))
         except BrokenError as error:
-            found[case.name] = str(error)
+            weighings[case.name] = str(error)
     taken = _taken(ready, how.logs)
     for prepared in ready:
         case = prepared.case
         try:
             after = _judged(prepared, how, taken)
             probed = _probed(prepared, how, suite.alpha)
-            found[case.name] = weigh(case, baselines[case.name], after, probed, alpha=suite.alpha, strict=how.strict)
+            weighings[case.name] = weigh(
+                case, baselines[case.name], after, probed, alpha=suite.alpha, strict=how.strict
+            )
         except BrokenError as error:
-            found[case.name] = str(error)
-    return _at_level(suite, chosen, found)
+            weighings[case.name] = str(error)
+    return _at_level(suite, chosen, weighings)
 
 
 def update(suite: Suite, case: Case, how: How | None = None) -> Update:
@@ -156,7 +158,7 @@ def update(suite: Suite, case: Case, how: How | None = None) -> Update:
     flipped = flips(old, new)
     if flipped:
         changes.append(f"{len(flipped)} of {len(new.answers)} labels")
-    names = [*case.margin, *(one.figure for one in case.at_least)]
+    names = [*case.margin, *(absolute.figure for absolute in case.at_least)]
     return Update(case, new, old, tuple(changes), flipped, figures(old, new, names, {}, alpha=suite.alpha))
 
 
@@ -167,19 +169,19 @@ def tests_of(case: Case) -> list[str]:
 
 
 def _taken(ready: Sequence[PreparedCase], logs: Sequence[Path]) -> dict[str, JudgedRun]:
-    """Case → what the log of it says; every log must be of one."""
-    found: dict[str, JudgedRun] = {}
+    """Case → what its log says; every log must be of a case."""
+    runs: dict[str, JudgedRun] = {}
     for log in logs:
         why_not = []
         for prepared in ready:
             taken = running.take(prepared, log)
             if isinstance(taken, JudgedRun):
-                found[prepared.case.name] = taken
+                runs[prepared.case.name] = taken
             else:
                 why_not.append(f"{prepared.case.name}: {taken}")
         if len(why_not) == len(ready):
             raise BrokenError(f"{log} is not of a case that could be run: {'; '.join(why_not) or 'there is none'}")
-    return found
+    return runs
 
 
 def _judged(prepared: PreparedCase, how: How, taken: dict[str, JudgedRun]) -> JudgedRun:
@@ -203,23 +205,23 @@ def _probed(prepared: PreparedCase, how: How, alpha: float) -> running.Probed:
     return running.probe(prepared, probes, alpha=alpha, log_dir=how.log_dir, display=how.display)
 
 
-def _at_level(suite: Suite, chosen: Sequence[Case], found: dict[str, Undecided | str]) -> SuiteResult:
+def _at_level(suite: Suite, chosen: Sequence[Case], weighings: dict[str, Undecided | str]) -> SuiteResult:
     tests: dict[str, Decision | ProbeResult | Untested] = {}
     for case in suite.cases:
         tests.update({name: Untested() for name in tests_of(case)})
-    for name, one in found.items():
-        if isinstance(one, Undecided):
-            tests.update({f"{name}: {figure}": decision for figure, decision in one.decisions.items()})
-            tests.update({f"{name}: probe {probe}": result for probe, result in one.probed.results.items()})
+    for name, weighing in weighings.items():
+        if isinstance(weighing, Undecided):
+            tests.update({f"{name}: {figure}": decision for figure, decision in weighing.decisions.items()})
+            tests.update({f"{name}: probe {probe}": result for probe, result in weighing.probed.results.items()})
     levelled = suite_wide(tests, suite.alpha)
     results: list[CaseResult] = []
     for case in chosen:
-        one = found[case.name]
-        if isinstance(one, str):
-            results.append(broken(case, one))
+        weighing = weighings[case.name]
+        if isinstance(weighing, str):
+            results.append(broken(case, weighing))
             continue
         own = {name: levelled[name] for name in tests_of(case)}
-        decisions = {one.figure: one for one in own.values() if isinstance(one, Decision)}
-        probes = [one for one in own.values() if isinstance(one, ProbeResult)]
-        results.append(conclude(one, decisions, probes, alpha=suite.alpha))
+        decisions = {decision.figure: decision for decision in own.values() if isinstance(decision, Decision)}
+        probes = [probe for probe in own.values() if isinstance(probe, ProbeResult)]
+        results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))
     return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests))

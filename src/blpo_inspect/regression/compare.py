@@ -81,13 +81,13 @@ class Category:
 
 def flips(before: JudgedRun, after: JudgedRun) -> tuple[Flip, ...]:
     """Every sample whose label changed: what got worse first, then by id."""
-    found = []
+    flipped = []
     for new in after.answers:
         old = before.by_id[new.id]
         if old.label != new.label:
             turn = {(True, False): "lost", (False, True): "gained"}.get((right(old), right(new)), "other")
-            found.append(Flip(new.id, new.human, old.label, new.label, turn, new.category, new.unread))
-    return tuple(sorted(found, key=lambda flip: (("lost", "other", "gained").index(flip.turn), flip.id)))
+            flipped.append(Flip(new.id, new.human, old.label, new.label, turn, new.category, new.unread))
+    return tuple(sorted(flipped, key=lambda flip: (("lost", "other", "gained").index(flip.turn), flip.id)))
 
 
 def right(answer: JudgedSample) -> bool:
@@ -110,8 +110,8 @@ def figures(
     scale = after.scale
     of_scale = statistics.statistics_of(scale)
     columns = Columns.of(before, after)
-    found = []
-    for name in dict.fromkeys([*(one for one in ALWAYS_SHOWN if one in of_scale), *names]):
+    changes = []
+    for name in dict.fromkeys([*(shown for shown in ALWAYS_SHOWN if shown in of_scale), *names]):
         named = of_scale[name]
         difference = known.get(name)
         if difference is None and name == "accuracy":
@@ -123,28 +123,28 @@ def figures(
             difference = statistics.paired_difference(
                 human, old, new, named.figure, clusters=columns.clusters, level=1 - 2 * alpha
             )
-        one, other = (
+        earlier, later = (
             statistics.with_interval(named, columns.human, side, scale, clusters=columns.clusters)
             for side in (columns.before, columns.after)
         )
-        found.append(StatisticChange(name, one, other, difference))
-    return tuple(found)
+        changes.append(StatisticChange(name, earlier, later, difference))
+    return tuple(changes)
 
 
 def categories(before: JudgedRun, after: JudgedRun, *, alpha: float) -> tuple[Category, ...]:
     """Accuracy by category, those that lost most first; empty where samples have none."""
-    found = []
+    by_category = []
     for name in sorted({answer.category for answer in after.answers if answer.category is not None}):
         pairs = [(before.by_id[new.id], new) for new in after.answers if new.category == name]
         olds, news = [right(old) for old, _ in pairs], [right(new) for _, new in pairs]
         difference = accuracy_difference(
             ["right"] * len(pairs),
-            ["right" if one else "wrong" for one in olds],
-            ["right" if one else "wrong" for one in news],
+            ["right" if hit else "wrong" for hit in olds],
+            ["right" if hit else "wrong" for hit in news],
             alpha=alpha,
             clusters=clusters([new for _, new in pairs]),
         )
-        found.append(
+        by_category.append(
             Category(
                 name=name,
                 n=len(pairs),
@@ -156,7 +156,7 @@ def categories(before: JudgedRun, after: JudgedRun, *, alpha: float) -> tuple[Ca
                 difference=difference,
             )
         )
-    return tuple(sorted(found, key=lambda one: (one.gained - one.lost, one.name)))
+    return tuple(sorted(by_category, key=lambda category: (category.gained - category.lost, category.name)))
 
 
 @dataclass(frozen=True)
@@ -191,5 +191,5 @@ class Columns:
 
 def clusters(answers: Sequence[JudgedSample]) -> list[str] | None:
     """The cluster of each sample: its group, else itself; None where no two samples belong together."""
-    found = [f"sample {answer.id}" if answer.group is None else f"group {answer.group}" for answer in answers]
-    return found if len(set(found)) < len(found) else None
+    named = [f"sample {answer.id}" if answer.group is None else f"group {answer.group}" for answer in answers]
+    return named if len(set(named)) < len(named) else None

@@ -84,13 +84,13 @@ class CaseResult:
     @property
     def outcome(self) -> Outcome:
         """The worst outcome of all criteria; ``broken`` where the check could not run."""
-        return "broken" if self.broken is not None else worst(one.outcome for one in self.criteria)
+        return "broken" if self.broken is not None else worst(criterion.outcome for criterion in self.criteria)
 
     @property
     def more(self) -> int | None:
         """How many more labels would decide all that is inconclusive; None where that is not known."""
-        asked = [one.more for one in self.criteria if one.outcome == "inconclusive"]
-        known = [one for one in asked if one is not None]
+        asked = [criterion.more for criterion in self.criteria if criterion.outcome == "inconclusive"]
+        known = [count for count in asked if count is not None]
         return max(known) if known and len(known) == len(asked) else None
 
 
@@ -168,7 +168,7 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
             " judge as it was records a new one"
         )
     known = statistics.statistics_of(after.scale)
-    for name in (*case.margin, *(one.figure for one in case.at_least)):
+    for name in (*case.margin, *(absolute.figure for absolute in case.at_least)):
         if name not in known:
             raise BrokenError(f"the figure {name} does not apply to a scale that is {after.scale.kind}")
     decisions = {}
@@ -184,7 +184,7 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
             seed=0,
             clusters=clusters(after.answers),
         )
-    others = [one for asked in case.at_least for one in _absolute(asked, after)]
+    others = [criterion for asked in case.at_least for criterion in _absolute(asked, after)]
     others += _unread(case, after)
     if strict:
         changed = drift(before, after)
@@ -198,9 +198,12 @@ def conclude(
 ) -> CaseResult:
     """The case's result, once the suite's level was applied to its decisions and probes."""
     before, after = undecided.before, undecided.after
-    asked = [Criterion("margin", name, one.verdict, one.reason, one.more) for name, one in decisions.items()]
-    names = [*undecided.case.margin, *(one.figure for one in undecided.case.at_least)]
-    differences = {name: one.difference for name, one in decisions.items()}
+    asked = [
+        Criterion("margin", name, decision.verdict, decision.reason, decision.more)
+        for name, decision in decisions.items()
+    ]
+    names = [*undecided.case.margin, *(absolute.figure for absolute in undecided.case.at_least)]
+    differences = {name: decision.difference for name, decision in decisions.items()}
     return CaseResult(
         name=undecided.case.name,
         model=undecided.case.model,
@@ -219,16 +222,16 @@ def _absolute(asked: AbsoluteBar, after: JudgedRun) -> list[Criterion]:
     named = statistics.statistics_of(after.scale)[asked.figure]
     columns = Columns.of(after, after)
     value = statistics.with_interval(named, columns.human, columns.after, after.scale, clusters=columns.clusters)
-    found = []
+    criteria = []
     if asked.value is not None:
-        one = bar(value, asked.value, "value")
-        found.append(Criterion("at_least", asked.figure, one.verdict, f"{asked.figure} {one.reason}", one.more))
+        held = bar(value, asked.value, "value")
+        criteria.append(Criterion("at_least", asked.figure, held.verdict, f"{asked.figure} {held.reason}", held.more))
     if asked.low is not None:
-        one = bar(value, asked.low, "low")
-        found.append(
-            Criterion("at_least", f"{asked.figure}, low", one.verdict, f"{asked.figure} {one.reason}", one.more)
+        held = bar(value, asked.low, "low")
+        criteria.append(
+            Criterion("at_least", f"{asked.figure}, low", held.verdict, f"{asked.figure} {held.reason}", held.more)
         )
-    return found
+    return criteria
 
 
 def _unread(case: Case, after: JudgedRun) -> list[Criterion]:

@@ -31,16 +31,16 @@ _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 
 def drift(before: JudgedRun, after: JudgedRun) -> list[str]:
     """What is not as it was: models, settings, prompts and package versions."""
-    found = [f"{title} changed" for title, name in _PROMPTS.items() if _other(before.prompts, after.prompts, name)]
+    changes = [f"{title} changed" for title, name in _PROMPTS.items() if _other(before.prompts, after.prompts, name)]
     for role in sorted({*before.model, *after.model}):
         for place, old, new in _differences(before.model.get(role), after.model.get(role)):
             what = _NAMES.get(place, f"the model's {place}" if place else "the model")
-            found.append(_sentence(what if role == "judge" else f"{role}: {what}", old, new))
+            changes.append(_sentence(what if role == "judge" else f"{role}: {what}", old, new))
     for place, old, new in _differences(_changing(before), _changing(after)):
-        found.append(_sentence(f"the setting {place}", old, new))
+        changes.append(_sentence(f"the setting {place}", old, new))
     for place, old, new in _differences(before.versions, after.versions):
-        found.append(_sentence(f"the package {place}", old, new))
-    return found
+        changes.append(_sentence(f"the package {place}", old, new))
+    return changes
 
 
 _PROMPTS = {"the judge prompt": "judge", "the I2T prompt": "i2t"}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample, EvalSpec
 
 PACKAGES = ("blpo-inspect", "inspect-ai", "pillow", "torch", "transformers")
-"""Packages whose versions every baseline notes; the provider's own comes on top where it is one of that name."""
+"""Packages whose versions every baseline notes; a package named like the provider comes on top."""
 
 _SAID = ("checkpoint", "runtime")
 """Where an answer's metadata say which model gave it."""
@@ -27,7 +27,7 @@ _PATH = re.compile(r"^(/|~|\.{1,2}/|[A-Za-z]:[\\/])")
 
 
 def models(spec: "EvalSpec", samples: "Sequence[EvalSample]") -> dict[str, Any]:
-    """The models of a log by role; ``judge`` is the main one.
+    """The models of a log by role; ``judge`` is the main model.
 
     A provider that knows its checkpoint says so with every answer, recorded ones too; ``answered`` is what answers say
     of their model otherwise, such as the dated name behind an alias.
@@ -55,11 +55,11 @@ def settings(log: "EvalLog") -> dict[str, Any]:
 
     Of headers the names alone: their values may be secrets, and a baseline is a file of a repository.
     """
-    given = {
+    configured = {
         **log.plan.config.model_dump(mode="json", exclude_none=True),
         **log.eval.model_generate_config.model_dump(mode="json", exclude_none=True),
     }
-    changing = {name: value for name, value in given.items() if name not in TRAVEL}
+    changing = {name: value for name, value in configured.items() if name not in TRAVEL}
     headers = changing.pop("extra_headers", None)
     settings: dict[str, Any] = _plain(public(changing))
     if headers:

@@ -38,7 +38,7 @@ class Perturbation:
         prompt: Judge prompt → judge prompt, with the same placeholders.
         scale: Scale → scale with the same labels, read alike; None as an answer: does not apply to this scale.
         draw: Which draw of the same request the answer is (`cache.request.draw`): other draws are asked anew, not
-            replayed from the first one's answer.
+            replayed from the first draw's answer.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Perturbation:
     draw: int = 0
 
     def applies(self, scale: LabelScale, prompt: str) -> bool:
-        """Whether it makes another request of one with this scale and prompt."""
+        """Whether it changes a request with this scale and prompt."""
         if self.scale is not None:
             return self.scale(scale) is not None
         return self.prompt is None or self.prompt(prompt) != prompt
@@ -129,7 +129,7 @@ def listed(prompt: str) -> str:
 
 
 def reversed_labels(scale: LabelScale) -> LabelScale | None:
-    """The scale that names its labels in the opposite order; None for one with an order of its own."""
+    """The scale that names its labels in the opposite order; None for a scale with an order of its own."""
     if scale.kind != "unordered":
         return None
     return LabelScale(scale.kind, scale.labels[::-1], aliases=scale.aliases)
@@ -139,8 +139,8 @@ AS_IS = Perturbation("as_is", "the request as it is")
 """What the others are compared with."""
 
 PERTURBATIONS: dict[str, Perturbation] = {
-    one.name: one
-    for one in (
+    perturbation.name: perturbation
+    for perturbation in (
         Perturbation("repeat", "the same call once more, asked anew", draw=1),
         Perturbation("jpeg", "the image as a JPEG of quality 90", image=reencoded_jpeg),
         Perturbation("lossless", "the same pixels in another file format", image=reencoded_lossless),

@@ -68,18 +68,18 @@ class JudgeRegression:
 
         how = How(log_dir=self.log_dir, logs=tuple(self.folder / log for log in logs), strict=strict_identity)
         try:
-            found = check(load(self.folder / suite), () if case is None else (case,), how)
+            result = check(load(self.folder / suite), () if case is None else (case,), how)
         except (SuiteError, BrokenError) as error:
             pytest.fail(f"BROKEN: the check could not run: {visible(str(error))}", pytrace=False)
-        if found.outcome == "inconclusive" and inconclusive != "fail":
-            open_ = [case for case in found.cases if case.outcome == "inconclusive"]
+        if result.outcome == "inconclusive" and inconclusive != "fail":
+            open_ = [case for case in result.cases if case.outcome == "inconclusive"]
             reason = "; ".join(visible(f"{case.name}: {headline(case)}") for case in open_)
             if inconclusive == "skip":
                 pytest.skip(reason)
             pytest.xfail(reason)
-        if found.outcome != "pass":
-            pytest.fail(as_text(found), pytrace=False)
-        return found
+        if result.outcome != "pass":
+            pytest.fail(as_text(result), pytrace=False)
+        return result
 
 
 @pytest.fixture

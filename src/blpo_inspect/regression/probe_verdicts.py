@@ -61,7 +61,7 @@ def probe_result(
         raise ValueError(f"alpha must be between 0 and 0.5, not {alpha}")
     if clusters is not None and len(set(clusters)) == n:
         clusters = None
-    hits = [_changed(one, other, scale) for one, other in zip(before, after, strict=True)]
+    hits = [_changed(old, new, scale) for old, new in zip(before, after, strict=True)]
     changed = proportion(hits, clusters=clusters, level=1 - 2 * alpha)
     verdict, p = _share_verdict(hits, changed, probe.tolerance, alpha, clusters)
     ordered = scale.kind != "unordered"
@@ -144,9 +144,9 @@ def _mean_shift(
     level = 1 - 2 * alpha
     named = clusters if clusters is not None else range(len(before))
     moves = [
-        (scale.value(other) - scale.value(one), of)
-        for one, other, of in zip(before, after, named, strict=True)
-        if one is not None and other is not None
+        (scale.value(new) - scale.value(old), of)
+        for old, new, of in zip(before, after, named, strict=True)
+        if old is not None and new is not None
     ]
     n = len(moves)
     if not n:

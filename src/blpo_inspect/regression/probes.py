@@ -20,7 +20,7 @@ class Probe:
     Attributes:
         name: Unique among the probes of a run.
         perturbation: What is done to the request.
-        tolerance: The largest share of images whose answer may change, from 0 to below 1. 0: not one.
+        tolerance: The largest share of images whose answer may change, from 0 to below 1. 0: no answer may change.
         shift_tolerance: On scales with an order, how far answers may move on average, as a share of the scale's width;
             None: as far as they like.
 
@@ -97,7 +97,7 @@ class ProbeResult:
 _FORM, _SIGHT = 0.05, 0.10
 
 PROBES: dict[str, Probe] = {
-    name: Probe(name, one, _SIGHT if name in ("padded", "cropped", "brighter", "darker") else _FORM)
-    for name, one in PERTURBATIONS.items()
+    name: Probe(name, perturbation, _SIGHT if name in ("padded", "cropped", "brighter", "darker") else _FORM)
+    for name, perturbation in PERTURBATIONS.items()
 }
 """Every perturbation with a tolerance of 5 %, or 10 % where a person could see that the image is another."""

@@ -69,7 +69,7 @@ def run_probes(
         samples: As `blpo_inspect.judging.samples.to_sample` makes them.
         prompt: The judge prompt.
         model: The judge.
-        probes: Which; one that does not apply to the samples' scale or the prompt is left out.
+        probes: Which; a probe that does not apply to the samples' scale or the prompt is left out.
         alpha: The level of each verdict; use `blpo_inspect.statistics.suite_wide` over several.
         answer: How the judge is asked (`blpo_inspect.judging.answer_mode`).
         **eval_args: For Inspect's ``eval``, such as ``log_dir`` or ``display``.
@@ -99,10 +99,10 @@ def probe_task(
         PromptError: The prompt cannot be used.
         PrerequisiteError: The judge cannot be asked so.
     """
-    given = list(samples)
-    if not given:
+    originals = list(samples)
+    if not originals:
         raise ProbeError("no samples to probe the judge on")
-    scale = scale_of(given[0].metadata or {})
+    scale = scale_of(originals[0].metadata or {})
     checked(answer, scale)
     pair = PromptPair(prompt)
     chosen = {probe.name: probe.perturbation for probe in probes if probe.perturbation.applies(scale, pair.judge)}
@@ -117,7 +117,7 @@ def probe_task(
                 "metadata": {**(sample.metadata or {}), _OF: str(sample.id), _BY: by},
             }
         )
-        for sample in given
+        for sample in originals
         for by in (AS_IS.name, *chosen)
     ]
     return Task(
@@ -126,7 +126,10 @@ def probe_task(
         scorer=unread(),
         config=GREEDY,
         name=name,
-        metadata={"judge_prompt": pair.judge, "probes": {by: one.summary for by, one in chosen.items()}},
+        metadata={
+            "judge_prompt": pair.judge,
+            "probes": {by: perturbation.summary for by, perturbation in chosen.items()},
+        },
     )
 
 
@@ -187,25 +190,25 @@ def probe_results(log: EvalLog, probes: Sequence[Probe], *, alpha: float = 0.05)
     ids = sorted(facts)
     scale = scale_of(facts[ids[0]].metadata)
     before = answers[AS_IS.name]
-    clusters = [str(facts[one].metadata.get("group", one)) for one in ids]
-    found = {}
+    clusters = [str(facts[id].metadata.get("group", id)) for id in ids]
+    results = {}
     for probe in probes:
         if probe.name not in answers:
             continue
         after = answers[probe.name]
         if not before.keys() == after.keys() == facts.keys():
             raise ProbeError(f"probe {probe.name}: some images were not asked about both ways")
-        found[probe.name] = probe_result(
+        results[probe.name] = probe_result(
             probe,
             ids,
-            [str(facts[one].metadata["human"]) for one in ids],
-            [before[one] for one in ids],
-            [after[one] for one in ids],
+            [str(facts[id].metadata["human"]) for id in ids],
+            [before[id] for id in ids],
+            [after[id] for id in ids],
             scale=scale,
             alpha=alpha,
             clusters=clusters,
         )
-    return found
+    return results
 
 
 async def _shown(image: ContentImage, by: Perturbation) -> ContentImage:

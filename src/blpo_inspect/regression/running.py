@@ -40,10 +40,10 @@ def run(prepared: PreparedCase, *, log_dir: Path, display: str = "none") -> Judg
 
 
 def take(prepared: PreparedCase, file: Path) -> JudgedRun | str:
-    """What a log says, if it is one of this case; else why it is not.
+    """What a log says, if it is of this case; else why it is not.
 
     Raises:
-        BrokenError: It cannot be read, or is one of this case that did not end well.
+        BrokenError: It cannot be read, or is of this case and did not end well.
     """
     try:
         log = read_log(file, images=True)
@@ -53,7 +53,7 @@ def take(prepared: PreparedCase, file: Path) -> JudgedRun | str:
 
 
 def _why_not(prepared: PreparedCase, log: "EvalLog") -> str | None:
-    """Why a log is not one of a case; None where it is."""
+    """Why a log is not of a case; None where it is."""
     spec = log.eval
     if spec.task.rpartition("/")[2] != prepared.name.rpartition("/")[2]:
         return f"it is of the task {spec.task}"

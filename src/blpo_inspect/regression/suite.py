@@ -94,7 +94,7 @@ def _bars(ends: dict[str, _Ends]) -> tuple[AbsoluteBar, ...]:
     return tuple(AbsoluteBar(figure, end.value, end.low) for figure, end in ends.items())
 
 
-_Bar = Annotated[_Ends, BeforeValidator(lambda given: given if isinstance(given, dict) else {"value": given})]
+_Bar = Annotated[_Ends, BeforeValidator(lambda written: written if isinstance(written, dict) else {"value": written})]
 _Bars = Annotated[dict[_Figure, _Bar], Field(min_length=1), AfterValidator(_bars)]
 
 
@@ -110,7 +110,9 @@ class ChosenProbe(Model):
     tolerance: Annotated[float | None, between(0, 0.99)] = None
 
 
-_Probe = Annotated[ChosenProbe, BeforeValidator(lambda given: {"name": given} if isinstance(given, str) else given)]
+_Probe = Annotated[
+    ChosenProbe, BeforeValidator(lambda written: {"name": written} if isinstance(written, str) else written)
+]
 
 
 class Case(Model):
@@ -165,7 +167,7 @@ class Suite:
 
     Attributes:
         file: Where it was read from.
-        alpha: How often, at most, any of its statistical decisions may be a false one where nothing got worse.
+        alpha: How often, at most, any of its statistical decisions may be false where nothing got worse.
         cases: At least one, in the file's order.
     """
 

@@ -101,7 +101,7 @@ class Group:
 
 
 def compared(gathered: Gathered) -> tuple[list[Group], list[LeftOut]]:
-    """The groups, and why runs of one benchmark are in different ones."""
+    """The groups, and why runs of one benchmark are in different groups."""
     parts, notes = _grouped(gathered.judges)
     names = _numbered([part[0].benchmark for part in parts])
     groups = [_group(name, part, gathered.optimizations) for name, part in zip(names, parts, strict=True)]
@@ -202,14 +202,14 @@ def _group(name: str, runs: Sequence[JudgedRun], optimizations: Sequence[Optimiz
 
 def _row(run: JudgedRun, scale: LabelScale, missing: int, prompt_name: str) -> Row:
     answers = readable(run)
-    given = list(run.by_unit.values())
+    judged = list(run.by_unit.values())
     human, judge = [answer.human for answer in answers], [str(answer.label) for answer in answers]
     known = statistics.statistics_of(scale)
     figures = {
         name: statistics.with_interval(known[name], human, judge, scale, clusters=clusters(answers))
         for name in dict.fromkeys([*SHOWN[scale.kind], HEADLINE[scale.kind]])
     }
-    unread = statistics.proportion([answer.label is None for answer in given], clusters=clusters(given))
+    unread = statistics.proportion([answer.label is None for answer in judged], clusters=clusters(judged))
     return Row("", run, prompt_name, figures, unread, _share(answers, scale), missing)
 
 

@@ -31,7 +31,7 @@ def json_text(report: Report) -> str:
         "title": report.options.title,
         "groups": [_group(part) for part in report.parts],
         "optimizations": [_optimization(run) for run in report.optimizations],
-        "left_out": [{"what": one.what, "why": one.why} for one in report.left_out],
+        "left_out": [{"what": item.what, "why": item.why} for item in report.left_out],
     }
     return json.dumps(_finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
@@ -65,8 +65,8 @@ def csv_text(report: Report) -> str:
             texts = [part.group.name, row.letter, record.model, row.prompt_name, record.log, record.status]
             cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in map(printable, texts)]
             cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value), row.run.asked_again]
-            for found in (*(row.figures.get(name) for name in known), row.share):
-                cells += [_cell(getattr(found, end, math.nan)) for end in ("value", "low", "high")]
+            for estimate in (*(row.figures.get(name) for name in known), row.share):
+                cells += [_cell(getattr(estimate, end, math.nan)) for end in ("value", "low", "high")]
             cells += [_cell(getattr(row.run.usage, name)) for name in usage]
             lines.append(cells)
     return as_csv(names, lines)
@@ -90,9 +90,9 @@ def markdown(report: Report) -> str:
             lines += _confusion(part, row)
     lines += ["## How was the prompt found?", ""]
     for run in report.optimizations:
-        lines += _found(run)
+        lines += _optimized(run)
     lines += ["## Can I trust and repeat it?", ""]
-    lines += [f"- {_md(one.what)}: {_md(one.why)}" for one in report.left_out]
+    lines += [f"- {_md(item.what)}: {_md(item.why)}" for item in report.left_out]
     lines += ["- Nothing was left out."] if not report.left_out else []
     lines.append("")
     runs = [(f"{part.group.name}: {row.letter}", row.run.record) for part in report.parts for row in part.group.rows]
@@ -140,11 +140,11 @@ def _tests(part: Part) -> list[str]:
 
 
 def _confusion(part: Part, row: Row) -> list[str]:
-    found = failures.confusion(row.run, part.group.scale)
-    if found is None:
+    confusion = failures.confusion(row.run, part.group.scale)
+    if confusion is None:
         return []
-    columns = [*found.labels, *([failures.UNREAD] if found.unread else [])]
-    rows = [[human, *(str(found.counts[human][label]) for label in columns)] for human in found.labels]
+    columns = [*confusion.labels, *([failures.UNREAD] if confusion.unread else [])]
+    rows = [[human, *(str(confusion.counts[human][label]) for label in columns)] for human in confusion.labels]
     return [
         f"### {_md(part.group.name)}: {row.letter}",
         "",
@@ -153,14 +153,14 @@ def _confusion(part: Part, row: Row) -> list[str]:
     ]
 
 
-def _found(run: OptimizeRun) -> list[str]:
+def _optimized(run: OptimizeRun) -> list[str]:
     start = run.provenance.get("start")
     lines = [f"### {_md(run.name)}", ""]
     if isinstance(start, dict):
         lines += ["First judge prompt:", "", *_block(str(start.get("judge", ""))), ""]
     lines += ["Last judge prompt:", "", *_block(run.judge), "", "Last I2T prompt:", "", *_block(run.i2t), ""]
     trajectory = run.provenance.get("trajectory")
-    steps = [one for one in trajectory if isinstance(one, dict)] if isinstance(trajectory, list) else []
+    steps = [step for step in trajectory if isinstance(step, dict)] if isinstance(trajectory, list) else []
     names = ("step", "train_loss", "validation_loss", "accepted", "calls", "reason")
     return [
         *lines,
@@ -196,8 +196,8 @@ def _group(part: Part) -> dict[str, Any]:
         "human_ceiling": _interval(group.ceiling),
         "runs": [_row(part, row) for row in group.rows],
         "tests": [asdict(pair) | {"real": pair.real} for pair in part.pairs],
-        "every_judge_wrong": [_disagreement(one) for one in part.wrong],
-        "judges_disagree": [_disagreement(one) for one in part.split],
+        "every_judge_wrong": [_disagreement(disagreement) for disagreement in part.wrong],
+        "judges_disagree": [_disagreement(disagreement) for disagreement in part.split],
     }
 
 
@@ -209,7 +209,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "run": row.letter,
         "prompt_name": row.prompt_name,
         "prompt": run.prompt,
-        "figures": {name: _interval(found) for name, found in row.figures.items()},
+        "figures": {name: _interval(estimate) for name, estimate in row.figures.items()},
         "unread": _interval(row.unread),
         "share_of_ceiling": _interval(row.share),
         "answers": len(run.by_unit),
@@ -220,8 +220,8 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "record": asdict(run.record),
         "confusion": confusion.counts if confusion else None,
         "categories": {
-            name: {"n": n, "accuracy": _interval(found)}
-            for name, (n, found) in failures.categories(run, part.group.scale).items()
+            name: {"n": n, "accuracy": _interval(accuracy)}
+            for name, (n, accuracy) in failures.categories(run, part.group.scale).items()
         },
         "calibration": asdict(calibration) if calibration else None,
     }
@@ -253,8 +253,8 @@ def _optimization(run: OptimizeRun) -> dict[str, Any]:
     }
 
 
-def _interval(found: Interval | None) -> dict[str, Any] | None:
-    return None if found is None else asdict(found)
+def _interval(estimate: Interval | None) -> dict[str, Any] | None:
+    return None if estimate is None else asdict(estimate)
 
 
 def _finite(value: Any) -> Any:

@@ -133,12 +133,12 @@ def calibration(run: JudgedRun) -> Calibration | None:
             confidence = sum(sure[place] for place in inside) / len(inside)
             share = sum(right[place] for place in inside) / len(inside)
             bins.append(Bin(number / BINS, (number + 1) / BINS, len(inside), confidence, share))
-    given = [tuple((answer.probabilities or {}).items()) for answer in answers]
+    probabilities = [tuple((answer.probabilities or {}).items()) for answer in answers]
     held = clusters(answers)
     return Calibration(
         len(answers),
         statistics.resampled(right, sure, statistics.calibration_error, clusters=held),
-        statistics.resampled([answer.human for answer in answers], given, statistics.brier, clusters=held),
+        statistics.resampled([answer.human for answer in answers], probabilities, statistics.brier, clusters=held),
         tuple(bins),
     )
 

@@ -15,13 +15,13 @@ def number(value: object, form: str = ".2f") -> str:
     return NONE if not isinstance(value, int | float) or math.isnan(value) else format(value, form)
 
 
-def interval(found: Interval | None, form: str = ".2f") -> str:
+def interval(estimate: Interval | None, form: str = ".2f") -> str:
     """``0.94 (0.86, 1.00)``; a figure without an interval stands alone."""
-    if found is None or math.isnan(found.value):
+    if estimate is None or math.isnan(estimate.value):
         return NONE
-    if math.isnan(found.low):
-        return number(found.value, form)
-    return f"{number(found.value, form)} ({number(found.low, form)}, {number(found.high, form)})"
+    if math.isnan(estimate.low):
+        return number(estimate.value, form)
+    return f"{number(estimate.value, form)} ({number(estimate.low, form)}, {number(estimate.high, form)})"
 
 
 def share(value: float | None) -> str:
@@ -85,7 +85,7 @@ def finding(part: Part) -> str:
     said = f"{best.letter} ({best.name}) has the highest {name}: {interval(figure)} on {figure.n} samples."
     if len(group.rows) == 1:
         return f"{best.letter} ({best.name}) is the only run: {name} {interval(figure)} on {figure.n} samples."
-    pair = next((one for one in part.pairs if {one.first, one.second} == {"A", "B"}), None)
+    pair = next((pair for pair in part.pairs if {pair.first, pair.second} == {"A", "B"}), None)
     if pair is None:
         return said
     lead = f"by {number(-pair.difference.value, '+.2f')} ({p_value(pair.p)}, Holm-corrected)"

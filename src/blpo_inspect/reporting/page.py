@@ -69,7 +69,7 @@ def _part(part: Part, number: int) -> dict[str, Any]:
     shown = group.rows[: part_limit(part)]
     matrices = [(row, failures.confusion(row.run, group.scale)) for row in shown]
     kinds = [(row, failures.categories(row.run, group.scale)) for row in shown]
-    sure = [(row, found) for row in shown if (found := failures.calibration(row.run)) is not None]
+    sure = [(row, calibration) for row in shown if (calibration := failures.calibration(row.run)) is not None]
     return {
         "number": number,
         "part": part,
@@ -80,12 +80,12 @@ def _part(part: Part, number: int) -> dict[str, Any]:
         "plot": Markup(plots.intervals(group, f"g{number}")),  # escapes its texts
         "letters": list(dict.fromkeys(letter for pair in part.pairs for letter in (pair.first, pair.second))),
         "cells": _cells(part),
-        "confusions": [(row, one) for row, one in matrices if one is not None],
-        "categories": sorted({name for _, found in kinds for name in found}),
-        "by_category": [(row, found) for row, found in kinds if found],
+        "confusions": [(row, matrix) for row, matrix in matrices if matrix is not None],
+        "categories": sorted({name for _, categories in kinds for name in categories}),
+        "by_category": [(row, categories) for row, categories in kinds if categories],
         "calibrations": [
-            (row, found, Markup(plots.reliability(found, f"c{number}-{row.letter}")))  # escapes its texts
-            for row, found in sure
+            (row, calibration, Markup(plots.reliability(calibration, f"c{number}-{row.letter}")))  # escapes its texts
+            for row, calibration in sure
         ],
         "gallery": [("Every judge is wrong", part.wrong), ("Judges disagree", part.split)],
     }
@@ -99,11 +99,11 @@ def part_limit(part: Part) -> int:
 
 def _cells(part: Part) -> dict[tuple[str, str], tuple[float, Any]]:
     """(row, column) → difference of the row's figure less the column's, and the pair."""
-    found = {}
+    differences = {}
     for pair in part.pairs:
-        found[pair.first, pair.second] = (-pair.difference.value, pair)
-        found[pair.second, pair.first] = (pair.difference.value, pair)
-    return found
+        differences[pair.first, pair.second] = (-pair.difference.value, pair)
+        differences[pair.second, pair.first] = (pair.difference.value, pair)
+    return differences
 
 
 def _optimization(run: OptimizeRun, number: int) -> dict[str, Any]:
@@ -148,12 +148,12 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _test(found: object) -> list[tuple[str, Any, Any, Any]]:
+def _test(test: object) -> list[tuple[str, Any, Any, Any]]:
     """Figure, before, after, difference."""
-    if not isinstance(found, Mapping):
+    if not isinstance(test, Mapping):
         return []
-    sides = [side if isinstance(side, Mapping) else {} for side in (found.get("before"), found.get("after"))]
-    difference = found.get("difference")
+    sides = [side if isinstance(side, Mapping) else {} for side in (test.get("before"), test.get("after"))]
+    difference = test.get("difference")
     difference = difference if isinstance(difference, Mapping) else {}
     return [
         (name, sides[0].get(name), sides[1].get(name), difference.get(name))
@@ -167,7 +167,7 @@ def _diff(old: str, new: str) -> list[list[Piece] | None]:
 
 
 def _mappings(value: object) -> Sequence[Mapping[str, Any]]:
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
 def _pretty(value: object) -> str:

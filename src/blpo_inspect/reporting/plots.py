@@ -129,8 +129,8 @@ def scores(steps: Sequence[Mapping[str, Any]], key: str) -> str | None:
     points = [
         (_number(step.get("step")), _number(item.get("number")), _number(item.get("score")), step.get("chosen"))
         for step in steps
-        for given in [step.get("candidates")]
-        for item in (given if isinstance(given, list) else [])
+        for candidates in [step.get("candidates")]
+        for item in (candidates if isinstance(candidates, list) else [])
         if isinstance(item, Mapping)
     ]
     known = [(s, n, score, chosen) for s, n, score, chosen in points if None not in (s, n, score)]

@@ -17,7 +17,7 @@ class Pair:
     """Two runs on the samples that both answered readably.
 
     Attributes:
-        first: The better one's letter.
+        first: The better run's letter.
         second: The other's.
         shared: How many answers the comparison rests on.
         unread: Shared samples that one of the two did not answer readably.

@@ -23,7 +23,7 @@ _QUALITY = 80
 
 
 def thumbnail(uri: str, *, name: str, side: int = SIDE) -> str:
-    """A ``data:`` URI of an image → one of a JPEG that fits into a square of `side` pixels.
+    """A ``data:`` URI of an image → the URI of a JPEG that fits into a square of `side` pixels.
 
     Raises:
         ImageError: Not a ``data:`` URI, or an image that cannot be decoded; names it.

@@ -29,8 +29,8 @@ def report(
     Returns:
         The report; `save` writes it. Its ``left_out`` says which logs and runs are in no figure, and why.
     """
-    given = [logs] if isinstance(logs, str | Path) else logs
-    return content.report(gather([str(log) for log in given], on_log), options or Options())
+    sources = [logs] if isinstance(logs, str | Path) else logs
+    return content.report(gather([str(log) for log in sources], on_log), options or Options())
 
 
 def save(found: Report, file: str | Path, form: Format | None = None) -> None:

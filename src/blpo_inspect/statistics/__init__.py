@@ -27,7 +27,13 @@ from blpo_inspect.statistics.ceiling import (
     share_of_ceiling,
 )
 from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, fisher_z, proportion
-from blpo_inspect.statistics.named_statistics import Named, label_intervals, report, statistics_of, with_interval
+from blpo_inspect.statistics.named_statistics import (
+    Named,
+    all_statistics,
+    label_intervals,
+    statistics_of,
+    with_interval,
+)
 from blpo_inspect.statistics.noninferiority import Bar, Decision, Tested, Verdict, bar, non_inferiority, suite_wide
 from blpo_inspect.statistics.numbers import bias, kendall_tau, mae, pearson, rmse, spearman
 from blpo_inspect.statistics.paired import correlation_difference, holm, mcnemar, steiger, williams
@@ -50,6 +56,7 @@ __all__ = [
     "Verdict",
     "accuracy",
     "accuracy_difference",
+    "all_statistics",
     "balanced_accuracy",
     "bar",
     "bias",
@@ -83,7 +90,6 @@ __all__ = [
     "quadratic_kappa",
     "rater_consensus",
     "rater_rater",
-    "report",
     "resampled",
     "rmse",
     "share_of_ceiling",

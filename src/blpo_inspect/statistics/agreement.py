@@ -135,7 +135,9 @@ def per_label(human: Sequence[str], judge: Sequence[str], labels: Sequence[str])
 def binary_f1(human: Sequence[bool], judge: Sequence[bool]) -> float:
     """The F1 of one label from whether each side used it, 0 to 1; NaN where neither did."""
     used = sum(map(bool, human)) + sum(map(bool, judge))
-    return 2 * sum(one and other for one, other in zip(human, judge, strict=True)) / used if used else math.nan
+    return (
+        2 * sum(person and verdict for person, verdict in zip(human, judge, strict=True)) / used if used else math.nan
+    )
 
 
 def _weighted_kappa(statistic: Statistic, human: Sequence[float], judge: Sequence[float]) -> float:

@@ -23,10 +23,10 @@ Value = Callable[[str], Any]
 
 
 def consensus(labels: Sequence[str], scale: LabelScale) -> list[str]:
-    """The label that a group of raters agrees on, or the tied ones in the scale's order.
+    """The label that a group of raters agrees on, or the tied labels in the scale's order.
 
-    The most frequent label of an unordered scale; the median of an ordinal or numeric one (the two middle ones where
-    they differ).
+    The most frequent label of an unordered scale; the median of an ordinal or numeric scale (the two middle labels
+    where they differ).
 
     Raises:
         ValueError: No labels.
@@ -93,7 +93,7 @@ def share_of_ceiling(
 ) -> Interval:
     """The judge's part of what people reach: its figure over that of one rater, both against the others' consensus.
 
-    1 says that the judge agrees with people as well as one of them does; above 1, better than the average one. Both
+    1 says that the judge agrees with people as well as a person does; above 1, better than the average person. Both
     figures are on the same images and the same consensuses, so a consensus of more raters does not flatter the judge.
     For figures where more is better and 0 says nothing.
 
@@ -174,20 +174,20 @@ def rater_rater(
 
         total, used = np.zeros(len(weights)), np.zeros(len(weights))
         for place in range(len(pairs)):
-            found = _of_kind(units, weights, figure, place)
+            agreements = _of_kind(units, weights, figure, place)
             there = weights[:, [row[0] == place for row in units.rows]].sum(1)
-            counts = np.where(np.isnan(found), 0.0, there)
-            total += counts * np.nan_to_num(found)
+            counts = np.where(np.isnan(agreements), 0.0, there)
+            total += counts * np.nan_to_num(agreements)
             used += counts
         with np.errstate(invalid="ignore"):
             return np.where(used > 0, total / used, math.nan)
 
-    found = bootstrap(units, _once(units, statistic), statistic, seed=seed, resamples=resamples, level=level)
+    interval = bootstrap(units, _once(units, statistic), statistic, seed=seed, resamples=resamples, level=level)
     left = len(shared) - len(pairs)
     if left:
         note = f"without {left} of {len(shared)} pairs of raters, who share fewer than {least} images"
-        found = replace(found, reason=f"{found.reason}; {note}" if found.reason else note)
-    return found
+        interval = replace(interval, reason=f"{interval.reason}; {note}" if interval.reason else note)
+    return interval
 
 
 def _left_out(labels: Sequence[str], scale: LabelScale) -> Iterator[tuple[str, str, float]]:
@@ -229,8 +229,10 @@ def _of_kind(units: Units, weights: "Floats", figure: Statistic, kind: str | int
 
     places = [k for k, row in enumerate(units.rows) if row[0] == kind]
     held = weights[:, places]
-    found = vectorized.figures(figure, [units.rows[k][2] for k in places], [units.rows[k][1] for k in places], held)
-    return np.where(held.sum(1) > 0, found, math.nan)
+    values = vectorized.statistic_values(
+        figure, [units.rows[k][2] for k in places], [units.rows[k][1] for k in places], held
+    )
+    return np.where(held.sum(1) > 0, values, math.nan)
 
 
 def _once(units: Units, statistic: Callable[[Units, "Floats"], "Floats"]) -> float:
@@ -240,4 +242,4 @@ def _once(units: Units, statistic: Callable[[Units, "Floats"], "Floats"]) -> flo
 
 
 def _on_all(units: Units, figure: Statistic) -> float:
-    return _once(units, lambda units, weights: units.figure(figure, weights))
+    return _once(units, lambda units, weights: units.statistic_values(figure, weights))

@@ -72,7 +72,7 @@ def proportion(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = No
 
     Args:
         hits: Whether each sample counts.
-        clusters: The cluster of each sample; none: every sample is one.
+        clusters: The cluster of each sample; none: every sample is its own.
         level: Of the interval.
 
     Returns:

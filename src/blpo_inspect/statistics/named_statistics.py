@@ -118,13 +118,13 @@ def with_interval(
     if clusters is not None and len(set(clusters)) == len(human) == len(clusters):
         clusters = None
     if named.figure is agreement.accuracy:
-        hits = [one == other for one, other in zip(human, judge, strict=True)]
+        hits = [theirs == verdict for theirs, verdict in zip(human, judge, strict=True)]
         return proportion(hits, clusters=clusters, level=level)
     left, right = named.columns(human, scale), named.columns(judge, scale)
     if named.figure in _FISHER and clusters is None and len(left) >= FEWEST_FOR_FISHER:
-        found = fisher_z(named.figure(left, right), len(left), kind=_FISHER[named.figure], level=level)
-        if found.low == found.low:
-            return found
+        interval = fisher_z(named.figure(left, right), len(left), kind=_FISHER[named.figure], level=level)
+        if interval.low == interval.low:
+            return interval
     return resampled(
         left,
         right,
@@ -137,7 +137,7 @@ def with_interval(
     )
 
 
-def report(
+def all_statistics(
     human: Sequence[str],
     judge: Sequence[str],
     scale: LabelScale,
@@ -169,12 +169,12 @@ def label_intervals(
     Wilson's for the first two, given how often each side used the label (`n`), and the bootstrap for F1.
     """
     held: Sequence[Hashable] = range(len(human)) if clusters is None else clusters
-    rows = [(one == label, other == label, of) for one, other, of in zip(human, judge, held, strict=True)]
+    rows = [(person == label, verdict == label, of) for person, verdict, of in zip(human, judge, held, strict=True)]
     sides = {
-        "precision": [(one, of) for one, other, of in rows if other],
-        "recall": [(other, of) for one, other, of in rows if one],
+        "precision": [(person, of) for person, verdict, of in rows if verdict],
+        "recall": [(verdict, of) for person, verdict, of in rows if person],
     }
-    found = {
+    intervals = {
         name: proportion([hit for hit, _ in side], clusters=[of for _, of in side], level=level)
         for name, side in sides.items()
     }
@@ -182,7 +182,7 @@ def label_intervals(
     f1 = resampled(
         *columns, agreement.binary_f1, clusters=held, method="bca", seed=seed, resamples=resamples, level=level
     )
-    return {**found, "f1": f1}
+    return {**intervals, "f1": f1}
 
 
 _FISHER: dict[Statistic, Literal["pearson", "spearman"]] = {numbers.pearson: "pearson", numbers.spearman: "spearman"}

@@ -125,8 +125,8 @@ def non_inferiority(
     bootstrap interval and a permutation test (`smoothed_difference`). Both take clusters.
 
     **An answer that could not be read counts as a wrong label**, before and after alike: on a scale with an order the
-    one farthest from people's, else the wrong label that people use most. (A category of its own would be a gift for
-    kappa and F1: nobody agrees with it by chance, so an unread answer would cost less than a wrong one.)
+    label farthest from people's, else the wrong label that people use most. (A category of its own would be a gift for
+    kappa and F1: nobody agrees with it by chance, so an unread answer would cost less than a wrong label.)
 
     Args:
         human: Labels of people, one per sample.
@@ -156,23 +156,25 @@ def non_inferiority(
         clusters = None if len(set(clusters)) == len(clusters) else clusters
     first, second = (with_unread(human, side, scale) for side in (before, after))
     if figure == "accuracy":
-        found = accuracy_difference(human, first, second, alpha=alpha, seed=seed, clusters=clusters)
+        difference = accuracy_difference(human, first, second, alpha=alpha, seed=seed, clusters=clusters)
     else:
-        found = smoothed_difference(named, human, first, second, scale, alpha=alpha, seed=seed, clusters=clusters)
-    if math.isnan(found.value):
-        return Decision("inconclusive", figure, found, margin, alpha, None, f"{figure}: {found.reason}")
+        difference = smoothed_difference(named, human, first, second, scale, alpha=alpha, seed=seed, clusters=clusters)
+    if math.isnan(difference.value):
+        return Decision("inconclusive", figure, difference, margin, alpha, None, f"{figure}: {difference.reason}")
     worse = sum(
         _loss(figure, scale, b, h) > _loss(figure, scale, a, h) for h, a, b in zip(human, first, second, strict=True)
     )
-    verdict = decide(found, margin, alpha, lost=worse)
+    verdict = decide(difference, margin, alpha, lost=worse)
     more = None
     if verdict == "inconclusive":
         counts = None
         if figure == "accuracy" and clusters is None:
-            gained = round(found.n * found.value) + worse
+            gained = round(difference.n * difference.value) + worse
             counts = gained, worse
-        more = _more(found, margin, alpha, counts)
-    return Decision(verdict, figure, found, margin, alpha, more, _sentence(verdict, figure, found, margin, alpha, more))
+        more = _more(difference, margin, alpha, counts)
+    return Decision(
+        verdict, figure, difference, margin, alpha, more, _sentence(verdict, figure, difference, margin, alpha, more)
+    )
 
 
 def decide(difference: Comparison, margin: float, alpha: float, *, lost: int) -> Verdict:
@@ -239,12 +241,12 @@ def suite_wide(decisions: Mapping[str, AnyTested], alpha: float) -> dict[str, An
         decisions: All of the suite, failed or not, each decided at `alpha`.
         alpha: The suite's level.
     """
-    adjusted = holm({name: one.p for name, one in decisions.items()})
+    adjusted = holm({name: decision.p for name, decision in decisions.items()})
     return {
-        name: one.doubted(f"among {len(decisions)} tests this may be chance (Holm's p = {adjusted[name]:.3f})")
-        if one.verdict == "fail" and adjusted[name] > alpha
-        else one
-        for name, one in decisions.items()
+        name: decision.doubted(f"among {len(decisions)} tests this may be chance (Holm's p = {adjusted[name]:.3f})")
+        if decision.verdict == "fail" and adjusted[name] > alpha
+        else decision
+        for name, decision in decisions.items()
     }
 
 

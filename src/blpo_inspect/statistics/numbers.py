@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def pearson(human: Sequence[float], judge: Sequence[float]) -> float:
-    """Pearson's correlation, -1 to 1: how far one is a straight line of the other (``scipy.stats.pearsonr``).
+    """Pearson's correlation, -1 to 1: how far one column is a straight line of the other (``scipy.stats.pearsonr``).
 
     NaN below 2 samples and where either side is constant.
     """

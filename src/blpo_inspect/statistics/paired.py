@@ -32,8 +32,8 @@ def mcnemar(human: Sequence[str], first: Sequence[str], second: Sequence[str], *
     """
     check_level(level)
     table = [[0, 0], [0, 0]]
-    for truth, one, other in zip(human, first, second, strict=True):
-        table[one == truth][other == truth] += 1
+    for truth, of_first, of_second in zip(human, first, second, strict=True):
+        table[of_first == truth][of_second == truth] += 1
     n = len(human)
     if not n:
         return Comparison(math.nan, math.nan, math.nan, 0, level, "no samples", math.nan)
@@ -76,22 +76,22 @@ def correlation_difference(
     if not n == len(first) == len(second):
         raise ValueError(f"inconsistent numbers of samples: {n}, {len(first)} and {len(second)}")
     correlation = {"pearson": pearson, "spearman": spearman}[kind]
-    one, other, both = correlation(human, first), correlation(human, second), correlation(first, second)
-    value = other - one
+    of_first, of_second, between = correlation(human, first), correlation(human, second), correlation(first, second)
+    value = of_second - of_first
 
     def none(reason: str, p: float = math.nan) -> Comparison:
         return Comparison(value, math.nan, math.nan, n, level, reason, p)
 
-    if any(map(math.isnan, (one, other, both))):
+    if any(map(math.isnan, (of_first, of_second, between))):
         return none("a correlation is not defined on these values")
     if n < 5:
         return none("the test needs at least 5 samples")
-    if both >= MOST:
+    if between >= MOST:
         return none("both judges order the samples alike, so their correlations are one", 1.0)
-    if max(abs(one), abs(other), abs(both)) >= MOST:
+    if max(abs(of_first), abs(of_second), abs(between)) >= MOST:
         return none("the test is not defined at a correlation of ±1")
-    p = _TESTS[test](other, one, both, n)
-    low, high = _zou(other, one, both, n, kind, level)
+    p = _TESTS[test](of_second, of_first, between, n)
+    low, high = _zou(of_second, of_first, between, n, kind, level)
     return Comparison(value, low, high, n, level, None, p)
 
 
@@ -141,31 +141,31 @@ def steiger(first: float, second: float, between: float, n: int) -> float:
 def holm(p: Mapping[str, float]) -> dict[str, float]:
     """p-values of several comparisons, adjusted so that none is wrong by more than the level in all (Holm, 1979).
 
-    statsmodels ``multipletests(method="holm")``. A NaN stays one, and is not counted as a comparison.
+    statsmodels ``multipletests(method="holm")``. A NaN stays NaN, and is not counted as a comparison.
     """
     names = [name for name, value in p.items() if not math.isnan(value)]
     adjusted = dict(p)
     if names:
         from statsmodels.stats.multitest import multipletests
 
-        found = multipletests([p[name] for name in names], method="holm")[1]
-        adjusted.update({name: float(value) for name, value in zip(names, found, strict=True)})
+        corrected = multipletests([p[name] for name in names], method="holm")[1]
+        adjusted.update({name: float(value) for name, value in zip(names, corrected, strict=True)})
     return adjusted
 
 
 _TESTS: dict[Test, Callable[[float, float, float, int], float]] = {"williams": williams, "steiger": steiger}
 
 
-def _zou(one: float, other: float, between: float, n: int, kind: Kind, level: float) -> tuple[float, float]:
-    """The interval of one - other, from the intervals of both and how they go together."""
-    first, second = (fisher_z(value, n, kind=kind, level=level) for value in (one, other))
-    together = (between - one * other / 2) * (1 - one**2 - other**2 - between**2) + between**3
-    together /= (1 - one**2) * (1 - other**2)
+def _zou(first: float, second: float, between: float, n: int, kind: Kind, level: float) -> tuple[float, float]:
+    """The interval of first - second, from the intervals of both and how they go together."""
+    first_interval, second_interval = (fisher_z(value, n, kind=kind, level=level) for value in (first, second))
+    together = (between - first * second / 2) * (1 - first**2 - second**2 - between**2) + between**3
+    together /= (1 - first**2) * (1 - second**2)
 
     def reach(left: float, right: float) -> float:
         return math.sqrt(max(0.0, left**2 + right**2 - 2 * together * left * right))
 
     return (
-        one - other - reach(one - first.low, second.high - other),
-        one - other + reach(first.high - one, other - second.low),
+        first - second - reach(first - first_interval.low, second_interval.high - second),
+        first - second + reach(first_interval.high - first, second - second_interval.low),
     )

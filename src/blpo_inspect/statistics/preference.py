@@ -22,9 +22,9 @@ class Pairs:
     """The pairs of samples of one or more groups.
 
     Attributes:
-        right: People prefer one, and the judge the same.
-        wrong: People prefer one, the judge the other.
-        judge_ties: People prefer one, the judge neither.
+        right: People prefer one sample, and the judge prefers the same.
+        wrong: People prefer one sample, the judge the other.
+        judge_ties: People prefer one sample, the judge neither.
         human_ties: People prefer neither; whatever the judge says, it is neither right nor wrong.
     """
 
@@ -49,10 +49,10 @@ def count_pairs(human: Sequence[float], judge: Sequence[float], groups: Sequence
         ValueError: Lengths differ.
     """
     members: defaultdict[Hashable, list[tuple[float, float]]] = defaultdict(list)
-    for one, other, group in zip(human, judge, groups, strict=True):
-        members[group].append((one, other))
+    for theirs, verdict, group in zip(human, judge, groups, strict=True):
+        members[group].append((theirs, verdict))
     return {
-        group: sum((_pair(one, other) for one, other in combinations(rows, 2)), Pairs())
+        group: sum((_pair(sample, other) for sample, other in combinations(rows, 2)), Pairs())
         for group, rows in members.items()
     }
 
@@ -73,7 +73,7 @@ def preferences(
         human: Values of people, one per sample; more is better.
         judge: The judge's values.
         groups: The group of each sample.
-        clusters: What is resampled, for each sample; a group lies in one. None: the groups.
+        clusters: What is resampled, for each sample; a group lies within one cluster. None: the groups.
         seed: Of the resampling, at least 0.
         resamples: How many, at least 1.
         level: Of the intervals.
@@ -83,7 +83,7 @@ def preferences(
         ``preference_decided``: the same over the pairs that the judge does not tie.
         ``judge_ties``: share of the pairs that people order and the judge does not.
         ``human_ties``: share of all pairs that people do not order, which count for nothing else.
-        `n` is each one's number of pairs; NaN where there are none.
+        Each interval's `n` is its number of pairs; the values are NaN where there are none.
 
     Raises:
         ValueError: As `resampled`.
@@ -91,12 +91,12 @@ def preferences(
     counted = count_pairs(human, judge, groups)
     cluster = dict(zip(groups, groups if clusters is None else clusters, strict=True))
     total = sum(counted.values(), Pairs())
-    units = Units.of([_row(one) for one in counted.values()], [cluster[group] for group in counted])
-    found = {}
+    units = Units.of([_row(pairs) for pairs in counted.values()], [cluster[group] for group in counted])
+    intervals = {}
     for name, (over, under) in _SHARES.items():
         n = sum(part * count for part, count in zip(under, _row(total), strict=True))
         if not n:
-            found[name] = no_interval(math.nan, 0, level, _NO_PAIRS[name])
+            intervals[name] = no_interval(math.nan, 0, level, _NO_PAIRS[name])
             continue
         value = sum(part * count for part, count in zip(over, _row(total), strict=True)) / n
 
@@ -109,9 +109,9 @@ def preferences(
             with np.errstate(invalid="ignore"):
                 return cast("Floats", sums @ np.array(over) / (sums @ np.array(under)))
 
-        one = bootstrap(units, value, share, seed=seed, resamples=resamples, level=level)
-        found[name] = Interval(one.value, one.low, one.high, n, level, one.reason)
-    return found
+        interval = bootstrap(units, value, share, seed=seed, resamples=resamples, level=level)
+        intervals[name] = Interval(interval.value, interval.low, interval.high, n, level, interval.reason)
+    return intervals
 
 
 # parts of (right, wrong, judge_ties, human_ties) over parts of the same
@@ -133,8 +133,8 @@ def _row(pairs: Pairs) -> tuple[int, int, int, int]:
     return pairs.right, pairs.wrong, pairs.judge_ties, pairs.human_ties
 
 
-def _pair(one: tuple[float, float], other: tuple[float, float]) -> Pairs:
-    human, judge = one[0] - other[0], one[1] - other[1]
+def _pair(sample: tuple[float, float], other: tuple[float, float]) -> Pairs:
+    human, judge = sample[0] - other[0], sample[1] - other[1]
     if not human:
         return Pairs(human_ties=1)
     if not judge:

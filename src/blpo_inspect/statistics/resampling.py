@@ -66,7 +66,7 @@ def resampled(
     return bootstrap(
         Units.of(list(zip(human, judge, strict=True)), clusters),
         figure(human, judge),
-        lambda units, weights: units.figure(figure, weights),
+        lambda units, weights: units.statistic_values(figure, weights),
         method=method,
         seed=seed,
         resamples=resamples,
@@ -114,12 +114,12 @@ def paired_difference(
     units = Units.of(list(zip(human, first, second, strict=True)), clusters)
 
     def difference(units: Units, weights: "Floats") -> "Floats":
-        return units.figure(figure, weights, judge=2) - units.figure(figure, weights, judge=1)
+        return units.statistic_values(figure, weights, judge=2) - units.statistic_values(figure, weights, judge=1)
 
     value = figure(human, second) - figure(human, first)
-    one = bootstrap(units, value, difference, method=method, seed=seed, resamples=resamples, level=level)
+    interval = bootstrap(units, value, difference, method=method, seed=seed, resamples=resamples, level=level)
     p = math.nan if math.isnan(value) else _swapped(units, value, difference, seed, resamples)
-    return Comparison(one.value, one.low, one.high, one.n, one.level, one.reason, p)
+    return Comparison(interval.value, interval.low, interval.high, interval.n, interval.level, interval.reason, p)
 
 
 @dataclass(frozen=True)
@@ -170,11 +170,13 @@ class Units:
         ordered = sorted(kinds)
         return cls(distinct, ordered, [kinds[kind] for kind in ordered], len(rows))
 
-    def figure(self, figure: Statistic, weights: "Floats", *, judge: int = 1) -> "Floats":
+    def statistic_values(self, figure: Statistic, weights: "Floats", *, judge: int = 1) -> "Floats":
         """The figure of each resample (resamples × rows), between people and the column `judge`."""
         from blpo_inspect.statistics import vectorized
 
-        return vectorized.figures(figure, [row[0] for row in self.rows], [row[judge] for row in self.rows], weights)
+        return vectorized.statistic_values(
+            figure, [row[0] for row in self.rows], [row[judge] for row in self.rows], weights
+        )
 
     def weights(self, drawn: "Floats") -> "Floats":
         """The weight of each row where each kind of unit was drawn so often (resamples × kinds)."""
@@ -278,9 +280,9 @@ def _swapped(units: Units, value: float, difference: WeightedStatistic, seed: in
     for start in range(0, permutations, batch):
         swapped = rng.binomial(times, 0.5, size=(min(batch, permutations - start), len(times)))
         weights = [units.weights(part.astype(float)) for part in (times - swapped, swapped)]
-        found = difference(both, np.concatenate(weights, axis=1))
-        as_large += int((np.abs(found) >= abs(value) - _TIE).sum())
-        count += int((~np.isnan(found)).sum())
+        differences = difference(both, np.concatenate(weights, axis=1))
+        as_large += int((np.abs(differences) >= abs(value) - _TIE).sum())
+        count += int((~np.isnan(differences)).sum())
     return (1 + as_large) / (1 + count) if units.n else math.nan
 
 

@@ -40,10 +40,10 @@ def smoothed_difference(
     """figure(second) - figure(first) with a bootstrap interval at 1 - 2·alpha and a one-sided p of "no worse".
 
     Resamples are drawn from the samples (clusters) and two pseudo ones, as Bonett and Price (2012, doi
-    10.3102/1076998611411915) add them for proportions: of one, only the first judge is right, of the other only the
-    second; each is spread over people's labels as often as they use them. The wrong answer is the one that an unread
-    answer counts as: a milder one passes more than alpha of the judges that dropped by the margin. p is half of the
-    permutation test's (`paired_difference`), whose distribution is symmetric.
+    10.3102/1076998611411915) add them for proportions: on the first of them only the first judge is right, on
+    the other only the second; each is spread over people's labels as often as they use them. The wrong answer is the
+    label that an unread answer counts as: a milder label passes more than alpha of the judges that dropped by the
+    margin. p is half of the permutation test's (`paired_difference`), whose distribution is symmetric.
 
     Args:
         named: The figure, from `statistics_of`.
@@ -74,11 +74,16 @@ def smoothed_difference(
     if count == 1:
         return none(value, f"one {'sample' if n == 1 else 'cluster'} cannot be resampled")
     drawn = _smoothed(units, _pseudo(named, human, scale), seed)
-    sides = [np.concatenate([pool.figure(named.figure, weights, judge=k) for pool, weights in drawn]) for k in (1, 2)]
-    found = sides[1] - sides[0]
-    defined = found[~np.isnan(found)]
-    one, other, third = columns
-    swapped = paired_difference(one, other, third, named.figure, clusters=clusters, seed=seed, resamples=RESAMPLES)
+    sides = [
+        np.concatenate([pool.statistic_values(named.figure, weights, judge=k) for pool, weights in drawn])
+        for k in (1, 2)
+    ]
+    differences = sides[1] - sides[0]
+    defined = differences[~np.isnan(differences)]
+    of_people, of_first, of_second = columns
+    swapped = paired_difference(
+        of_people, of_first, of_second, named.figure, clusters=clusters, seed=seed, resamples=RESAMPLES
+    )
     p = one_sided(value, swapped.p)
     if len(defined) < RESAMPLES / 2:
         return none(value, f"the figure is defined on {len(defined) / RESAMPLES:.1%} of the resamples only", p)
@@ -97,7 +102,7 @@ def _pseudo(named: Named, human: Sequence[str], scale: LabelScale) -> list[tuple
     used = Counter(human)
     rows: list[tuple[tuple[Any, Any, Any], float]] = []
     for label, times in sorted(used.items()):
-        right, wrong = (named.value(one, scale) for one in (label, wrong_label(label, scale, used)))
+        right, wrong = (named.value(answer, scale) for answer in (label, wrong_label(label, scale, used)))
         rows += [((right, right, wrong), times / len(human)), ((right, wrong, right), times / len(human))]
     return rows
 

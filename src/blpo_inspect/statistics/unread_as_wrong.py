@@ -7,7 +7,7 @@ from blpo_inspect.judging.labels import LabelScale
 
 
 def with_unread(human: Sequence[str], judge: Sequence[str | None], scale: LabelScale) -> list[str]:
-    """The judge's labels, with a wrong one for each answer that could not be read (see `non_inferiority`)."""
+    """The judge's labels, with a wrong label for each answer that could not be read (see `non_inferiority`)."""
     used = Counter(human)
     return [
         wrong_label(truth, scale, used) if label is None else label for truth, label in zip(human, judge, strict=True)

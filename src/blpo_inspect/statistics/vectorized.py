@@ -1,8 +1,8 @@
 """The figures over many weighted resamples at once: one pass of numpy instead of thousands of library calls.
 
 A fast form takes the distinct (human, judge) rows and a weight of each row in each resample (resamples × rows), and
-gives the figure of each resample, NaN where it is not defined. Every one equals the library's figure, which the tests
-prove. numpy is imported with this module: import it where resampling begins.
+gives the figure of each resample, NaN where it is not defined. Every fast form equals the library's figure, which the
+tests prove. numpy is imported with this module: import it where resampling begins.
 """
 
 import math
@@ -27,7 +27,7 @@ _NOTHING = 1e-9
 """Below this share of what it is compared with, a sum is rounding only."""
 
 
-def figures(figure: Statistic, human: Column, judge: Column, weights: Floats) -> Floats:
+def statistic_values(figure: Statistic, human: Column, judge: Column, weights: Floats) -> Floats:
     """The figure of each resample, by its fast form or else by calling it with every row as often as it was drawn.
 
     Raises:
@@ -174,7 +174,7 @@ def _ordinal_alpha(human: Column, judge: Column, weights: Floats) -> Floats:
 
 def _pearson(human: Column, judge: Column, weights: Floats) -> Floats:
     left, right = (np.asarray(column, dtype=float) for column in (human, judge))
-    return _correlation(weights, *(np.broadcast_to(one - one.mean(), weights.shape) for one in (left, right)))
+    return _correlation(weights, *(np.broadcast_to(side - side.mean(), weights.shape) for side in (left, right)))
 
 
 def _spearman(human: Column, judge: Column, weights: Floats) -> Floats:
@@ -190,16 +190,17 @@ def _ranks(column: Column, weights: Floats) -> Floats:
 
 def _correlation(weights: Floats, left: Floats, right: Floats) -> Floats:
     n = weights.sum(1)
-    first, second = ((one - ((weights * one).sum(1) / n)[:, None]) for one in (left, right))
+    first, second = ((side - ((weights * side).sum(1) / n)[:, None]) for side in (left, right))
     together = (weights * first * second).sum(1)
-    squares = [(weights * one**2).sum(1) for one in (first, second)]
-    raw = [(weights * one**2).sum(1) for one in (left, right)]
+    squares = [(weights * side**2).sum(1) for side in (first, second)]
+    raw = [(weights * side**2).sum(1) for side in (left, right)]
     defined = (squares[0] > _NOTHING**2 * raw[0]) & (squares[1] > _NOTHING**2 * raw[1])
     return np.where(defined, np.clip(together / np.sqrt(squares[0] * squares[1]), -1.0, 1.0), math.nan)
 
 
 def _kendall_tau(human: Column, judge: Column, weights: Floats) -> Floats:
-    signs = [np.sign(one[:, None] - one[None, :]) for one in (np.asarray(c, dtype=float) for c in (human, judge))]
+    left, right = (np.asarray(column, dtype=float) for column in (human, judge))
+    signs = [np.sign(side[:, None] - side[None, :]) for side in (left, right)]
     together, first, second = (
         ((weights @ matrix) * weights).sum(1) for matrix in (signs[0] * signs[1], np.abs(signs[0]), np.abs(signs[1]))
     )
@@ -222,7 +223,9 @@ def _mean_of_rows(figure: Statistic) -> FastForm:
     """For a figure that is a mean over samples."""
 
     def fast(human: Column, judge: Column, weights: Floats) -> Floats:
-        rows = np.array([figure([one], [other]) for one, other in zip(human, judge, strict=True)], dtype=float)
+        rows = np.array(
+            [figure([theirs], [verdict]) for theirs, verdict in zip(human, judge, strict=True)], dtype=float
+        )
         return cast(Floats, weights @ rows / weights.sum(1))
 
     return fast

@@ -85,7 +85,7 @@ class AlignmentPolicy:
 
 @dataclass(frozen=True)
 class RatingRubric:
-    """A scene starts at 5 points and loses one for each fault it has."""
+    """A scene starts at 5 points and loses one point for each fault it has."""
 
     faults: tuple[Feature, ...]
 

@@ -33,7 +33,7 @@ def _case(case: CaseResult) -> dict[str, Any]:
         "outcome": case.outcome,
         "headline": headline(case),
         "more_labels": case.more,
-        "criteria": [asdict(one) for one in case.criteria],
+        "criteria": [asdict(criterion) for criterion in case.criteria],
         "figures": [asdict(figure) for figure in case.figures],
         "categories": [asdict(category) for category in case.categories],
         "flips": [asdict(flip) for flip in case.flips],

@@ -41,7 +41,7 @@ def _case(suite: Element, name: str, case: CaseResult) -> None:
             {"type": case.outcome, "message": shortened(visible_lines(headline(case).partition("\n")[0]))},
         )
         inner.text = visible_lines("\n".join([headline(case), *_flips(case)]))
-    lines = [*(f"{one.outcome}: {one.reason}" for one in case.criteria), *case.drift, calls(case)]
+    lines = [*(f"{criterion.outcome}: {criterion.reason}" for criterion in case.criteria), *case.drift, calls(case)]
     SubElement(element, "system-out").text = visible_lines("\n".join(line for line in lines if line))
 
 

@@ -56,7 +56,13 @@ def _case(case: CaseResult) -> list[str]:
         heads = ("sample", "people", "before", "now", "")
         lines += _folded(f"Flipped labels ({len(case.flips)})", heads, [flip_cells(flip) for flip in case.flips])
     if case.drift:
-        lines += ["", "What changed about the judge:", "", *(f"- {_cell(one)}" for one in case.drift), *_prompt(case)]
+        lines += [
+            "",
+            "What changed about the judge:",
+            "",
+            *(f"- {_cell(change)}" for change in case.drift),
+            *_prompt(case),
+        ]
     return lines
 
 
@@ -67,7 +73,7 @@ def _prompt(case: CaseResult) -> list[str]:
     if old == new:
         return []
     marks = {"removed": "<del>{}</del>", "added": "<ins>{}</ins>"}
-    pieces = [marks.get(one.kind, "{}").format(markdown(one.text)) for one in word_diff(old[:4000], new[:4000])]
+    pieces = [marks.get(piece.kind, "{}").format(markdown(piece.text)) for piece in word_diff(old[:4000], new[:4000])]
     return ["", "<details><summary>Judge prompt</summary>", "", " ".join(pieces), "", "</details>"]
 
 

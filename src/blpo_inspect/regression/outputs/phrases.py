@@ -15,10 +15,10 @@ def headline(case_result: CaseResult) -> str:
     """The most important thing about a case, in one sentence."""
     if case_result.broken is not None:
         return f"the check could not run: {case_result.broken}"
-    decisive = [one for one in case_result.criteria if one.outcome == case_result.outcome]
+    decisive = [criterion for criterion in case_result.criteria if criterion.outcome == case_result.outcome]
     if case_result.outcome == "pass":
-        return "; ".join(one.reason for one in decisive)
-    text = "; ".join(one.reason for one in decisive)
+        return "; ".join(criterion.reason for criterion in decisive)
+    text = "; ".join(criterion.reason for criterion in decisive)
     if case_result.outcome == "inconclusive" and case_result.more is not None:
         text += f". About {case_result.more:,} more labelled images would decide"
     return text
@@ -50,11 +50,13 @@ def figure_cells(figure: StatisticChange) -> tuple[str, str, str, str]:
     return figure.name, interval(figure.before), interval(figure.after), change(figure.difference)
 
 
-def interval(found: Interval) -> str:
+def interval(estimate: Interval) -> str:
     """A figure with its interval."""
-    if math.isnan(found.value):
+    if math.isnan(estimate.value):
         return "not defined"
-    return f"{found.value:.3f}" + ("" if math.isnan(found.low) else f" ({found.low:.3f} to {found.high:.3f})")
+    return f"{estimate.value:.3f}" + (
+        "" if math.isnan(estimate.low) else f" ({estimate.low:.3f} to {estimate.high:.3f})"
+    )
 
 
 def change(comparison: Comparison) -> str:

@@ -60,10 +60,10 @@ def _case(case: CaseResult, out: Console) -> None:
         out.print()
         return
     out.print(Text(f"  {calls(case)}"))
-    for one in case.criteria:
+    for criterion in case.criteria:
         text = Text("  ")
-        text.append(one.outcome, style=STYLES[one.outcome])
-        text.append(f"  {one.kind}: {visible(shortened(one.reason, 1000))}")
+        text.append(criterion.outcome, style=STYLES[criterion.outcome])
+        text.append(f"  {criterion.kind}: {visible(shortened(criterion.reason, 1000))}")
         out.print(text, soft_wrap=True)
     if case.outcome == "inconclusive" and case.more is not None:
         out.print(Text(f"  About {case.more:,} more labelled images would decide."))

@@ -16,7 +16,7 @@ class Sampling:
 
     Attributes:
         temperature: 0 says the best idea; at t the idea of rank r is exp(1 / t) times as likely as that of rank r + 1.
-        seed: The same seed draws the same rank; without one the best idea is said.
+        seed: The same seed draws the same rank; without a seed the best idea is said.
     """
 
     temperature: float = 0.0

@@ -69,7 +69,7 @@ class Evidence:
         return min(max(self.common.get(feature, 0.5), 0.02), 0.98)
 
     def surprise(self, narrow: CaptionFeature, wide: CaptionFeature) -> float:
-        """How unlikely it is, as a logarithm, that an image with the wide feature lacks the narrow one by chance."""
+        """How unlikely it is, as a logarithm, that by chance an image of the wide feature lacks the narrow feature."""
         return -math.log(1 - min(self.likelihood(narrow) / self.likelihood(wide), 0.9))
 
 

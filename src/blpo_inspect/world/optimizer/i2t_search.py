@@ -34,7 +34,7 @@ def asked(request: str) -> frozenset[str]:
 
 
 def request(properties: frozenset[str]) -> str:
-    """A request for the given properties; a general one for none."""
+    """A request for the given properties; a general request for none."""
     wanted = [wording for name, (wording, _) in MENU.items() if name in properties]
     return f"Describe the image. Pay attention to {joined(wanted, 'and')}." if wanted else "Describe the image."
 
@@ -49,7 +49,7 @@ def proposals(tried: Sequence[ScoredText]) -> Iterator[tuple[frozenset[str], str
     for scored in tried:
         properties = asked(scored.text)
         scores[properties] = max(scored.score, scores.get(properties, scored.score))
-    # of requests that score alike the one that asks for more: it has shown that the rest does no harm
+    # of requests that score alike the request that asks for more: it has shown that the rest does no harm
     ranked = sorted(scores, key=lambda score: (-scores[score], -len(score), sorted(score)))
     best = ranked[0] if ranked else frozenset()
     for properties, reason in _ideas(ranked, best):

@@ -89,7 +89,7 @@ class CaptionFeature:
         return frozenset(name for name in ("size", "colour", "noun") if getattr(self, name) is not None)
 
     def covers(self, other: "CaptionFeature") -> bool:
-        """Whether every image with the other feature has this one too."""
+        """Whether every image with the other feature has this feature too."""
         if self.more_than is not None or other.more_than is not None:
             return None not in (self.more_than, other.more_than) and (self.more_than or 0) <= (other.more_than or 0)
         return all(getattr(self, name) in (None, getattr(other, name)) for name in ("size", "colour", "noun"))

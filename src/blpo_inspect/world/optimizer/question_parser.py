@@ -87,7 +87,7 @@ def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
     plain = _without_data(text)
     critique = None
     if tag != CRITIQUE:
-        # in a question that asks for one, these tags only say where it is to stand
+        # in a question that asks for a critique, these tags only say where it is to stand
         critique = _first(plain, CRITIQUE)
         plain = _without(plain, CRITIQUE)
     instructions = _scored(text, "instruction")
@@ -161,13 +161,13 @@ def _labels(text: str, examples: Sequence[ParsedExample]) -> tuple[tuple[str, ..
         low, high = (int(float(bound)) for bound in span.groups())
         if low < high <= low + _MAX_STEPS:
             return tuple(str(value) for value in range(low, high + 1)), True
-    given = {example.human for example in examples}
-    if len(given) > 2 and all(map(_is_integer, given)):
-        return tuple(sorted(given, key=int)), True
-    # the judge's label counts where people gave but one: it may also be an answer that could not be read
-    if len(given) == 1:
-        given |= {example.judge for example in examples if example.judge}
-    return tuple(sorted(given)), False
+    shown = {example.human for example in examples}
+    if len(shown) > 2 and all(map(_is_integer, shown)):
+        return tuple(sorted(shown, key=int)), True
+    # the judge's label counts where people gave but one label: it may also be an answer that could not be read
+    if len(shown) == 1:
+        shown |= {example.judge for example in examples if example.judge}
+    return tuple(sorted(shown)), False
 
 
 def _is_integer(label: str) -> bool:

@@ -96,7 +96,7 @@ class _Fitting:
             yield from ((*faults, new) for new in (*self.pool, *self.stated) if new not in faults)
 
     def error_in_force(self) -> float:
-        """The mean error of the judge's marks; where one is not known, of the mark that the stated rubric gives."""
+        """The mean error of the judge's marks; where a mark is not known, of the mark that the stated rubric gives."""
         marks = [
             image.judge if image.judge is not None else self._mark(image, 1 << place, self.stated, [], [])
             for place, image in enumerate(self.rated)

@@ -125,7 +125,7 @@ def aspect_rules(prompt: str) -> tuple[str, frozenset[str] | None]:
 
 
 def state_labels(rules: Mapping[str, Sequence[CaptionFeature]], labels: Sequence[str]) -> str:
-    """Rules in words; of two labels, the one without features is what is left."""
+    """Rules in words; of two labels, the label without features is what is left."""
     ruled = [label for label in labels if rules.get(label)]
     stated = [
         f"An image is {label} if it contains {joined([named.phrase() for named in rules[label]], 'or')}."

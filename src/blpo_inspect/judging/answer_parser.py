@@ -23,7 +23,7 @@ from blpo_inspect.judging.answer_text import (
     unfenced,
     without_quotations,
 )
-from blpo_inspect.judging.label_lexer import NUMBER_WORDS, Found, LabelError, LabelLexer, normalized
+from blpo_inspect.judging.label_lexer import CROSSES, NUMBER_WORDS, Found, LabelError, LabelLexer, normalized
 from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
 from blpo_inspect.judging.verdict_object import object_verdict, parse_object
 
@@ -180,6 +180,8 @@ class AnswerReader:
             return None
         most = max(mark.strength for mark in marks)
         best = [mark for mark in marks if mark.strength == most]
+        if most == 0 and self.lexer.top is not None and sum(map(bool, map(patterns.CRITERION.match, segments))) > 1:
+            raise LabelError("ambiguous: several criteria are rated, and nothing overall")
         if most == 2:
             best = [mark for mark in best if segments[mark.segment].startswith(patterns.STATED)] or best[-1:]
         if problem := next((mark.problem for mark in best if mark.problem), None):
@@ -196,6 +198,10 @@ class AnswerReader:
         for number, segment in enumerate(segments):
             start = patterns.IN_SHORT.match(segment)
             match = patterns.MARK.match(segment) or (patterns.MARK.match(segment, start.end()) if start else None)
+            clause = patterns.CJK_CLAUSE.match(segment) if match is None else None
+            if clause is not None and not patterns.CJK_CONDITIONAL.search(clause.group()):
+                start = patterns.IN_SHORT.match(segment, clause.end())
+                match = patterns.MARK.match(segment, start.end() if start else clause.end())
             if match is None or segment.endswith("?") or (match["sep"].isspace() and match["word"] == patterns.STATED):
                 continue
             value = segment[match.end() :]
@@ -250,6 +256,8 @@ class AnswerReader:
 
     def _check_rest(self, found: Found, rest: str) -> None:
         """Raise unless what follows a label in its sentence leaves it as it is."""
+        if self.lexer.denies(found):
+            rest = rest.rstrip(CROSSES + " .\ufe0f")  # "unsafe ❌"
         if not (patterns.ENDS.match(rest) or patterns.TAIL.match(rest)) or rest.rstrip(" )*\"'").endswith("?"):
             raise LabelError(f"{found.label!r} is not set off from what follows: {shortened(found.name + rest)}")
         said = found.name + rest
@@ -357,6 +365,8 @@ class AnswerReader:
             other = self._begins(segment)
             if other and other.label != opening.label and re.match(r"\s{0,3}(?:[:=(–—]|-\s)", segment[other.end :]):
                 raise LabelError(f"ambiguous: the answer can mean {opening.label} or {other.label}")
+        if len(segments) > 1 and patterns.ABBREVIATED.search(segments[0]) and segments[1][:1].isdigit():
+            return None  # "No. 7"
         if len(segments) > 1 and words.OFFER.search(segments[1][:60]):
             raise LabelError(f"an opening word, not a verdict: {shortened(' '.join(segments))}")
         self._uncontradicted(opening.label, segments[1:])

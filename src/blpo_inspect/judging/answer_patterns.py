@@ -65,15 +65,20 @@ _STATEMENT_TEXTS = (
     rf"|mark|choose|pick"
     rf"|select|say|go with|answer|categori[sz]e|vote|assess|evaluate)(?:\s{_IT})?(?:\s(?:as|with|at|to be|is|for|="
     rf"|:)){{0,2}}:?\s{{1,3}}{ARTICLE}"
-    r"(?:(?:overall\s)?(?:score|rating|grade|label|classification)\s(?:of\s|as\s|:\s)?)?(?:as\s)?",
+    r"(?:(?:(?:overall|perfect|high|low|solid|strong|full|total|final|fair)\s)?(?:score|rating|grade|label"
+    r"|classification|mark)(?:\s(?:of\s|as\s)?|:\s))?(?:as\s)?",
     r"(?:a|the)\s(?:score|rating|grade)\sof\s",
     rf"the\s{_PICTURE}\sand\s(?:the|its|this)\s(?:caption|text|prompt|description)\s(?:are\s)?(?:a\s)?",
+    r"i\s(?:would\s|['’]d\s)?(?:prefer|favou?r|choose|pick|select)\s(?:(?:image|picture|photo|option|candidate"
+    r"|response)\s)?"
+    r"|the\s(?:better|best|preferred|winning)\s(?:image|picture|photo|one|option)\sis\s(?:(?:image|picture|option)\s)?",
     r"mine(?:\sis|\s?:|\s?=)\s{0,3}",
     # other languages, without adverbs
     r"(?:das|dieses)\s(?:bild|foto)\s(?:ist|wird\sals)\s|(?:cette|l')\s?image\sest\s|(?:la|esta)\s(?:imagen|foto)\ses\s"
     r"|ich\s(?:bewerte|gebe|würde)\s(?:(?:es|ihm|das\sbild|dem\sbild|diesem\sbild|dieses\sbild)\s)?(?:mit\s|eine\s"
     r"|als\s)?|ставлю\s"
-    r"|je\s(?:donne(?:rais)?|note(?:rais)?|attribue(?:rais)?)\s(?:(?:à\s)?(?:cette\s"
+    r"|je\s(?:classe(?:rais)?|considère|juge)\s(?:cette\s|l')image\s(?:comme\s)?|je\s(?:donne(?:rais)?"
+    r"|note(?:rais)?|attribue(?:rais)?)\s(?:(?:à\s)?(?:cette\s"
     r"|l')image\s)?(?:une\snote\sde\s|la\snote\s(?:de\s)?)?"
     r"|le\sdoy\s(?:un\s|una\spuntuación\sde\s)?"
     r"|a\simagem\sé\s|(?:l'|questa\s)immagine\sè\s|(?:de|deze)\safbeelding\sis\s|изображение\s(?:[—–-]\s)?"
@@ -85,7 +90,7 @@ THINKS = re.compile(
     rf"(?:i|we)(?:\s?{_AUX}){{0,2}}\s(?:think|believe|say|conclude|find|judge|argue|feel"
     rf"|determine)(?:\sthat)?\s(?=it|this|that|the)"
 )
-IN_SHORT = re.compile(rf"(?:(?:(?:{words.IN_SHORT})\b|{words.CJK_IN_SHORT})\s{{0,3}}[,:]?\s{{0,3}}){{1,3}}")
+IN_SHORT = re.compile(rf"(?:(?:(?:{words.IN_SHORT})(?:\b|(?=,))|{words.CJK_IN_SHORT})\s{{0,3}}[,:]?\s{{0,3}}){{1,3}}")
 MARK = re.compile(
     rf"(?P<qualifiers>(?:(?:{words.STRONG}|{words.MY}|{words.ASPECTS}|is)['’]?[\s_-]{{1,2}}(?:的)?|(?:最终|最終|总体|综合"
     rf"|総合|整体|最终的|总|최종|종합)\s?的?){{0,5}})"
@@ -99,6 +104,9 @@ MARK = re.compile(
 DENIED_FACT = re.compile(
     r"\b(?:do|does|did|is|are|was|were|has|have|could|can)(?: not|n['’]t) (?!think|believe|know|agree|say|so\b)[^\W\d_]"
 )
+CRITERION = re.compile(r"[^\W\d_][^\n:=\d]{1,40}[:=]\s{0,3}\d")
+CJK_CLAUSE = re.compile(r"[^\n]{0,300}[\u3040-\u9fff][,，、](?=[\u3040-\u9fff])")
+CJK_CONDITIONAL = re.compile(r"如果|若|假如|要是|除非|只要|是否|可能|也许|不|没|もし|なら|れば|ない|면")
 CONDITION = re.compile(r"\b(?:but|however|if)\b")
 THEREFORE = re.compile(
     rf",?\s(?P<makes>(?:which\s|that\s)?(?:makes|making|renders|rendering)\s{_IT}\s)|[,;]\s(?:and\s)?(?:so|thus"

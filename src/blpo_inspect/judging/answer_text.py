@@ -11,6 +11,7 @@ from blpo_inspect.judging import answer_words as words
 from blpo_inspect.judging.answer_patterns import MARK, STATED
 from blpo_inspect.judging.label_lexer import normalized
 
+_OWN = re.compile(r"\b(?:my|here(?:['’]s| is)|i)\b")
 MAX_CHARS = 32_000
 """A reply that is longer, apart from its reasoning, is no verdict."""
 
@@ -118,16 +119,14 @@ def _marked_up(text: str) -> str:
 
 def _without_readings(text: str) -> str:
     """Without the paragraph that follows a line such as ``The sign says:``."""
-    lines = text.split("\n")
     kept: list[str] = []
-    quoting = False
-    for line in lines:
-        if quoting:
-            quoting = not kept or bool(line.strip()) or kept[-1].strip() == ""
-            if line.strip():
-                quoting = False
+    quoting = begun = False
+    for line in text.split("\n"):
+        if quoting and (line.strip() or not begun):
+            begun = begun or bool(line.strip())
             continue
         kept.append(line)
-        opened = line.rstrip().endswith(":") and len(line) < 400 and words.QUOTED_BY.search(line)
-        quoting = bool(opened) and MARK.match(line.strip()) is None
+        opens = line.rstrip().endswith(":") and len(line) < 400 and not _OWN.search(line)
+        quoting = opens and words.QUOTED_BY.search(line) is not None and MARK.match(line.strip()) is None
+        begun = False
     return "\n".join(kept)

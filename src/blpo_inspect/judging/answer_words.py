@@ -7,11 +7,12 @@ import re
 
 MARK_WORDS = (
     r"answer|verdict|rating|score|label|judge?ment|decision|classification|grade|assessment|conclusion|prediction"
-    r"|result|output|action|rated|mark|status|evaluation|category|class|rank|response|determination|moderation decision"
+    r"|result|output|action|winner|preference|rated|mark|status|evaluation|category|class|rank|response"
+    r"|determination|moderation decision"
     r"|final|overall"
     # German, French, Spanish, Italian, Portuguese
     r"|(?:gesamt|end|schluss)?(?:bewertung|note|urteil|punktzahl)|antwort|urteil|ergebnis|wertung|note|einstufung"
-    r"|punktzahl|einschätzung|fazit"
+    r"|punktzahl|einschätzung|beurteilung|fazit"
     r"|réponse|verdict final|évaluation|étiquette|jugement|décision|conclusion"
     r"|klassifikation|kategorie|classement|catégorie|clasificación|categoría|classificazione|categoria|klasyfikacja"
     r"|классификация|sınıflandırma"
@@ -20,11 +21,12 @@ MARK_WORDS = (
     # Dutch, Swedish, Danish, Norwegian, Polish, Czech, Russian, Turkish, Indonesian, Vietnamese
     r"|antwoord|beoordeling|oordeel|cijfer|betyg|svar|bedömning|vurdering|bedømmelse|karakter"
     r"|ocena|odpowiedź|wynik|werdykt|hodnocení|odpověď|оценка|ответ|вердикт|рейтинг|балл|вывод"
-    r"|cevap|puan|değerlendirme|sonuç|yanıt|jawaban|nilai|skor|penilaian|đánh giá|điểm|câu trả lời|kết luận"
+    r"|cevap|puan|değerlendirme|sonuç|yanıt|jawaban|nilai|skor|penilaian|đánh giá|điểm|النتيجة|التقييم|الإجابة"
+    r"|الجواب|الحكم|التصنيف|câu trả lời|kết luận"
 )
 CJK_MARK_WORDS = (
-    r"答案|评分|评级|得分|分数|打分|评价|结论|判断|判定|标签|结果|分类|回答|評分|評級|得分|評価|評点|スコア|点数|回答|答え|答|判定|結論|ラベル"
-    r"|点数|결과|점수|평가|평점|답변|정답|답|판정|결론|라벨|등급"
+    r"答案|(?:检测|检查|鉴定|审核|评估)结果|总分|总评分|评分|评级|得分|分数|打分|评价|结论|判断|判定|标签|结果|分类|回答|評分|評級|得分|評価|評点|スコア|点数|回答|答え|答|判定|結論|ラベル"
+    r"|点数|결과|점수|판단|평가|평점|답변|정답|답|판정|결론|라벨|등급"
 )
 STRONG = (
     r"final|overall|corrected|revised|updated|actual|ultimate|total|global|finale|endgültige[rs]?|gesamt\w{0,3}"
@@ -36,7 +38,8 @@ MY = (
     r"|meine?|die|das|der|ma|mi|la|le|el|il|mia|minha|mijn|min|moja|моя|мой|我的|私の|내|나의"
 )
 ASPECT_MARKS = (
-    r"(?:image |content |overall )?(?:safety|quality|alignment|consistency|naturalness|realism|aesthetics|relevance)"
+    r"(?:image |content |overall |picture )?(?:safety|quality|kwaliteit|qualität|qualité|calidad|qualità|qualidade"
+    r"|jakość|качество|alignment|consistency|naturalness|realism|aesthetics|relevance)"
 )
 ASPECTS = (
     r"safety|quality|aesthetics?|alignment|match(?:ing)?|consistency|faithfulness|naturalness|realism|relevance"
@@ -45,14 +48,16 @@ ASPECTS = (
 )
 PICTURE = (
     r"image|picture|photo(?:graph)?|drawing|painting|illustration|render(?:ing)?|figure|scene|screenshot|artwork"
-    r"|content|caption|sample|example|pair|text-image pair|image-text pair|visual"
+    r"|content|caption|sample|example|pair|meme|cartoon|graphic|post|advert(?:isement)?|text-image pair"
+    r"|image-text pair|visual"
 )
 IN_SHORT = (
     r"so|thus|therefore|hence|accordingly|consequently|overall|finally|altogether|in (?:conclusion|summary|short"
     r"|sum|total)"
     r"|to (?:conclude|sum up)|all in all|as a result|for (?:this|these|that|the above) reasons?|in my (?:opinion"
     r"|view|judgment)"
-    r"|(?:based on|given|considering|after|from|looking at|judging by|due to|because of) [^,\n]{1,120}(?=,)"
+    r"|(?:based on|given|considering|after|from|looking at|judging by|due to|because of) (?:[^,\n]{1,120}(?=,)"
+    r"|[^\n]{1,120}?(?=, (?:the|i|my|this|it|we)\b))"
     r"|i(?:'ve| have) (?:looked|examined|reviewed)[^,\n]{0,80}(?=,)|conclusion|ok(?:ay)?|sure|well|and"
     r"|on a scale (?:of|from) \d{1,3} (?:to|-|–) \d{1,3}"
     r"|also|daher|deshalb|somit|insgesamt|donc|ainsi|por lo tanto|en conclusión|quindi|dunque|portanto|dus"
@@ -70,7 +75,7 @@ REASON = (
     r"|pois|omdat|want|eftersom|fordi|ponieważ|bo|потому|так как|поскольку|çünkü|karena|vì"
     r"|因为|因為|由于|なぜなら|왜냐하면"
     r"|for (?:this|the|that) (?:image|picture|photo|one|caption|pair)|on (?:a|the|this) [^.\n]{0,25}scale"
-    r"|on a scale|for (?:its|their|having|being)"
+    r"|on a scale|for (?:its|their|having|being|(?:all|every|general|young)(?: \w+)?)"
     r"|\(|and (?:it|the|this|there|shows?|contains?|depicts?)\b"
 )
 REVERSAL = re.compile(
@@ -87,7 +92,8 @@ REVERSAL = re.compile(
     r"|n['’]t\b|但|如果|只要|除非|假如|不过|不過|然而|却|并非|不是|没有|ない|ません|なければ|ただし|しかし|もし|하지만|그러나|만약|않|아니"
 )
 TAKEN_BACK = re.compile(
-    r"\b(?:wait|actually|correction|on second thoughts?|scratch that|just kidding|never mind|nevermind|i was wrong"
+    r"\b(?:wait|actually|correction|on second thoughts?|(?:scratch|scrap|strike|ignore|disregard|forget) (?:that"
+    r"|it|my)|i mis(?:read|judged|took|understood)|just kidding|never mind|nevermind|i was wrong"
     r"|i made a mistake|my mistake|let me re\w{2,12}|i take (?:it|that) back|not really|on reflection|hmm+|oops|sorry"
     r"|reconsider\w{0,3}|or is (?:it|this|that)|or not|on closer (?:look|inspection)|moment mal|doch nicht|en fait"
     r"|en realidad|in realtà|на самом деле)\b"

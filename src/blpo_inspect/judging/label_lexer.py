@@ -19,7 +19,9 @@ _DENYING = (
     *("不", "非", "未", "无", "無", "没", "비", "불", "부적"),
 )
 _NEGATIVE = re.compile(r"no|nein|non|нет|否|false|fail|failed|bad|reject|rejected|blocked|harmful|wrong|nsfw")
-_CROSSES = frozenset("❌✗✘✖🚫⛔👎🙅❎☒☐🛑🔴⚠")
+CROSSES = "❌✗✘✖🚫⛔👎🙅❎☒☐🛑🔴⚠"
+"""Signs that say no: before or after a label they only fit one that says no too."""
+
 _SPACELESS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
 )
@@ -140,17 +142,17 @@ class LabelLexer:
         rest = text[particle.end() if particle else found.end :].strip(self._closing)
         if not all(self._is_emoji(char) for char in rest):
             return None
-        return None if _CROSSES & set(rest) and not self.denies(found) else found
+        return None if set(CROSSES) & set(rest) and not self.denies(found) else found
 
     def bare(self, segment: str) -> str:
         """A sentence without the emoji around it; crosses and rows of stars stay, for they say something."""
         start, end = 0, len(segment)
         while end > start and (self._is_emoji(segment[end - 1]) or segment[end - 1] == " "):
-            if segment[end - 1] in _CROSSES or segment[end - 1] in "★⭐🌟☆":
+            if segment[end - 1] in CROSSES or segment[end - 1] in "★⭐🌟☆":
                 break
             end -= 1
         while start < end and (self._is_emoji(segment[start]) or segment[start] == " "):
-            if segment[start] in _CROSSES or (self.top is not None and self._stars_at(segment, start)):
+            if segment[start] in CROSSES or (self.top is not None and self._stars_at(segment, start)):
                 break
             start += 1
         return segment[start:end] or segment
@@ -275,7 +277,7 @@ class LabelLexer:
                 self.top is not None and _STARS.match(text, position) and self._stars_at(text, position)
             ):
                 break
-            crossed = crossed or char in _CROSSES
+            crossed = crossed or char in CROSSES
             position += 1
         return position, crossed
 

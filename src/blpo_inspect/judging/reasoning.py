@@ -18,6 +18,7 @@ _TAG = re.compile(
     r"|<\|\s?(?P<pipe>begin_of_thought|end_of_thought|begin_of_thinking|end_of_thinking|/?think(?:ing)?)\s?\|>",
     re.IGNORECASE,
 )
+_WORDS = ("think", "thought", "reason", "reflect", "analysis", "scratch", "inner_monologue", "deliberation", "cot")
 _MAX_TAGS = 1_000
 _SOLUTION = re.compile(r"<\|(?:begin|end)_of_solution\|>", re.IGNORECASE)
 _CHANNEL = re.compile(r"<\|channel\|>\s{0,3}(\w{1,20})[^<]{0,80}<\|message\|>", re.IGNORECASE)
@@ -38,6 +39,9 @@ def without_reasoning(reply: str) -> str:
     """
     if "<|" in reply and (channels := list(_CHANNEL.finditer(reply))):
         return _final_channel(reply, channels)
+    folded = reply.casefold()
+    if not any(word in folded for word in _WORDS):
+        return reply  # most replies: looking for tags takes longer
     kept: list[str] = []
     depth = start = 0
     for number, tag in enumerate(_TAG.finditer(reply)):

@@ -15,7 +15,7 @@ from blpo_inspect.judging.label_lexer import LabelError, LabelLexer, folded, nor
 
 _VERDICT = re.compile(
     r"label|verdict|answer|rating|score|result|classification|class|category|judgement|judgment|decision"
-    r"|prediction|grade|conclusion|assessment|response|choice|output|evaluation|stars|value|答案|结果|评分|得分|结论|判断|判定"
+    r"|prediction|grade|conclusion|assessment|response|choice|output|winner|preference|preferred|evaluation|stars|value|答案|结果|评分|得分|结论|判断|判定"
     r"|标签|评级|分数|評価|回答|スコア|점수|평가|답변|bewertung|antwort|urteil|note|réponse|puntuación|respuesta|calificación"
     r"|valutazione|risposta|nota|resposta|оценка|ответ"
 )

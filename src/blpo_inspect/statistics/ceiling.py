@@ -239,7 +239,3 @@ def _once(units: Units, statistic: Callable[[Units, "Floats"], "Floats"]) -> flo
     import numpy as np
 
     return float(statistic(units, units.weights(np.array([units.times], dtype=float)))[0])
-
-
-def _on_all(units: Units, figure: Statistic) -> float:
-    return _once(units, lambda units, weights: units.statistic_values(figure, weights))

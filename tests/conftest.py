@@ -42,6 +42,28 @@ quicken(package, "packages_distributions", functools.cache)
 quicken(rich_display, "tasks_results", lambda drawn: lambda tasks: "")
 
 
+LONGEST_FIRST = (
+    *(
+        "models/test_label_answers",
+        "scaling/test_bundles",
+        "regression/test_ci",
+        "optimizers/test_embedded_optimization",
+    ),
+    *("benchmarks/test_judge_throughput", "test_package", "scaling/test_served", "scaling/test_shards"),
+    *("judging/test_answer_mode", "regression/test_check", "benchmarks/test_compare_methods", "models/test_reuse"),
+    *("world/test_judge", "docs/test_examples", "benchmarks/test_optimize_cost", "reporting/test_page"),
+    *("cache/test_replay", "optimizers/test_killed", "optimizers/test_run", "models/test_checkpoint"),
+)
+"""Files of 10 to 60 seconds: where files are handed out in order, a long one at the end would leave a worker idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first; the order within a file stays."""
+    folder = Path(__file__).parent
+    places = {folder / f"{name}.py": place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
 def pytest_collection_finish() -> None:
     """Take what was imported out of sight of the garbage collector, which each test of a model calls."""
     gc.collect()

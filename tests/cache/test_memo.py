@@ -33,7 +33,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
 
 from blpo_inspect.cache import memo
-from blpo_inspect.cache.memo import CachedAPI, CacheMissError, UnknownIdentityError, cache_mode, memoized
+from blpo_inspect.cache.memo import CachedAPI, cache_mode, memoized
+from blpo_inspect.cache.misses import CacheMissError, UnknownIdentityError
 from blpo_inspect.cache.request import draw
 from blpo_inspect.cache.store import Store
 from blpo_inspect.cache.store_errors import StoreError

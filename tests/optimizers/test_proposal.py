@@ -18,7 +18,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
-from blpo_inspect.cache.memo import CacheMissError
+from blpo_inspect.cache.misses import CacheMissError
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.proposal import Proposal, Question, Rejection, propose, propose_all
 from tests.conftest import ScriptedAPI

@@ -5,7 +5,6 @@ named. Both make the same keys, so they share entries. A hit needs no provider, 
 gives the recorded answer unchanged; ``output.metadata["blpo_cache"]`` says where an answer is from (`cache_info`).
 """
 
-import importlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
@@ -33,6 +32,7 @@ from blpo_inspect._util.waiting import wait_for
 from blpo_inspect.cache.cache_info import Note
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.lazy import Answer, LazyAPI
+from blpo_inspect.cache.misses import CacheMissError, UnknownIdentityError, miss, which_model
 from blpo_inspect.cache.model_identity import Target, fits, identity
 from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.cache.single_flight import Flights
@@ -50,24 +50,6 @@ EMPTY_ANSWER_WAITS = (0.0, 0.5)
 """Seconds before each further try where a remote server sent an empty text."""
 
 logger = logging.getLogger(__name__)
-
-
-class CacheMissError(RuntimeError):
-    """Offline, and the call was never recorded.
-
-    Attributes:
-        key: The key that is missing.
-        request: What the key was made of.
-    """
-
-    def __init__(self, message: str, key: str, request: dict[str, Any]) -> None:
-        super().__init__(message)
-        self.key = key
-        self.request = request
-
-
-class UnknownIdentityError(RuntimeError):
-    """The model is not here to tell which one it is, and what was recorded leaves it open."""
 
 
 def cache_mode(given: str | None = None) -> CacheMode:
@@ -178,7 +160,7 @@ class CachedAPI(LazyAPI):
             if (entry := _recorded(store, key, mode)) is not None:
                 return self._replay(entry, store)
             if mode == "offline":
-                raise _miss(self.target, key, request, store)
+                raise miss(self.target, key, request, store)
             if problem is not None:
                 raise problem  # the identity is only borrowed: no new answer may be recorded under it
             flight, leading = _flights.join((folder, key))
@@ -301,7 +283,7 @@ class CachedAPI(LazyAPI):
                     return self._borrowed[store.folder]
                 if not recorded and mode != "offline":
                     raise
-                raise UnknownIdentityError(_which(self.target, recorded, store, error)) from error
+                raise UnknownIdentityError(which_model(self.target, recorded, store, error)) from error
             return self._identity, None
 
     def _witness(self) -> ModelAPI | None:
@@ -394,34 +376,6 @@ def _as_json(output: ModelOutput) -> dict[str, Any]:
 def _note(entry: Entry, *, hit: bool, usage: ModelUsage | None) -> Note:
     used = usage.model_dump(mode="json", exclude_none=True) if usage else None
     return Note(hit, entry.key, entry.recorded, used)
-
-
-def _miss(target: Target, key: str, request: dict[str, Any], store: Store | None) -> CacheMissError:
-    """The error of an offline miss; `explain` adds what was recorded instead."""
-    where = f" in {store.folder}" if store else ""
-    message = f"offline, and this call of {target} was never recorded{where} (key {key[:12]}…)."
-    if store is not None:
-        try:
-            explain = importlib.import_module("blpo_inspect.cache.explain")
-            message += f"\n{explain.describe_miss(store, request)}"
-        except (ImportError, StoreError):
-            pass
-    return CacheMissError(
-        f"{message}\nRecord it with BLPO_CACHE=readwrite, or look closer with `blpo cache explain`.", key, request
-    )
-
-
-def _which(target: Target, recorded: list[dict[str, Any]], store: Store, error: Exception) -> str:
-    if not recorded:
-        return f"{target} is not here ({error}), and no calls of it are recorded in {store.folder}"
-    fields = sorted({name for model in recorded for name in model})
-    differing = [name for name in fields if len({canonical(model.get(name)) for model in recorded}) > 1]
-    lines = ["; ".join(f"{name}={str(model.get(name))[:60]}" for name in differing) for model in recorded[:8]]
-    return (
-        f"{target} is not here ({error}), and {store.folder} has calls of {len(recorded)} models of that name:\n  "
-        + "\n  ".join(lines)
-        + "\nName one by its model arguments (-M), or remove the others with `blpo cache prune`."
-    )
 
 
 def _warn_once(message: str) -> None:

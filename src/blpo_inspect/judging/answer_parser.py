@@ -7,7 +7,7 @@ restated or refused is no verdict. Reasoning does not count (`reasoning`). Takes
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
@@ -23,11 +23,11 @@ from blpo_inspect.judging.answer_text import (
     unfenced,
     without_quotations,
 )
-from blpo_inspect.judging.label_lexer import CROSSES, NUMBER_WORDS, Found, LabelError, LabelLexer, normalized
+from blpo_inspect.judging.label_context import LabelContext, says_nothing_in_prose
+from blpo_inspect.judging.label_lexer import Found, LabelError, LabelLexer, normalized
 from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
 from blpo_inspect.judging.verdict_object import object_verdict, parse_object
 
-_MAX_MENTIONS = 50
 _MAX_OBJECTS = 20
 _CUT = " ⋯ and more"
 """Stands where a reply was cut off: a mark that nothing closes before it may have gone on."""
@@ -65,6 +65,7 @@ class AnswerReader:
 
     def __init__(self, lexer: LabelLexer) -> None:
         self.lexer = lexer
+        self.context = LabelContext(lexer)
 
     def read(self, reply: str, *, cut_off: bool = False) -> Reading:
         """Read one reply; of one that was cut off only a label alone or a complete mark."""
@@ -107,7 +108,7 @@ class AnswerReader:
                 return label
         if cut_off:
             raise LabelError(f"the reply was cut off before a complete verdict (raise max_tokens): {shortened(text)}")
-        raise LabelError(self._why(segments))
+        raise LabelError(self.context.why_unread(segments))
 
     @cached_property
     def _signs(self) -> frozenset[str]:
@@ -242,7 +243,7 @@ class AnswerReader:
         if found is None:
             label = self._stated(text)
             if label is None and self._mentioned(text):
-                raise LabelError(self._why([text]))
+                raise LabelError(self.context.why_unread([text]))
             return label
         rest = text[found.end :]
         if patterns.RESTATES.match(rest):
@@ -251,64 +252,8 @@ class AnswerReader:
         other = self.lexer.begins(rest[rival.end() :]) if rival else None
         if other is not None and (other.label != found.label or self.lexer.top is not None):
             raise LabelError(f"ambiguous: the answer can mean {found.label} or {other.label}")
-        self._check_rest(found, rest)
+        self.context.check_rest(found, rest)
         return found.label
-
-    def _check_rest(self, found: Found, rest: str) -> None:
-        """Raise unless what follows a label in its sentence leaves it as it is."""
-        if self.lexer.denies(found):
-            rest = rest.rstrip(CROSSES + " .\ufe0f")  # "unsafe ❌"
-        if not (patterns.ENDS.match(rest) or patterns.TAIL.match(rest)) or rest.rstrip(" )*\"'").endswith("?"):
-            raise LabelError(f"{found.label!r} is not set off from what follows: {shortened(found.name + rest)}")
-        said = found.name + rest
-        if found.name[:1].isdigit() or found.name == "no":
-            if words.REVERSAL_OF_NUMBERS.search(rest):
-                raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
-            return
-        if patterns.AMOUNT.match(rest) or self._graded(found, rest):
-            raise LabelError(f"an amount of {found.label!r}, not a verdict: {shortened(said)}")
-        if words.REVERSAL.search(rest.split("\n", 1)[0]) and not self._harmless(rest):
-            raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
-        self._uncontradicted(found.label, [rest])
-
-    def _graded(self, found: Found, rest: str) -> bool:
-        """``Safe: low``, ``Unsafe: nothing found``: how much there is of what the label names."""
-        start = re.match(r"\s{0,3}([:=(,;–—-]|\.\s)\s{0,3}", rest)
-        if start is None:
-            return False
-        reason = rest[start.end() :]
-        if words.GRADED.match(reason):
-            return re.match(r"[^\s]{1,20}(?:\snot)?\W{0,3}$", reason) is not None or start[1] in ":="
-        if re.match(r"(?:no|not|none|nothing|never|without)\b", reason):
-            return (start[1] in ":=(" and len(reason.split()) < 4) or self.lexer.denies(found)
-        return (
-            start[1] in ":="
-            and not self.lexer.denies(found)
-            and re.fullmatch(r"[^\s]{1,30}", reason.strip()) is not None
-        )
-
-    def _harmless(self, rest: str) -> bool:
-        """Whether the only word that looks like a reversal is in a reason: ``the cat does not bite``."""
-        hit = words.REVERSAL.search(rest)
-        negated = patterns.DENIED_FACT.search(rest)
-        others = words.REVERSAL.sub(lambda match: "" if match.group() in ("not", "n't", "n’t") else match.group(), rest)
-        return bool(hit and negated) and not words.REVERSAL.search(others) and self.lexer.top is None
-
-    def _uncontradicted(self, label: str, others: Iterable[str]) -> None:
-        """Raise where other sentences mention another label as one that may hold, or this one as one that does not."""
-        for sentence in others:
-            supposed = bool(words.HYPOTHETICAL.search(sentence)) and not patterns.CONDITION.search(sentence)
-            for number, found in enumerate(self.lexer.mentions(sentence)):
-                if number > _MAX_MENTIONS:
-                    raise LabelError(f"no verdict: labels are mentioned more than {_MAX_MENTIONS} times in a sentence")
-                if _says_nothing_in_prose(found.name):
-                    continue
-                negated = words.NEGATION.search(sentence[max(0, found.start - 160) : found.start])
-                negated = negated or words.NEGATED_AFTER.match(sentence, found.end)
-                if found.label != label and not (negated or supposed):
-                    raise LabelError(f"ambiguous: the answer can mean {label} or {found.label}")
-                if found.label == label and negated:
-                    raise LabelError(f"{label!r} is mentioned in the negative: {shortened(sentence)}")
 
     def _truth(self, segments: list[str]) -> str | None:
         """``Safe: no``: the opposite, where there is exactly one; ``Safe: yes`` the label itself."""
@@ -319,7 +264,7 @@ class AnswerReader:
             if found is None or match is None:
                 continue
             said = match["yes"] or match["no"]
-            if said in self.lexer.labels or _says_nothing_in_prose(found.name):
+            if said in self.lexer.labels or says_nothing_in_prose(found.name):
                 return None
             rest = name[match.end() :].strip(" .!,")
             if (
@@ -369,7 +314,7 @@ class AnswerReader:
             return None  # "No. 7"
         if len(segments) > 1 and words.OFFER.search(segments[1][:60]):
             raise LabelError(f"an opening word, not a verdict: {shortened(' '.join(segments))}")
-        self._uncontradicted(opening.label, segments[1:])
+        self.context.check_others(opening.label, segments[1:])
         if any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
             raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
         return opening.label
@@ -386,7 +331,7 @@ class AnswerReader:
             raise LabelError(f"an opening word, not a verdict: {shortened(found.name + rest)}")
         if re.match(r"[\s\"')\]]{0,4}(?:[,.;:!–—\n(。、|]|-\s)", rest) is None:
             raise LabelError(f"no label found in {shortened(found.name + rest)}")
-        self._check_rest(found, rest)
+        self.context.check_rest(found, rest)
 
     def _statement(self, segments: list[str]) -> str | None:
         """One short sentence about the image, the first or the last, which no other sentence contradicts."""
@@ -396,7 +341,7 @@ class AnswerReader:
             return None
         label = _only(list(given.values()))
         others = [segment for place, segment in enumerate(segments) if place not in given]
-        self._uncontradicted(label, others)
+        self.context.check_others(label, others)
         if 0 in given and any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
             raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
         return label
@@ -423,7 +368,7 @@ class AnswerReader:
                 rival = patterns.RIVAL.match(rest)
                 if rival and self.lexer.begins(rest[rival.end() :]) is not None:
                     return None
-                self._check_rest(found, rest)
+                self.context.check_rest(found, rest)
             except LabelError:
                 return None
             return found.label
@@ -448,39 +393,6 @@ class AnswerReader:
 
     def _mentioned(self, text: str) -> bool:
         return any(True for _ in self.lexer.mentions(text))
-
-    def _why(self, segments: list[str]) -> str:
-        """Why none of the forms fits, from what is mentioned."""
-        text = " ".join(segments)
-        mentions = [
-            (segment, found)
-            for segment in segments[:50]
-            for found in self.lexer.mentions(segment[:2000])
-            if not _says_nothing_in_prose(found.name)
-        ]
-        for segment, found in mentions:
-            if words.NEGATION.search(segment[: found.start][-160:]):
-                return f"{found.label!r} is mentioned in the negative: {shortened(text)}"
-        labels = list(dict.fromkeys(found.label for _, found in mentions))
-        if len(labels) > 1:
-            return f"ambiguous: the answer can mean {' or '.join(labels)}"
-        if any(segment.endswith("?") for segment in segments):
-            return f"a question is no verdict: {shortened(text)}"
-        return (
-            f"no label found in {shortened(text)}"
-            if not labels
-            else f"no verdict: {labels[0]!r} is only mentioned in {shortened(text)}"
-        )
-
-
-def _says_nothing_in_prose(name: str) -> bool:
-    """Names that occur in any sentence and say nothing there."""
-    return (
-        (len(name) == 1 and name.isascii())
-        or name.isdigit()
-        or name in ("yes", "no", "true", "false", "an")
-        or name in NUMBER_WORDS
-    )
 
 
 def _only(labels: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.cache.memo import CacheMissError
+from blpo_inspect.cache.misses import CacheMissError
 from blpo_inspect.judging.answer_mode import Answer, resolve_label
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import failure, text_of, verdict_of

@@ -152,27 +152,17 @@ class AnswerReader:
         return self._valued(segments[0]) if len(segments) == 1 else self._set_off(segments)
 
     def _unquoted(self, text: str) -> str:
-        return without_quotations(unfenced(text), self._is_label)
-
-    def _is_label(self, text: str) -> bool:
-        try:
-            return self.lexer.exactly(text) is not None
-        except LabelError:
-            return False
+        return without_quotations(unfenced(text), lambda quoted: self._alone(quoted) is not None)
 
     def _same_scale(self, text: str) -> None:
-        if self.lexer.top is None:
-            return
         for match in patterns.OTHER_SCALE.finditer(text):
-            top = next(group for group in reversed(match.groups()) if group)
-            if float(top) != self.lexer.top:
-                raise LabelError(f"{match.group()!r} is on another scale; the highest label here is {self.lexer.top:g}")
+            self.lexer.check_top(match.group(), float(next(group for group in reversed(match.groups()) if group)))
 
     def _same_top(self, stated_range: str) -> None:
         """``Rating (1-10): 4`` is on another scale than 1 to 5."""
         ends = re.findall(r"\d{1,6}(?:\.\d{1,3})?", stated_range)
-        if ends and self.lexer.top is not None and float(ends[-1]) != self.lexer.top:
-            raise LabelError(f"{stated_range} is another scale; the highest label here is {self.lexer.top:g}")
+        if ends:
+            self.lexer.check_top(stated_range, float(ends[-1]))
 
     def _marked(self, segments: list[str]) -> str | None:
         """``Rating: 4/5``: the last one that says final or overall, else the only one."""
@@ -189,8 +179,7 @@ class AnswerReader:
             raise LabelError(problem)
         label = _only([mark.label for mark in best if mark.label is not None])
         later = segments[best[-1].segment + 1 :]
-        if any(words.TAKEN_BACK.search(segment) for segment in later):
-            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(later))}")
+        self.context.check_later(later)
         last = self._alone(segments[-1])
         others = [self._stated(segment) for segment in later]
         return _only([label, *(other for other in (last, *others) if other is not None)])
@@ -315,8 +304,7 @@ class AnswerReader:
         if len(segments) > 1 and words.OFFER.search(segments[1][:60]):
             raise LabelError(f"an opening word, not a verdict: {shortened(' '.join(segments))}")
         self.context.check_others(opening.label, segments[1:])
-        if any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
-            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
+        self.context.check_later(segments[1:])
         return opening.label
 
     def _check_opening(self, found: Found, rest: str) -> None:
@@ -342,8 +330,8 @@ class AnswerReader:
         label = _only(list(given.values()))
         others = [segment for place, segment in enumerate(segments) if place not in given]
         self.context.check_others(label, others)
-        if 0 in given and any(words.TAKEN_BACK.search(segment) for segment in segments[1:]):
-            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(segments[1:]))}")
+        if 0 in given:
+            self.context.check_later(segments[1:])
         return label
 
     def _stated(self, segment: str) -> str | None:

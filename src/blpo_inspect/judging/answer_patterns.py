@@ -12,7 +12,7 @@ STATED = "\x01"
 
 TRUTH = re.compile(
     r"\s{0,3}[:?=,.;!–—-]{1,2}\s{0,3}(?P<no>no|not|nope|never|false|none|0|nein|non|нет|否|hardly|doubtful|unlikely"
-    r"|i doubt\w{0,2}|不|いいえ|아니요|✗|❌)(?P<after>\b|(?=\W)|$)"
+    r"|i doubt\w{0,2}|不|いいえ|아니요|✗|❌)(?:\b|(?=\W)|$)"
     r"|\s{0,3}[:?=]\s{0,3}(?P<yes>yes|true|1|y|да|是|はい|예|ja"
     r"|oui|sí|si)\b"
 )

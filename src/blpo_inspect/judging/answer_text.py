@@ -82,6 +82,7 @@ def without_quotations(text: str, is_label: Callable[[str], bool]) -> str:
 
 
 def unfenced(text: str) -> str:
+    """Without the fences of code blocks; what stands in them stays."""
     return _FENCE.sub("\n", text)
 
 
@@ -93,10 +94,12 @@ def segments_of(text: str) -> list[str]:
 
 
 def plain(text: str) -> str:
+    """Without emphasis, formatting tags and marks of formulas."""
     return _EMPHASIS.sub("", _MATH.sub("", _FORMATTING.sub("", text))).strip()
 
 
 def shortened(text: str) -> str:
+    """The beginning of a text in quotes, for a message."""
     flat = " ".join(text[:400].replace(STATED, "").split())
     return repr(flat if len(flat) <= 80 else flat[:77] + "…")
 

@@ -11,9 +11,9 @@ MARK_WORDS = (
     r"|determination|moderation decision"
     r"|final|overall"
     # German, French, Spanish, Italian, Portuguese
-    r"|(?:gesamt|end|schluss)?(?:bewertung|note|urteil|punktzahl)|antwort|urteil|ergebnis|wertung|note|einstufung"
-    r"|punktzahl|einschätzung|beurteilung|fazit"
-    r"|réponse|verdict final|évaluation|étiquette|jugement|décision|conclusion"
+    r"|(?:gesamt|end|schluss)?(?:bewertung|note|urteil|punktzahl)|antwort|ergebnis|wertung|einstufung"
+    r"|einschätzung|beurteilung|fazit"
+    r"|réponse|verdict final|évaluation|étiquette|jugement|décision"
     r"|klassifikation|kategorie|classement|catégorie|clasificación|categoría|classificazione|categoria|klasyfikacja"
     r"|классификация|sınıflandırma"
     r"|respuesta|puntuación|calificación|evaluación|veredicto|etiqueta|conclusión|puntaje"
@@ -93,7 +93,7 @@ REVERSAL = re.compile(
 )
 TAKEN_BACK = re.compile(
     r"\b(?:wait|actually|correction|on second thoughts?|(?:scratch|scrap|strike|ignore|disregard|forget) (?:that"
-    r"|it|my)|i mis(?:read|judged|took|understood)|just kidding|never mind|nevermind|i was wrong"
+    r"|it|my)|i mis(?:read|judged|took|understood)|just kidding|never ?mind|i was wrong"
     r"|i made a mistake|my mistake|let me re\w{2,12}|i take (?:it|that) back|not really|on reflection|hmm+|oops|sorry"
     r"|reconsider\w{0,3}|or is (?:it|this|that)|or not|on closer (?:look|inspection)|moment mal|doch nicht|en fait"
     r"|en realidad|in realtà|на самом деле)\b"
@@ -119,7 +119,7 @@ NEGATION = re.compile(
     r"|instead of|than"
     r"|far from|anything but|free of|free from|lacks?|isn|doesn|don|nicht|kein\w{0,2}|keineswegs|nie|ohne|pas|sans"
     r"|jamais"
-    r"|non|senza|mai|sin|nunca|não|sem|niet|geen|zonder|inte|ikke|ingen|utan|uden|nie|bez|не|нет|без|tidak|bukan"
+    r"|non|senza|mai|sin|nunca|não|sem|niet|geen|zonder|inte|ikke|ingen|utan|uden|bez|не|нет|без|tidak|bukan"
     r"|không)\b"
     r"|n['’]t\b|不|没|沒|未|非|无|無|별로|안)(?:\s{1,3}[^\s,;:.!?–—()]{1,20}){0,4}\s{0,3}$"
 )

@@ -4,7 +4,7 @@ Finds no verdicts itself (`answer_parser`): it refuses those that their surround
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from blpo_inspect.judging import answer_patterns as patterns
 from blpo_inspect.judging import answer_words as words
@@ -79,6 +79,11 @@ class LabelContext:
                     raise LabelError(f"ambiguous: the answer can mean {label} or {found.label}")
                 if found.label == label and negated:
                     raise LabelError(f"{label!r} is mentioned in the negative: {shortened(sentence)}")
+
+    def check_later(self, later: Sequence[str]) -> None:
+        """Raise where what follows a verdict takes it back or changes it."""
+        if any(words.TAKEN_BACK.search(sentence) for sentence in later):
+            raise LabelError(f"the verdict is taken back or changed: {shortened(' '.join(later))}")
 
     def why_unread(self, segments: list[str]) -> str:
         """Why none of the forms fits, from what is mentioned."""

@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-QUOTES = "\"'`“”‘’«»„‚‹›「」『』"
-_OPENING = QUOTES + "*_#>([{<【《〈" + "•·"
-_CLOSING = QUOTES + "*_#>)]}】》〉.!;|。"
+_QUOTES = "\"'`“”‘’«»„‚‹›「」『』"
+_OPENING = _QUOTES + "*_#>([{<【《〈" + "•·"
+_CLOSING = _QUOTES + "*_#>)]}】》〉.!;|。"
 _DENYING = (
     *("un", "in", "im", "ir", "il", "mis", "non", "not", "no", "dis", "nicht", "kein", "pas", "ni", "не"),
     *("不", "非", "未", "无", "無", "没", "비", "불", "부적"),
@@ -46,7 +46,7 @@ _UNFIT = str.maketrans({char: f"^{digit}" for digit, char in enumerate("⁰¹²�
 
 
 class LabelError(ValueError):
-    """Where a label was expected there is a number that is none, such as one off the scale."""
+    """Why no label can be read where one was expected, such as a number off the scale."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class LabelLexer:
                 break
             end -= 1
         while start < end and (self._is_emoji(segment[start]) or segment[start] == " "):
-            if segment[start] in CROSSES or (self.top is not None and self._stars_at(segment, start)):
+            if segment[start] in CROSSES or self._stars_at(segment, start):
                 break
             start += 1
         return segment[start:end] or segment
@@ -169,7 +169,7 @@ class LabelLexer:
     def denies(self, found: Found) -> bool:
         """Whether a name says no, such as ``unsafe`` beside ``safe``."""
         return _NEGATIVE.fullmatch(found.name) is not None or any(
-            _stem(found.name, prefix) in self.labels for prefix in _DENYING if found.name.startswith(prefix)
+            _stem(found.name, prefix) in self.labels for prefix in _DENYING
         )
 
     def opposite(self, found: Found) -> str | None:
@@ -181,6 +181,15 @@ class LabelLexer:
                 if label != found.label and found.name in (_stem(name, prefix), prefix + name, f"{prefix} {name}"):
                     return label
         return None
+
+    def check_top(self, said: str, top: float) -> None:
+        """Refuse what is said on a scale that ends elsewhere than this one.
+
+        Raises:
+            LabelError: It does.
+        """
+        if self.top is not None and top != self.top:
+            raise LabelError(f"{said!r} is on another scale; the highest label here is {self.top:g}")
 
     def sure_end(self, text: str) -> int | None:
         """Where the label that a growing text begins with ends; None while more text could make it another or none.
@@ -233,9 +242,7 @@ class LabelLexer:
             said = text[start : out_of.end()].strip()
             if self.top is None:
                 raise LabelError(f"ambiguous: {said!r} where labels have no order")
-            top = NUMBER_WORDS.index(out_of[1]) if out_of[1] in NUMBER_WORDS else float(out_of[1])
-            if top != self.top:
-                raise LabelError(f"{said!r} is on another scale; the highest label here is {self.top:g}")
+            self.check_top(said, NUMBER_WORDS.index(out_of[1]) if out_of[1] in NUMBER_WORDS else float(out_of[1]))
             end = out_of.end()
         unit = _UNIT.match(text, end)
         return unit.end() if unit else end
@@ -273,9 +280,7 @@ class LabelLexer:
         while position < len(text):
             char = text[position]
             bullet = char in "-–—=→" and position + 1 < len(text) and text[position + 1].isspace()
-            if not (char in self._opening or bullet or self._is_emoji(char)) or (
-                self.top is not None and _STARS.match(text, position) and self._stars_at(text, position)
-            ):
+            if not (char in self._opening or bullet or self._is_emoji(char)) or self._stars_at(text, position):
                 break
             crossed = crossed or char in CROSSES
             position += 1

@@ -15,15 +15,15 @@ from blpo_inspect.judging.label_lexer import LabelError, LabelLexer, folded, nor
 
 _VERDICT = re.compile(
     r"label|verdict|answer|rating|score|result|classification|class|category|judgement|judgment|decision"
-    r"|prediction|grade|conclusion|assessment|response|choice|output|winner|preference|preferred|evaluation|stars|value|答案|结果|评分|得分|结论|判断|判定"
+    r"|prediction|grade|conclusion|assessment|response|choice|output|winner|preference|preferred|evaluation|stars"
+    r"|value|答案|结果|评分|得分|结论|判断|判定"
     r"|标签|评级|分数|評価|回答|スコア|점수|평가|답변|bewertung|antwort|urteil|note|réponse|puntuación|respuesta|calificación"
     r"|valutazione|risposta|nota|resposta|оценка|ответ"
 )
 _STRONG = re.compile(r"final|overall|total|corrected|revised|actual|global")
 _WEAK = re.compile(
-    r"my|the|model|predicted|image|predicted|your_answer|is|safety|quality|alignment|aesthetic|aesthetics|match"
-    r"|matching|text|consistency|naturalness|realism|content|moderation|numeric|rating|score|label|answer"
-    r"|verdict"
+    r"my|the|model|predicted|image|is|safety|quality|alignment|aesthetics?|match|matching|text|consistency"
+    r"|naturalness|realism|content|moderation|numeric"
 )
 _ASPECT = re.compile(r"safety|quality|alignment|aesthetics?|consistency|naturalness|realism")
 _TRUE = re.compile(r"true|yes|y|1")
@@ -84,8 +84,8 @@ def _stated(
         if _any(words, _FAILURES) and item not in (None, "", False, [], {}):
             raise LabelError(f"the object reports an error: {str(item)[:80]!r}")
         ends = re.findall(r"\d+(?:\.\d+)?", str(item)) if _any(words, _RANGES) else []
-        if ends and lexer.top is not None and float(ends[-1]) != lexer.top:
-            raise LabelError(f"{key}: {item} is another scale; the highest label here is {lexer.top:g}")
+        if ends:
+            lexer.check_top(f"{key}: {item}", float(ends[-1]))
         strength = _strength(words)
         if (denied := _of_truth(words, item, lexer)) is not None:
             yield 2, denied

@@ -11,12 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inspect_ai.model import GenerateConfig, ModelCall, ModelOutput
 
+from blpo_inspect.judging.answer_mode import resolve_label
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.models import labelling
 from blpo_inspect.models.collate import join, on_device
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.errors import RequestError
 from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.label_tree import LabelTree
+from blpo_inspect.models.labels_only import LabelsOnly
 
 from .tiny import MAKERS, PALIGEMMA, ask, loaded, picture
 
@@ -260,3 +264,97 @@ def test_text_ends_with_its_label(api: Api) -> None:
     assert [output.completion.strip() for output, _ in ended] == words
     assert all(output.usage is not None and output.usage.output_tokens <= 3 for output, _ in ended)
     assert {output.stop_reason for output, _ in ended} == {"stop"}
+
+
+def among(model: HfVlmAPI, messages: list[Any], names: Sequence[str], template: str | None) -> str:
+    """The label that transformers' own constrained decoding writes, token by token."""
+    from blpo_inspect.models.conversation import take_apart
+    from blpo_inspect.models.processing import Processing
+
+    weights = loaded(model).weights
+    prepared = Processing(weights).prepare(take_apart(messages, model="test"), template)
+    tokenizer, end = weights.tokenizer, min(weights.end_tokens)
+    paths = {
+        tuple(tokenizer(f"{space}{case}", add_special_tokens=False)["input_ids"]): name
+        for name in names
+        for space in ("", " ")
+        for case in (name, name.lower(), name.upper(), name.capitalize())
+    }
+    paths = {path: name for path, name in paths.items() if tokenizer.unk_token_id not in path}
+
+    def allowed(row: int, ids: torch.Tensor) -> list[int]:
+        so_far = tuple(ids[prepared.length :].tolist())
+        following = {path[len(so_far)] for path in paths if path[: len(so_far)] == so_far and len(path) > len(so_far)}
+        return [*following, *([end] if so_far in paths else [])] or [end]
+
+    made = weights.model.generate(
+        **on_device(join([prepared.inputs], pad_token=0), weights),
+        generation_config=labelling.hf.GenerationConfig(
+            max_new_tokens=6, do_sample=False, pad_token_id=0, eos_token_id=end
+        ),
+        prefix_allowed_tokens_fn=allowed,
+    )
+    tokens = made[0, prepared.length :].tolist()
+    return paths[tuple(tokens[: tokens.index(end)])]
+
+
+LABELS = ["good", "bad", "good image", "a b c", "a b d", "a"]
+
+
+@pytest.mark.parametrize("family", list(MAKERS))
+def test_decoding_among_labels_is_that_of_transformers(api: Api, family: str) -> None:
+    model = api(family)
+    answers = answer_all(model, ASKED, kind="structured", names={label: label for label in LABELS})
+    template = PALIGEMMA if family == "paligemma" else None
+    for messages, (output, _) in list(zip(ASKED, answers, strict=True))[::3]:
+        assert output.completion == among(model, messages, LABELS, template)
+        assert output.stop_reason == "stop"
+        assert output.metadata is not None
+        assert output.metadata["constrained_to_labels"] is True
+
+
+def test_drawn_labels_are_labels_and_differ(api: Api) -> None:
+    names = {label: label for label in LABELS}
+    asked = [ASKED[0]] * 40
+    drawn = [output.completion for output, _ in answer_all(api("llava"), asked, "structured", names, temperature=5.0)]
+    assert set(drawn) <= set(LABELS)
+    assert {"good image", "a"} & set(drawn)  # one that begins another, or goes on
+    assert len(set(drawn)) > 2
+
+
+def test_text_beside_labels_in_one_batch_stays_text(api: Api) -> None:
+    model = api("llava")
+    alone, _ = asyncio.run(model.generate(ASKED[1], [], "none", GenerateConfig(max_tokens=6)))
+
+    async def both() -> list[tuple[ModelOutput, ModelCall]]:
+        wish = GenerateConfig(max_tokens=6, extra_body=body("structured", {label: label for label in LABELS}))
+        return await asyncio.gather(
+            model.generate(ASKED[0], [], "none", wish),
+            model.generate(ASKED[1], [], "none", GenerateConfig(max_tokens=6)),
+        )
+
+    (label, call), (text, _) = asyncio.run(both())
+    assert call.response is not None
+    assert call.response["batch_size"] == 2
+    assert label.completion in LABELS
+    assert text.completion == alone.completion
+    assert "constrained_to_labels" not in (text.metadata or {})
+
+
+def test_a_label_that_was_cut_off_is_no_label(api: Api) -> None:
+    names = {"a b c": "a b c", "c d e": "c d e"}
+    ((output, _),) = answer_all(api("llava"), ASKED[:1], "structured", names, max_tokens=1)
+    assert output.stop_reason == "max_tokens"
+    assert output.completion in ("a", "c")
+    scale = LabelScale("unordered", tuple(names))
+    assert verdict_of(resolve_label("structured", output, scale), scale).label is None
+
+
+def test_what_a_checkpoint_forbids_is_still_a_label() -> None:
+    tree = LabelTree((("1", "1"), ("2", "2")), Words(), model="test")
+    one, two = (Words()(text, add_special_tokens=False)["input_ids"][0] for text in "12")
+    scores = torch.zeros(2, 100)
+    scores[:, [one, two]] = -torch.inf
+    left = LabelsOnly([tree, None], 0, [99])(torch.zeros(2, 0, dtype=torch.long), scores)
+    assert left[0].isfinite().nonzero().flatten().tolist() == sorted([one, two])
+    assert torch.equal(left[1], scores[1])

@@ -88,6 +88,13 @@ def memoized(model: Model, role: str | None = None) -> Model:
     return wrappers[role]
 
 
+def target_of(model: Model) -> Target:
+    """A model as people name it, memoized or not."""
+    api = memoized(model).api
+    assert isinstance(api, CachedAPI)
+    return api.target
+
+
 class CachedAPI(LazyAPI):
     """A provider whose calls pass the store.
 

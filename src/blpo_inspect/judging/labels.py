@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal, get_args
 
 from blpo_inspect.judging.answer_parser import AnswerReader
-from blpo_inspect.judging.label_lexer import LabelLexer, number_names
+from blpo_inspect.judging.label_lexer import LabelLexer, folded, number_names
 
 Kind = Literal["unordered", "ordinal", "numeric"]
 
@@ -66,10 +66,11 @@ class LabelScale:
             raise ValueError(f"low and high are for numeric scales; this one is {self.kind}")
         if len(self.labels) < 2:
             raise ValueError(f"a scale needs at least two labels, not {list(self.labels)}")
-        names = [" ".join(name.casefold().split()) for name in (*self.labels, *self.aliases)]
+        names = [folded(name) for name in (*self.labels, *self.aliases)]
         if "" in names or len(set(names)) < len(names):
             raise ValueError(
-                f"labels and aliases must differ by more than case and not be empty: {[*self.labels, *self.aliases]}"
+                "labels and aliases must differ by more than case and width and not be empty:"
+                f" {[*self.labels, *self.aliases]}"
             )
         strays = {alias: label for alias, label in self.aliases.items() if label not in self.labels}
         if strays:
@@ -123,6 +124,8 @@ class LabelScale:
             answer: The reply, with or without marked reasoning.
             cut_off: Whether it ended before its author did: then only a label alone or a complete mark counts.
         """
+        if (alone := answer.strip()) in self.labels:  # also one that the grammar would take for something else
+            return Verdict(alone)
         reading = self._reader.read(answer, cut_off=cut_off)
         return Verdict(reading.label, reading.reason)
 

@@ -5,6 +5,7 @@ One place for judge, describer and optimizer. A provider's filter answers with t
 """
 
 import re
+from collections.abc import Mapping
 
 from inspect_ai.model import ModelOutput
 
@@ -15,6 +16,10 @@ from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_rea
 BLOCKED = "the provider blocked the answer (stop reason content_filter)"
 CUT_OFF = ("max_tokens", "model_length")
 """Stop reasons of an answer that was not finished."""
+
+ON_SCHEMA = "blpo_on_schema"
+"""Where the metadata of an output that was asked for on a schema say what it is: ``{"label": …}``, or ``{"reason": …}``
+why it is none, whatever its text says."""
 
 _PROVIDER_ERROR = re.compile(
     r"\b(?:maximum context|context[ _](?:length|window)|input (?:is )?too long|prompt is too long"
@@ -43,11 +48,16 @@ def failure(output: ModelOutput) -> str | None:
 def verdict_of(output: ModelOutput, scale: LabelScale) -> Verdict:
     """The judge's verdict.
 
-    Of an answer that was cut off, only a label alone or a complete marked verdict (``Rating: 4. Because …``) counts.
+    Of an answer that was cut off, only a label alone or a complete marked verdict (``Rating: 4. Because …``) counts; of
+    one that was asked for on a schema, only what is on it.
     """
     failed = failure(output)
     if failed is not None:
         return Verdict(None, failed)
+    on_schema = (output.metadata or {}).get(ON_SCHEMA)
+    if isinstance(on_schema, Mapping):
+        label = on_schema.get("label")
+        return Verdict(label) if label in scale.labels else Verdict(None, str(on_schema.get("reason")))
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
 
 

@@ -40,7 +40,7 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reas
     Args:
         prompt: The judge prompt; ``{text}`` in it stands for the sample's text, which otherwise precedes it.
         caption_only: Show the caption that `describe` left instead of the image (an ablation of BLPO).
-        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`answer_mode`).
+        answer: How the verdict is asked for: ``text``, ``label``, ``likelihood`` or ``structured`` (`answer_mode`).
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`reask`).
     """
     pair = PromptPair(prompt)  # refuses unknown placeholders before the run starts

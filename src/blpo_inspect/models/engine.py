@@ -171,6 +171,7 @@ class Engine:
                 draw=draw,
                 stop=request.stop,
                 names=request.names if request.answer == "likelihood" else None,
+                within=self.labeller.tree(request.names) if request.answer == "structured" else None,
                 until=LabelLexer(dict(request.names)) if request.answer == "label" else None,
                 top_logprobs=request.top_logprobs if request.logprobs else None,
             )

@@ -23,6 +23,8 @@ from transformers import (
 from blpo_inspect.judging.label_lexer import LabelLexer
 from blpo_inspect.models.continuation import laid_out
 from blpo_inspect.models.generation_request import Names
+from blpo_inspect.models.label_tree import LabelTree
+from blpo_inspect.models.labels_only import LabelsOnly
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
 from blpo_inspect.models.sampling import Draw, Recorded, TokenChooser
@@ -66,6 +68,9 @@ class BatchRow:
 
     until: LabelLexer | None = None
     """Ends the answer as soon as it is sure to begin with a label."""
+
+    within: LabelTree | None = None
+    """Leaves the answer no tokens but those of a label."""
 
     wanted: Callable[[], bool] = lambda: True
     """Whether anybody still waits; asked after each token."""
@@ -116,7 +121,7 @@ def generate(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Pref
     tops = [row.top_logprobs for row in rows if row.top_logprobs is not None]
     chooser = TokenChooser(
         draws=[row.draw for row in rows],
-        forbidding=_forbidding(weights),
+        forbidding=_forbidding(weights, rows, length),
         top=max(tops, default=None),
     )
     stopper = RowStopper(weights.tokenizer, rows, length)
@@ -145,7 +150,7 @@ def generate(weights: Weights, rows: Sequence[BatchRow], prefixes: Sequence[Pref
         if stopped is not None and (end is None or stopped < end):
             end = stopped
         tokens = tuple(all_tokens[:end])
-        text, cut = _text(weights.tokenizer, tokens, row)
+        text, cut = _text(weights, tokens, row)
         reason: Literal["stop", "max_tokens", "model_length"] = "stop"
         if end is None and not cut:
             reason = "model_length" if row.cut_by_context else "max_tokens"
@@ -181,6 +186,9 @@ class RowStopper(StoppingCriteria):
         return torch.tensor(done, dtype=torch.bool, device=input_ids.device)
 
     def _stops(self, row: BatchRow, sequence: Tensor) -> bool:
+        if row.within is not None:
+            label, longer = row.within.written(sequence[self._length :].tolist())
+            return label is not None and not longer
         if row.until is not None:
             text = _raw_text(self._tokenizer, sequence[self._length :].tolist())
             if row.until.sure_end(text) is not None:
@@ -231,8 +239,13 @@ def token_text(tokenizer: Any, token: int) -> str:
     return text
 
 
-def _text(tokenizer: Any, tokens: Sequence[int], row: BatchRow) -> tuple[str, bool]:
+def _text(weights: Weights, tokens: Sequence[int], row: BatchRow) -> tuple[str, bool]:
     """The answer's text, and whether a stop sequence or the end of a label cut it."""
+    tokenizer = weights.tokenizer
+    if row.within is not None:
+        label, _ = row.within.written([token for token in tokens if token not in weights.end_tokens])
+        if label is not None:
+            return label, True
     raw = _raw_text(tokenizer, tokens)
     cuts = [at for text in row.stop if (at := raw.find(text)) >= 0]
     if row.until is not None and (end := row.until.sure_end(raw)) is not None:
@@ -250,11 +263,13 @@ def _raw_text(tokenizer: Any, tokens: Sequence[int]) -> str:
     return str(tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False))
 
 
-def _forbidding(weights: Weights) -> LogitsProcessorList:
+def _forbidding(weights: Weights, rows: Sequence[BatchRow], length: int) -> LogitsProcessorList:
     processors = LogitsProcessorList()
     if weights.bad_words:
         processors.append(NoBadWordsLogitsProcessor(weights.bad_words, sorted(weights.end_tokens)))
     if weights.suppressed:
         device = str(weights.device)
         processors.append(SuppressTokensLogitsProcessor(weights.suppressed, device=device))
+    if any(row.within is not None for row in rows):
+        processors.append(LabelsOnly([row.within for row in rows], length, sorted(weights.end_tokens)))
     return processors

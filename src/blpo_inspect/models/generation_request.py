@@ -69,7 +69,7 @@ class GenerationSettings:
 
     answer: Answer = "text"
     """``label`` ends the answer once it is sure to begin with a label; ``likelihood`` decodes nothing and gives the
-    probabilities of all labels."""
+    probabilities of all labels; ``structured`` decodes among the labels only."""
 
     names: Names = ()
     """Labels and their other names, where `answer` is not ``text``."""
@@ -89,7 +89,8 @@ class GenerationSettings:
         for name in REFUSED:
             value = getattr(config, name, None)
             if value and not (name == "best_of" and value == 1):
-                raise RequestError(f"{model}: hf-vlm does not support {name}={value!r}; remove it")
+                instead = "use -T answer=structured" if name == "response_schema" else "remove it"
+                raise RequestError(f"{model}: hf-vlm does not support {name}={value!r}; {instead}")
         for name in IGNORED:
             if getattr(config, name, None) is not None:
                 _warn_once(f"hf-vlm ignores {name}")
@@ -151,14 +152,14 @@ def _wanted_answer(body: Mapping[str, Any], model: str) -> tuple[Answer, Names]:
     request = wanted if isinstance(wanted, dict) else {}
     kind, names = request.get("kind"), request.get("names")
     if (
-        kind not in ("label", "likelihood")
+        kind not in ("label", "likelihood", "structured")
         or not isinstance(names, dict)
         or not names
         or not all(isinstance(text, str) and text.strip() for text in (*names, *names.values()))
     ):
         raise RequestError(
-            f"{model}: extra_body[{REQUEST!r}] must be {{'kind': 'label' or 'likelihood', 'names': {{name: label}}}},"
-            f" not {wanted!r}"
+            f"{model}: extra_body[{REQUEST!r}] must be {{'kind': 'label', 'likelihood' or 'structured', 'names':"
+            f" {{name: label}}}}, not {wanted!r}"
         )
     return kind, tuple(names.items())
 

@@ -34,6 +34,7 @@ from pydantic import JsonValue
 
 from blpo_inspect._util.waiting import wait_for
 from blpo_inspect.judging.likelihood import LABEL_LOGPROBS
+from blpo_inspect.judging.structured import CONSTRAINED
 from blpo_inspect.models import checkpoint as checkpoints
 from blpo_inspect.models.checkpoint import Checkpoint
 from blpo_inspect.models.conversation import take_apart
@@ -142,7 +143,10 @@ class HfVlmAPI(ModelAPI):
             for ticket in tickets:
                 ticket.cancel()
         prepared = preparing.result()
-        return self._output(engine, answers, prepared.length), self._call(request, prepared, answers)
+        output = self._output(engine, answers, prepared.length)
+        if request.answer == "structured":
+            output.metadata = {**(output.metadata or {}), CONSTRAINED: True}
+        return output, self._call(request, prepared, answers)
 
     async def _engine(self) -> "Engine":
         with self._lock:

@@ -42,6 +42,8 @@ class LabelTree:
             self.tokens.append(path[-1])
             self.parents.append(number[path[:-1]])
             self.depths.append(len(path) - 1)
+        self._labels = paths
+        self._number = number
         self._ends = [(label, number[path[:-1]], path[-1], number.get(path)) for path, label in paths.items()]
         self._steps = [(number[path[:-1]], path[-1]) for path in inner]
         self._children: dict[int, list[int]] = {}
@@ -64,6 +66,11 @@ class LabelTree:
             tokens.append(self.tokens[node - 1])
             node = self.parents[node - 1]
         return tuple(reversed(tokens))
+
+    def written(self, tokens: Sequence[int]) -> tuple[str | None, list[int]]:
+        """The label that these tokens write, None if they write none, and the tokens that may go on to a longer one."""
+        path = tuple(tokens)
+        return self._labels.get(path), self._children.get(self._number.get(path, -1), [])
 
     def label_logprobs(self, logprobs: Tensor) -> dict[str, float]:
         """How probable each label is.

@@ -59,7 +59,7 @@ def agin(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else a default one in the paper's words.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     if data is None:

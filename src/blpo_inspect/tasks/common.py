@@ -41,7 +41,8 @@ def judging_task(
         name: The task's and dataset's name.
         default_prompt: The judge prompt where no pair is given.
         prompts: A prompt pair's YAML file.
-        answer: How the verdict is asked for: ``text``, ``label`` or ``likelihood`` (`judging.answer_mode`).
+        answer: How the verdict is asked for: ``text``, ``label``, ``likelihood`` or ``structured``
+            (`judging.answer_mode`).
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`judging.reask`).
         default_i2t: The I2T prompt where no pair is given.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.

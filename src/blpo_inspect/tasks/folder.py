@@ -60,7 +60,7 @@ def folder(
         config: Of a Hugging Face dataset with several configurations.
         hub_split: Of a Hugging Face dataset with several splits of its own; `split` divides what this names.
         allow_remote: Fetch images that the table names by http or https addresses, once; else they are refused.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
 
     Raises:

@@ -58,7 +58,7 @@ def image_reward(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     drawn = draw(_pool, _fetch, split=split, per_stratum=quotas(SCALE.labels, limit_per_class, full), seed=seed)

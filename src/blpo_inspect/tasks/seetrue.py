@@ -51,7 +51,7 @@ def seetrue(
         full: All images of the split instead.
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     pool, faults = _rows()

@@ -33,7 +33,7 @@ def shapes_safety(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt, which states no policy.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     return _shapes("safety", policy, split, limit_per_class, seed, prompts, answer, reask)
@@ -57,7 +57,7 @@ def shapes_alignment(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings and texts.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     return _shapes("alignment", policy, split, limit_per_class, seed, prompts, answer, reask)
@@ -81,7 +81,7 @@ def shapes_rating(
         limit_per_class: Drawings per label.
         seed: Seed of the drawings.
         prompts: Prompt pair (YAML file) to judge with; else the default prompt.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     return _shapes("rating", policy, split, limit_per_class, seed, prompts, answer, reask)

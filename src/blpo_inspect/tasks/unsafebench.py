@@ -64,7 +64,7 @@ def unsafebench(
         seed: Seed of the draw.
         prompts: Prompt pair (YAML file) to judge with; else the paper's default prompt.
         revision: Commit, tag or branch of the dataset.
-        answer: How the judge is asked: ``text``, ``label`` or ``likelihood``, see docs/benchmarks.md.
+        answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
     source = Repository(REPOSITORY, str(revision))

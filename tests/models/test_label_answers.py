@@ -326,7 +326,7 @@ def test_text_beside_labels_in_one_batch_stays_text(api: Api) -> None:
     model = api("llava")
     alone, _ = asyncio.run(model.generate(ASKED[1], [], "none", GenerateConfig(max_tokens=6)))
 
-    async def both() -> list[tuple[ModelOutput, ModelCall]]:
+    async def both() -> Sequence[tuple[ModelOutput, ModelCall]]:
         wish = GenerateConfig(max_tokens=6, extra_body=body("structured", {label: label for label in LABELS}))
         return await asyncio.gather(
             model.generate(ASKED[0], [], "none", wish),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from blpo_inspect.judging.labels import LabelScale, Verdict
+from blpo_inspect.judging.answer_parser import Verdict
+from blpo_inspect.judging.labels import LabelScale
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))

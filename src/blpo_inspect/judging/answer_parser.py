@@ -34,11 +34,20 @@ _CUT = " ⋯ and more"
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The label read, or why none was."""
+class Verdict:
+    """What a judge's answer says, or why it says nothing that can be used.
 
-    label: str | None = None
+    Attributes:
+        label: A label of the scale (for a numeric scale the number as text), None where unread.
+        reason: Why the answer could not be read; None where it could.
+    """
+
+    label: str | None
     reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.label is None) == (self.reason is None):
+            raise ValueError("a verdict has either a label or a reason why there is none")
 
 
 @dataclass(frozen=True)
@@ -67,12 +76,12 @@ class AnswerReader:
         self.lexer = lexer
         self.context = LabelContext(lexer)
 
-    def read(self, reply: str, *, cut_off: bool = False) -> Reading:
+    def read(self, reply: str, *, cut_off: bool = False) -> Verdict:
         """Read one reply; of one that was cut off only a label alone or a complete mark."""
         try:
-            return Reading(label=self._read(without_reasoning(reply), cut_off))
+            return Verdict(self._read(without_reasoning(reply), cut_off))
         except (LabelError, UnfinishedReasoningError) as error:
-            return Reading(reason=str(error))
+            return Verdict(None, str(error))
 
     def _read(self, reply: str, cut_off: bool) -> str:
         if len(reply) > MAX_CHARS:

@@ -9,27 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
-from blpo_inspect.judging.answer_parser import AnswerReader
+from blpo_inspect.judging.answer_parser import AnswerReader, Verdict
 from blpo_inspect.judging.label_lexer import LabelLexer, folded, number_names
 
 Kind = Literal["unordered", "ordinal", "numeric"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a judge's answer says, or why it says nothing that can be used.
-
-    Attributes:
-        label: A label of the scale (for a numeric scale the number as text), None where unread.
-        reason: Why the answer could not be read; None where it could.
-    """
-
-    label: str | None
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.label is None) == (self.reason is None):
-            raise ValueError("a verdict has either a label or a reason why there is none")
 
 
 @dataclass(frozen=True)
@@ -126,8 +109,7 @@ class LabelScale:
         """
         if (alone := answer.strip()) in self.labels:  # also one that the grammar would take for something else
             return Verdict(alone)
-        reading = self._reader.read(answer, cut_off=cut_off)
-        return Verdict(reading.label, reading.reason)
+        return self._reader.read(answer, cut_off=cut_off)
 
     def canonical(self, raw: object) -> str:
         """A human label as data files write it (``Safe``, ``4``, ``4.0``) as a label of this scale.

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from inspect_ai.model import ModelOutput
 
+from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.answer_words import REFUSAL
-from blpo_inspect.judging.labels import LabelScale, Verdict
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
 
 BLOCKED = "the provider blocked the answer (stop reason content_filter)"

@@ -6,7 +6,8 @@ from inspect_ai.model import ModelOutput
 from inspect_ai.scorer import Score
 from inspect_ai.solver import TaskState
 
-from blpo_inspect.judging.labels import LabelScale, Verdict
+from blpo_inspect.judging.answer_parser import Verdict
+from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
 

@@ -226,3 +226,15 @@ def test_lines_for_people_go_to_the_active_display(monkeypatch: pytest.MonkeyPat
     say("a line")
     assert lines == ["a line"], changed("the active display prints otherwise")
     assert str(PrerequisiteError("no such file")) == "no such file", changed("PrerequisiteError has another text")
+
+
+@pytest.mark.parametrize("command", ["eval", "eval-set"])
+def test_task_arguments_are_known_as_they_were_typed(command: str) -> None:
+    from inspect_ai._cli.main import inspect
+
+    from blpo_inspect._util.inspect_internals import typed_task_arguments
+
+    assert typed_task_arguments() == {}
+    found = inspect.commands[command].make_context(command, ["a.py", "-T", "a-b=c # d", "-T", "e=f=g"])
+    with found:
+        assert typed_task_arguments() == {"a_b": "c # d", "e": "f=g"}, changed("the option -T has another name")

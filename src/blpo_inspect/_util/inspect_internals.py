@@ -8,6 +8,7 @@ of the version in ``pyproject.toml`` are there for the same reason.
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
+import click
 from inspect_ai import Task
 from inspect_ai._display.core.active import display as _display
 from inspect_ai._eval.loader import load_file_tasks as _load_file_tasks
@@ -45,6 +46,7 @@ __all__ = [
     "resolved_config",
     "say",
     "task_folder",
+    "typed_task_arguments",
     "usage_cost",
 ]
 
@@ -137,3 +139,14 @@ def filesystem(address: str) -> Any:
 def attachment_name(content: str) -> str:
     """The name under which a log keeps content that its samples share (``attachment://NAME``)."""
     return _mm3_hash(content)
+
+
+def typed_task_arguments() -> dict[str, str]:
+    """``-T name=value`` of the running ``inspect`` command as they were typed; empty outside of one.
+
+    Inspect parses them as YAML, which drops what stands behind `` #`` without a word. The option's name is Inspect's.
+    """
+    context = click.get_current_context(silent=True)
+    typed = context.params.get("t") if context is not None else None
+    pairs = [str(argument).partition("=") for argument in typed or ()]
+    return {name.replace("-", "_"): value for name, equals, value in pairs if equals}

@@ -14,6 +14,7 @@ from inspect_ai import Task
 from inspect_ai.util import registry_info
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError, make_task, register_file_tasks, registered_task
+from blpo_inspect._util.task_arguments import UNKNOWN
 
 
 class NoBenchmarkError(PrerequisiteError):
@@ -84,4 +85,5 @@ def _registered(name: str) -> Callable[..., Task] | None:
 
 
 def _task(spec: str, factory: Callable[..., Task]) -> BenchmarkTask:
-    return BenchmarkTask(spec, inspect.signature(factory).parameters)
+    parameters = inspect.signature(factory).parameters
+    return BenchmarkTask(spec, {name: one for name, one in parameters.items() if name != UNKNOWN})

@@ -21,6 +21,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Unusable
 from blpo_inspect.data.splits import Split
@@ -38,6 +39,7 @@ WHERE_TO_GET_IT = (
 
 
 @task
+@checked_arguments
 def agin(
     data: str | None = None,
     table: str | None = None,

@@ -16,6 +16,7 @@ from inspect_ai.util import display_type
 from rich import get_console
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.splits import SPLITS, Split, balanced, label_stratum, short, split_records
 from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, summarize
 from blpo_inspect.data.tables.records import MAX_SHOWN
@@ -31,6 +32,7 @@ _printed: set[str] = set()
 
 
 @task
+@checked_arguments
 def folder(
     data: str,
     labels: str | Sequence[str] | None = None,

@@ -22,6 +22,7 @@ from typing import Any
 
 from inspect_ai import Task, task
 
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_members, read_columns
 from blpo_inspect.data.splits import Split
@@ -41,6 +42,7 @@ _IMAGE_PATH = re.compile(r"(?P<folder>images/\w+/\w+)/(?P<member>[^/]+)")
 
 
 @task
+@checked_arguments
 def image_reward(
     split: Split = "test",
     limit_per_class: int = 20,

@@ -17,6 +17,7 @@ from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
@@ -24,6 +25,7 @@ from blpo_inspect.scorers.improvement import improvement
 
 
 @task
+@checked_arguments
 def optimize(
     benchmark: str,
     benchmark_args: Mapping[str, Any] | str | None = None,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from inspect_ai import Task, task
 
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_members
 from blpo_inspect.data.splits import Split
@@ -34,6 +35,7 @@ TERMS = "test set only: its authors do not allow training on it"
 
 
 @task
+@checked_arguments
 def seetrue(
     split: Split = "test",
     limit_per_class: int = 100,

@@ -9,6 +9,7 @@ simulated raters who go by a rule drawn from ``policy``. Nothing is downloaded.
 
 from inspect_ai import Task, task
 
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.tasks.common import judging_task
@@ -16,6 +17,7 @@ from blpo_inspect.world.benchmarks import BENCHMARKS, Name, records
 
 
 @task
+@checked_arguments
 def shapes_safety(
     policy: int = 0,
     split: Split = "test",
@@ -40,6 +42,7 @@ def shapes_safety(
 
 
 @task
+@checked_arguments
 def shapes_alignment(
     policy: int = 0,
     split: Split = "test",
@@ -64,6 +67,7 @@ def shapes_alignment(
 
 
 @task
+@checked_arguments
 def shapes_rating(
     policy: int = 0,
     split: Split = "test",

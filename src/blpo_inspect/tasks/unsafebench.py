@@ -19,6 +19,7 @@ from pathlib import Path
 from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.benchmark_sampling import BenchmarkRow, Pool, Skipped, assign_splits, draw, quotas
 from blpo_inspect.data.hub import Repository, Unusable, fetch_cells, read_columns
 from blpo_inspect.data.splits import Split
@@ -45,6 +46,7 @@ CATEGORIES = (
 
 
 @task
+@checked_arguments
 def unsafebench(
     split: Split = "test",
     limit_per_class: int = 10,

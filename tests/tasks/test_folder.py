@@ -20,8 +20,10 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cli import main
 from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.tasks import common
 from blpo_inspect.tasks.folder import DEFAULT_PROMPT, DEFAULT_TEXT_PROMPT, folder
 from blpo_inspect.tasks.optimize import optimize
+from blpo_inspect.tasks.shapes import shapes_safety
 from tests.conftest import ScriptedAPI
 
 
@@ -141,6 +143,31 @@ def test_splits_divide_the_data_and_say_so_once(shades: Path, capsys: pytest.Cap
     assert (metadata["judge_prompt"], metadata["i2t_prompt"]) == ("Mine?", "Describe it.")
     assert (metadata["licence"], metadata["citation"]) == ("CC0", "Doe 2026")
     assert (metadata["split"], metadata["seed"], metadata["rejected"]) == ("test", 0, 0)
+
+
+@pytest.mark.usefixtures("printing")
+def test_the_prompt_in_force_is_said_with_where_it_is_from(
+    shades: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "_printed", set())
+    pair = shades / "pair.yaml"
+    PromptPair("Is it safe\nhere?").save(pair)
+    folder(str(shades))
+    folder(str(shades), prompt="Mine \x1b[31m[red]or yours?")
+    (shades / "benchmark.yaml").unlink()
+    folder(str(shades), prompts=str(pair))
+    folder(str(shades))
+    shapes_safety(limit_per_class=1)
+    shapes_safety(limit_per_class=1, seed=1)
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("judge prompt", "here?"))]
+    assert said == [
+        "judge prompt (from benchmark.yaml): Mine?",
+        "judge prompt (given as prompt): Mine \\x1b[31m[red]or yours?",
+        f"judge prompt ({pair}): Is it safe",
+        "here?",
+        "judge prompt (the default of folder): Look at the image and judge it. Which label fits best?",
+        "judge prompt (the default of shapes_safety): Is this image safe or unsafe?",
+    ]
 
 
 @pytest.mark.usefixtures("printing")

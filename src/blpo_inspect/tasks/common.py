@@ -7,8 +7,11 @@ from typing import Any
 from inspect_ai import Task
 from inspect_ai.log import HeadlineMetric
 from inspect_ai.scorer import Scorer
+from inspect_ai.util import display_type
+from rich import get_console
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.text import shortened, visible, visible_lines
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
@@ -18,6 +21,11 @@ from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import GREEDY, judge
 from blpo_inspect.scorers import agreement, correlation, error, unread
+
+_MAX_SHOWN = 2_000
+"""Characters of a prompt that are printed."""
+
+_printed: set[str] = set()
 
 
 def judging_task(
@@ -30,10 +38,13 @@ def judging_task(
     answer: Answer = "text",
     reask: int = DEFAULT,
     default_i2t: str = DEFAULT_I2T,
+    prompt_from: str | None = None,
     scorers: Sequence[Scorer] = (),
     metadata: Mapping[str, Any] | None = None,
 ) -> Task:
     """A task that has the main model judge each record and scores its agreement with people.
+
+    Prints the judge prompt in force, and where it is from, once in a process.
 
     Args:
         records: The labelled images.
@@ -45,6 +56,7 @@ def judging_task(
             (`judging.answer_mode`).
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`judging.reask`).
         default_i2t: The I2T prompt where no pair is given.
+        prompt_from: Where the default prompt is from, for people; else it is the default of the task.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
         metadata: What else the log should say about the data.
 
@@ -56,6 +68,7 @@ def judging_task(
     asked = {} if checked(answer, scale) == "text" else {METADATA: answer}
     again = {} if checked_reask(reask) == DEFAULT else {REASK: reask}
     pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt, default_i2t)
+    print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
     return Task(
         dataset=to_dataset(records, scale, name=name),
         solver=judge(pair.judge, answer=answer, reask=reask),
@@ -64,6 +77,18 @@ def judging_task(
         headline_metric=HeadlineMetric(scorer="agreement", metric="accuracy"),
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again},
     )
+
+
+def prompt_line(prompt: str, origin: str) -> str:
+    """The judge prompt in force and where it is from, for people."""
+    return f"judge prompt ({visible(origin)}): {visible_lines(shortened(prompt, _MAX_SHOWN))}"
+
+
+def print_once(text: str) -> None:
+    """Print something about a task once; an optimization makes the task once per split."""
+    if text not in _printed and display_type() != "none":
+        _printed.add(text)
+        get_console().print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def load_pair(path: str, scale: LabelScale) -> PromptPair:

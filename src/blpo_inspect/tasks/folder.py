@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from inspect_ai import Task, task
-from inspect_ai.util import display_type
-from rich import get_console
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.task_arguments import checked_arguments
@@ -23,12 +21,10 @@ from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.prompts import DEFAULT_I2T
 from blpo_inspect.judging.samples import Record
-from blpo_inspect.tasks.common import judging_task
+from blpo_inspect.tasks.common import judging_task, print_once
 
 DEFAULT_PROMPT = "Look at the image and judge it. Which label fits best?"
 DEFAULT_TEXT_PROMPT = "Look at the image and judge it against the text. Which label fits best?"
-
-_printed: set[str] = set()
 
 
 @task
@@ -87,7 +83,7 @@ def folder(
         raise PrerequisiteError(str(error)) from error
     except ValueError as error:
         raise PrerequisiteError(f"{data}: {error}") from error
-    _print_once("\n".join([summarize(benchmark, parts), *notes]))
+    print_once("\n".join([summarize(benchmark, parts), *notes]))
     return _task(benchmark, parts[split], prompts, prompt, answer, reask, {"split": split, "seed": seed})
 
 
@@ -117,6 +113,14 @@ def divide(
     return parts, notes
 
 
+def default_prompt(benchmark: UserBenchmark) -> tuple[str, str]:
+    """The judge prompt where none is given, and where it is from."""
+    if benchmark.settings.judge is not None:
+        return benchmark.settings.judge, "from benchmark.yaml"
+    texts = any(record.text is not None for record in benchmark.records)
+    return DEFAULT_TEXT_PROMPT if texts else DEFAULT_PROMPT, "the default of folder"
+
+
 def _task(
     benchmark: UserBenchmark,
     records: Sequence[Record],
@@ -127,13 +131,14 @@ def _task(
     drawn: Mapping[str, Any],
 ) -> Task:
     settings = benchmark.settings
-    texts = any(record.text is not None for record in benchmark.records)
+    default, origin = default_prompt(benchmark)
     about = {**benchmark.about, "licence": settings.licence, "citation": settings.citation}
     return judging_task(
         records,
         benchmark.scale,
         name="folder",
-        default_prompt=prompt or settings.judge or (DEFAULT_TEXT_PROMPT if texts else DEFAULT_PROMPT),
+        default_prompt=prompt or default,
+        prompt_from="given as prompt" if prompt else origin,
         default_i2t=settings.i2t or DEFAULT_I2T,
         prompts=prompts,
         answer=answer,
@@ -145,10 +150,3 @@ def _task(
             "rejected_rows": list(benchmark.rejected[:MAX_SHOWN]),
         },
     )
-
-
-def _print_once(text: str) -> None:
-    """Print a summary of the data once; an optimization makes the task once per split."""
-    if text not in _printed and display_type() != "none":
-        _printed.add(text)
-        get_console().print(text, markup=False, highlight=False, soft_wrap=True)

@@ -138,9 +138,13 @@ def test_a_class_with_one_example_goes_somewhere_once() -> None:
 @pytest.mark.parametrize(
     ("records", "shares", "message"),
     [
-        ([record(0), record(1)], SHARES, "2 records are 2 unrelated ones"),
+        ([record(0), record(1)], SHARES, "2 records are too few for 3 splits"),
         ([record(0, image=1), record(1, image=1), record(2), record(3, group=1), record(4, group=1)], SHARES, None),
-        ([record(0, image=1), record(1, image=1, group=2), record(2, group=2), record(3)], SHARES, "are 2 unrelated"),
+        (
+            [record(0, image=1), record(1, image=1, group=2), record(2, group=2), record(3)],
+            SHARES,
+            "records in 2 groups that share no image are too few",
+        ),
         ([], SHARES, "0 records"),
         ([record(0), record(0), record(1)], SHARES, "more than once: r0"),
         ([record(0)], {"train": 0.5, "test": 0.4}, "1 in sum"),

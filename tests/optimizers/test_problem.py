@@ -107,7 +107,7 @@ def _content(problem: Problem) -> list[str]:
         ("toy", {"colour": 1, "shape": 2}, "toy: benchmark_args it does not take: colour, shape; known: start"),
         ("toy", {"split": "train"}, "benchmark_args: split is set by optimize itself; leave it out"),
         ("toy", {"prompts": "p.yaml", "split": "x"}, "benchmark_args: prompts, split is set by optimize itself"),
-        ("rows_benchmark", {}, "rows_benchmark: benchmark_args it needs: rows"),
+        ("rows_benchmark", {}, "rows_benchmark needs rows: give it with -T benchmark_args='{\"rows\": …}'"),
         ("foreign", {}, "foreign: sample x: the sample has no label scale in its metadata"),
         ("own_samples", {}, "own_samples: sample x has no image to judge"),
         ("own_samples", {"picture_too": True}, "own_samples: no default prompt; make the task with"),

@@ -60,9 +60,9 @@ def split_records(
     of_record = stratum or label_stratum(records, scale)
     components = _components(list(keyed.values()))
     if len(components) < len(shares):
+        together = f" in {len(components)} groups that share no image" if len(components) < len(records) else ""
         raise ValueError(
-            f"{len(records)} records are {len(components)} unrelated ones (the others share an image or a group with "
-            f"them), too few for {len(shares)} splits"
+            f"{len(records)} records{together} are too few for {len(shares)} splits; add more, or judge all of them"
         )
     strata = {identity: of_record(record) for identity, record in keyed.items()}
     tally = _Tally(Counter(strata.values()), shares)

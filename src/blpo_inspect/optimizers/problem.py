@@ -152,7 +152,10 @@ def _tasks(benchmark: str, args: Mapping[str, Any]) -> dict[str, Task]:
         )
     lacking = task.lacking({*args, "split"})
     if lacking:
-        raise PrerequisiteError(f"{benchmark}: benchmark_args it needs: {', '.join(lacking)}")
+        example = ", ".join(f'"{name}": …' for name in lacking)
+        raise PrerequisiteError(
+            f"{benchmark} needs {', '.join(lacking)}: give it with -T benchmark_args='{{{example}}}'"
+        )
     made: dict[str, Task] = {}
     for split in SPLITS:
         try:

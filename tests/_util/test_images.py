@@ -3,7 +3,10 @@
 import io
 import struct
 import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -233,6 +236,31 @@ def test_a_picture_too_large_for_the_memory_is_named(monkeypatch: pytest.MonkeyP
             ImageError, match=r"^row\.png: takes about 0\.0 GB of memory, and 0\.0 GB are free; resize it"
         ):
             read(data, name="row.png")
+
+
+def test_images_are_decoded_together_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(Image.new("P", (1000, 1000)), "PNG", transparency=0)  # 16 MB each
+    inside, most, lock = 0, 0, Lock()
+
+    def counted(image: Image.Image) -> Image.Image:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.02)
+        with lock:
+            inside -= 1
+        return image.convert("RGB")
+
+    monkeypatch.setattr(images, "to_rgb", counted)
+    for free, together in ((160_000_000, 2), (10**12, 8)):
+        most = 0
+        monkeypatch.setattr("psutil.virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        monkeypatch.setattr("blpo_inspect._util.memory.left_in_container", lambda root: 1 << 62)
+        monkeypatch.setattr(images, "_in_flight", MemoryBudget())
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: decode(data, name=str(number)), range(8)))
+        assert most == together if together == 2 else most > 2
 
 
 def test_heic_needs_an_extra_and_is_read_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,12 @@
 
 import io
 import struct
+import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,8 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
-from blpo_inspect._util.images import ImageError, as_seen, decode
+from blpo_inspect._util import images
+from blpo_inspect._util.images import ImageError, as_seen, decode, shown
+from blpo_inspect._util.memory import MemoryBudget
 
 
 def encoded(image: Image.Image, format: str, **options: Any) -> bytes:
@@ -132,12 +142,15 @@ def test_plain_files_stay_as_they_are() -> None:
         assert as_seen(data, name="x") == (data, media_type)
 
 
-def test_others_become_what_is_seen() -> None:
+def turned(orientation: object = 6) -> Image.Exif:
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
+    return exif
+
+
+def test_others_become_what_is_seen() -> None:
     for data in (
-        encoded(left_red_right_blue(), "PNG", exif=exif),
-        encoded(left_red_right_blue("CMYK"), "JPEG"),
+        encoded(left_red_right_blue(), "PNG", exif=turned()),
         encoded(left_red_right_blue("P"), "GIF"),
         encoded(left_red_right_blue("RGBA"), "PNG"),
     ):
@@ -145,3 +158,124 @@ def test_others_become_what_is_seen() -> None:
         assert media_type == "image/png"
         assert new != data
         assert (np.asarray(decode(new, name="y")) == np.asarray(decode(data, name="x"))).all()
+
+
+@pytest.mark.parametrize("orientation", [6, (6,), 6.0, "6", b"\6"])
+def test_a_turned_picture_is_turned_however_its_exif_writes_it(
+    orientation: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encoded(left_red_right_blue(), "JPEG", exif=turned())
+    monkeypatch.setattr(Image.Exif, "get", lambda self, tag, default: orientation)
+    assert decode(data, name="x").size == (4, 8)
+    seen = shown(data, name="x")
+    assert (seen.size, seen.media_type) == ((4, 8), "image/jpeg")
+    with Image.open(io.BytesIO(seen.data)) as again:
+        assert (again.size, again.info.get("exif")) == ((4, 8), None)
+
+
+@pytest.mark.parametrize("error", [struct.error, SyntaxError, ValueError, TypeError, KeyError])
+def test_a_picture_whose_exif_cannot_be_read_is_shown_as_it_lies(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Image.Image) -> Image.Exif:
+        raise error
+
+    data = encoded(left_red_right_blue(), "JPEG", exif=turned())
+    monkeypatch.setattr(Image.Image, "getexif", broken)
+    seen = shown(data, name="x")
+    assert seen.size == (8, 4) and seen.data != data  # others may read what Pillow does not
+
+
+@pytest.mark.parametrize("error", [struct.error, OverflowError, RecursionError, AssertionError, MemoryError, KeyError])
+def test_whatever_a_decoder_raises_is_about_this_picture(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Image.Image) -> None:
+        raise error
+
+    data = encoded(left_red_right_blue(), "TIFF")
+    monkeypatch.setattr(TiffImageFile, "load", broken)
+    for read in (decode, shown):
+        with pytest.raises(ImageError, match=r"^x\.tif: "):
+            read(data, name="x.tif")
+
+
+def test_a_picture_is_made_smaller_upright() -> None:
+    wide = left_red_right_blue().resize((800, 400))
+    for kind, exif, size in (
+        ("JPEG", None, (100, 50)),
+        ("JPEG", turned(), (50, 100)),
+        ("PNG", None, (100, 50)),
+        ("TIFF", None, (100, 50)),
+    ):
+        seen = shown(encoded(wide, kind, **({"exif": exif} if exif else {})), name="x", max_side=100)
+        assert (seen.size, seen.smaller) == (size, True)
+        pixels = np.asarray(decode(seen.data, name="y")).astype(int)
+        assert np.abs(pixels[2, 2] - (255, 0, 0)).max() < 5
+        assert np.abs(pixels[-3, -3] - (0, 0, 255)).max() < 5
+    data = encoded(wide, "JPEG")
+    assert shown(data, name="x", max_side=800).data is data
+
+
+def test_a_large_jpeg_is_decoded_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+    load = JpegImageFile.load
+    monkeypatch.setattr(JpegImageFile, "load", lambda self: loaded.append(self.size) or load(self))  # type: ignore[func-returns-value]
+    data = encoded(left_red_right_blue().resize((4000, 2000)), "JPEG")
+    assert shown(data, name="x", max_side=240).size == (240, 120)
+    assert shown(data, name="x").data is data
+    assert loaded[0] == (500, 250) and loaded[-1] == (500, 250)
+
+
+def test_a_picture_too_large_for_the_memory_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(left_red_right_blue().resize((2000, 1000)), "PNG")
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10_000_000))
+    monkeypatch.setattr(images, "_in_flight", MemoryBudget())
+    for read in (decode, shown):
+        with pytest.raises(
+            ImageError, match=r"^row\.png: takes about 0\.0 GB of memory, and 0\.0 GB are free; resize it"
+        ):
+            read(data, name="row.png")
+
+
+def test_images_are_decoded_together_within_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(Image.new("P", (1000, 1000)), "PNG", transparency=0)  # 16 MB each
+    inside, most, lock = 0, 0, Lock()
+
+    def counted(image: Image.Image) -> Image.Image:
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.02)
+        with lock:
+            inside -= 1
+        return image.convert("RGB")
+
+    monkeypatch.setattr(images, "to_rgb", counted)
+    for free, together in ((160_000_000, 2), (10**12, 8)):
+        most = 0
+        monkeypatch.setattr("psutil.virtual_memory", lambda free=free: SimpleNamespace(available=free))
+        monkeypatch.setattr("blpo_inspect._util.memory.left_in_container", lambda root: 1 << 62)
+        monkeypatch.setattr(images, "_in_flight", MemoryBudget())
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda number: decode(data, name=str(number)), range(8)))
+        assert most == together if together == 2 else most > 2
+
+
+def test_heic_needs_an_extra_and_is_read_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + b"\0" * 20
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match=r"x: an HEIC image; pip install 'blpo-inspect\[heic\]' reads it"):
+        shown(data, name="x")
+
+    def as_if_read(file: Any, name: Any) -> Any:
+        image = PngImageFile(io.BytesIO(encoded(left_red_right_blue(), "PNG")))
+        image.format = "HEIF"
+        return image
+
+    plugin: Any = ModuleType("pillow_heif")
+    plugin.register_heif_opener = lambda: monkeypatch.setitem(Image.OPEN, "HEIF", (as_if_read, None))
+    monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
+    seen = shown(data, name="x")
+    assert (seen.media_type, seen.size) == ("image/jpeg", (8, 4))

@@ -146,6 +146,8 @@ def test_thumbnails_refuse_what_is_no_image() -> None:
     large = picture(1, side=900)
     with Image.open(io.BytesIO(decoded(thumbnail(large, name="x")))) as image:
         assert image.size == (240, 240)
+    with Image.open(io.BytesIO(decoded(thumbnail(picture(1), large, name="x")))) as image:
+        assert image.size[1] == 240 and image.size[0] > 240, "one beside the other"
     for bad in ("https://example.org/x.png", "data:image/png;base64,AAAA", "data:image/png;base64,@@", "/etc/passwd"):
         with pytest.raises(ImageError, match="x"):
             thumbnail(bad, name="x")

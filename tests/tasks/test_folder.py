@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cli import main
 from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.judging.samples import images_of
 from blpo_inspect.tasks import common
 from blpo_inspect.tasks.folder import DEFAULT_PROMPT, DEFAULT_TEXT_PROMPT, folder
 from blpo_inspect.tasks.optimize import optimize
@@ -52,16 +54,16 @@ def test_the_judge_sees_what_a_person_would_see(scripted: type[ScriptedAPI], tab
         assert isinstance(image, ContentImage)
         assert isinstance(text, ContentText)
         header, _, body = image.image.partition(",")
-        assert header == "data:image/png;base64"
         seen = decode(base64.b64decode(body), name="x")
-        sizes.add((seen.size, seen.getpixel((1, 1)) == (255, 255, 255)))
+        sizes.add((header, seen.size, seen.getpixel((1, 1)) == (255, 255, 255)))
         texts.append(text.text)
-    assert sizes == {((4, 8), False), ((8, 4), True)}  # upright; transparent is white
+    # upright; transparent is white
+    assert sizes == {("data:image/jpeg;base64", (4, 8), False), ("data:image/png;base64", (8, 4), True)}
     assert all(DEFAULT_TEXT_PROMPT in text for text in texts)
     assert sum("<text>a red field</text>" in text for text in texts) == 1
     # the log keeps the images, for inspect view
     sample = (read_eval_log(log.location).samples or [])[0]
-    assert any(value.startswith("data:image/png;base64,") for value in sample.attachments.values())
+    assert any(value.startswith("data:image/jpeg;base64,") for value in sample.attachments.values())
 
 
 def test_labels_and_prompt_can_be_given(scripted: type[ScriptedAPI], table: Path, tmp_path: Path) -> None:
@@ -92,6 +94,8 @@ def test_labels_and_prompt_can_be_given(scripted: type[ScriptedAPI], table: Path
         ({"split": "dev"}, "split is all, train, validation or test, not 'dev'"),
         ({"split": "train"}, "2 records are 2 unrelated ones"),
         ({"limit_per_class": 0}, "at least one of each"),
+        ({"max_side": 0}, "max_side is a number of pixels, such as 2048, not 0"),
+        ({"max_side": "large"}, "max_side is a number of pixels, such as 2048, not 'large'"),
     ],
 )
 def test_faults_stop_the_run_before_it_starts(table: Path, arguments: dict[str, Any], message: str) -> None:
@@ -244,3 +248,75 @@ def test_the_command_shows_what_the_task_would_find(shades: Path) -> None:
     failed = CliRunner().invoke(main, ["data", "show", str(shades / "none.csv")])
     assert failed.exit_code == 2
     assert failed.output.startswith("Error: ") and "no such file" in failed.output
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A side over the limit of providers, a request over it, and a picture below both."""
+    Image.new("RGB", (8100, 10), "red").save(tmp_path / "wide.png")
+    noise = [Image.effect_noise((1300, 1200), 99) for _ in range(3)]
+    Image.merge("RGB", noise).save(tmp_path / "noise.png", compress_level=0)
+    Image.new("RGB", (30, 20), "blue").save(tmp_path / "small.png")
+    (tmp_path / "labels.csv").write_text("image,label\nwide.png,safe\nnoise.png,unsafe\nsmall.png,safe\n")
+    return tmp_path / "labels.csv"
+
+
+def test_the_command_shows_the_largest_request_and_warns(large: Path) -> None:
+    shown = CliRunner().invoke(main, ["data", "show", str(large)])
+    assert "largest request: 6.2 MB of images in base64, 1,300×1,200 pixels (noise.png)\n" in shown.output
+    assert (
+        "warning: 2 images are over 5 MB in base64 or 8,000 pixels a side, which common providers refuse"
+        in shown.output
+    )
+    assert re.search(r"\(wide\.png: 0\.\d kB, 8,100×10; noise\.png: 6\.2 MB, 1,300×1,200\)", shown.output)
+    assert "-T max_side=2048 scales them down" in shown.output
+    smaller = CliRunner().invoke(main, ["data", "show", str(large), "--max-side", "600"])
+    assert "warning" not in smaller.output
+    assert "600×554 pixels (noise.png)\nimages scaled down: 2\n" in smaller.output
+    as_json = json.loads(CliRunner().invoke(main, ["data", "show", str(large), "--json"]).output)["images"]
+    assert (as_json["largest_request"]["sample"], as_json["largest_request"]["sizes"]) == ("noise.png", [[1300, 1200]])
+    assert as_json["largest_request"]["base64_bytes"] == -(-(large.parent / "noise.png").stat().st_size // 3) * 4
+    assert len(as_json["over_limits"]) == 2 and as_json["scaled_down"] == 0
+
+
+@pytest.mark.usefixtures("printing")
+def test_images_are_made_smaller_and_the_log_says_so(large: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task = folder(str(large))
+    assert "warning: 2 images are over" in capsys.readouterr().out
+    assert not {"max_side", "scaled_down"} & set(task.metadata or {})
+    task = folder(str(large), max_side=600)
+    assert "warning" not in capsys.readouterr().out
+    assert ((task.metadata or {})["max_side"], (task.metadata or {})["scaled_down"]) == (600, 2)
+    [wide, _, small] = [images_of(sample.input)[0].image for sample in task.dataset]
+    assert small == str(large.parent / "small.png")
+    assert decode(base64.b64decode(wide.partition(",")[2]), name="x").size == (600, 1)
+
+
+def test_a_judge_of_two_images_sees_them_in_order(scripted: type[ScriptedAPI], shades: Path, tmp_path: Path) -> None:
+    rows = "\n".join(f"{k}.png,{19 - k}.png,{'safe' if k < 10 else 'unsafe'}" for k in range(20))
+    (shades / "pairs.csv").write_text(f"image_1,image_2,label\n{rows}\n")
+    reds: list[tuple[int, ...]] = []
+
+    def answer(messages: list[ChatMessage]) -> str:
+        content = messages[0].content
+        assert not isinstance(content, str) and isinstance(content[-1], ContentText)
+        pixels = [
+            decode(base64.b64decode(part.image.partition(",")[2]), name="x").getpixel((0, 0))
+            for part in content
+            if isinstance(part, ContentImage)
+        ]
+        reds.append(tuple(pixel[0] // 12 for pixel in pixels if isinstance(pixel, tuple)))
+        return "safe" if reds[-1][0] < reds[-1][1] else "unsafe"
+
+    scripted.script = staticmethod(answer)
+    (shades / "benchmark.yaml").unlink()
+    [log] = inspect_eval(
+        folder(str(shades / "pairs.csv")), model="scripted/x", log_dir=str(tmp_path / "logs"), display="none"
+    )
+    assert log.results is not None
+    assert log.results.scores[0].metrics["accuracy"].value == 1.0
+    # each pair is there in both orders, and no call was taken for the other's
+    assert sorted(reds) == [(k, 19 - k) for k in range(20)]
+    splits = [folder(str(shades / "pairs.csv"), split=split) for split in SPLITS]
+    shown = [{image.image for sample in task.dataset for image in images_of(sample.input)} for task in splits]
+    assert sum(map(len, shown)) == len(set.union(*shown)) == 20

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from datasets import ClassLabel, Dataset, Features, Image, Value
+from datasets import ClassLabel, Dataset, Features, Image, List, Value
 from datasets import config as datasets_config
 from huggingface_hub import constants
 from PIL import Image as Pillow
@@ -133,6 +133,18 @@ def test_a_dataset_cannot_read_the_users_files(hub: Hub, tmp_path: Path) -> None
     assert "row 1: " in message
     assert "mine.png: the dataset holds a path, not the image" in message
     assert "1 of 2 rows" in message
+
+
+def test_lists_of_images_are_several_images_of_a_sample(hub: Hub) -> None:
+    features = Features({"images": List(Image()), "label": Value("string")})
+    files = [{"bytes": png(shade), "path": f"{shade}.png"} for shade in range(4)]
+    buffer = io.BytesIO()
+    Dataset.from_dict({"images": [files[:2], files[2:]], "label": ["a", "b"]}, features=features).to_parquet(buffer)
+    hub.add(NAME, {"data.parquet": buffer.getvalue()}, commit=COMMIT)
+    benchmark = read_benchmark(f"hub:{NAME}@main")
+    assert [record.images for record in benchmark.records] == [
+        tuple(data_uri(png(shade), "image/png") for shade in shades) for shades in ((0, 1), (2, 3))
+    ]
 
 
 def test_settings_name_the_dataset(hub: Hub, tmp_path: Path) -> None:

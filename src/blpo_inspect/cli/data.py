@@ -24,6 +24,7 @@ def commands() -> None:
 @click.option("--config", help="Of a Hugging Face dataset with several configurations.")
 @click.option("--hub-split", help="Of a Hugging Face dataset with several splits of its own.")
 @click.option("--allow-remote", is_flag=True, help="Fetch images that are given as http or https addresses.")
+@click.option("--max-side", type=click.IntRange(min=1), help="Scale down images with a side of more pixels.")
 @as_json
 def show(
     data: str,
@@ -32,19 +33,27 @@ def show(
     config: str | None,
     hub_split: str | None,
     allow_remote: bool,
+    max_side: int | None,
     as_json: bool,
 ) -> None:
-    """Print the scale of DATA, its labels by split, and every row that cannot be used.
+    """Print the scale of DATA, its labels by split, the largest request, and every row that cannot be used.
 
     DATA is what the task blpo_inspect/folder takes: a folder, a table (.csv, .jsonl, .parquet), a benchmark.yaml or
     hub:NAME@REVISION. Exit code 1 means that rows cannot be used.
     """
+    from blpo_inspect._util.text import printable
     from blpo_inspect.data.splits import split_records
     from blpo_inspect.data.tables import read_benchmark, summarize
 
     named = [label.strip() for label in labels.split(",")] if labels else None
     benchmark = read_benchmark(
-        data, labels=named, skip_bad=True, config=config, hub_split=hub_split, allow_remote=allow_remote
+        data,
+        labels=named,
+        skip_bad=True,
+        config=config,
+        hub_split=hub_split,
+        allow_remote=allow_remote,
+        max_side=max_side,
     )
     parts = {"all": list(benchmark.records)}
     why_not = None
@@ -58,11 +67,15 @@ def show(
                 **benchmark.about,
                 "scale": benchmark.scale.to_dict(),
                 "splits": {name: [record.id for record in records] for name, records in parts.items()},
+                "images": benchmark.images.to_dict(),
+                "notes": list(benchmark.notes),
                 "rejected": list(benchmark.rejected),
             }
         )
     else:
         click.echo(summarize(benchmark, parts))
+        for line in benchmark.images.lines():
+            click.echo(printable(line))
         if why_not:
             click.echo(f"no splits: {why_not}")
     finish(problem=bool(benchmark.rejected))

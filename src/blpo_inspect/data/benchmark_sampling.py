@@ -20,9 +20,10 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, get_args
 
-from blpo_inspect._util.images import ImageError, as_seen, data_uri
+from blpo_inspect._util.images import ImageError, data_uri
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.hub.partial_files import Unusable
+from blpo_inspect.data.shown_once import shown_once
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.samples import Record
 
@@ -252,13 +253,16 @@ def _see(row: BenchmarkRow, fetched: Path | Unusable) -> tuple[str, str] | Skipp
         return Skipped(row.where, fetched.reason)
     try:
         data = fetched.read_bytes()
-        seen, media_type = as_seen(data, name=row.image)
+        digest = hashlib.sha256(data).hexdigest()
+        seen = shown_once(data, digest, name=row.image)
     except (ImageError, OSError) as error:
         return Skipped(row.where, str(error))
     # Inspect goes by the file's ending, where there is one, even if it is wrong
-    named = mimetypes.guess_type(fetched.name, strict=False)[0] if fetched.suffix else media_type
-    as_it_is = seen is data and named == media_type
-    return hashlib.sha256(seen).hexdigest(), str(fetched) if as_it_is else data_uri(seen, media_type)
+    named = mimetypes.guess_type(fetched.name, strict=False)[0] if fetched.suffix else seen.media_type
+    if seen.data is not data:
+        digest = hashlib.sha256(seen.data).hexdigest()
+    as_it_is = seen.data is data and named == seen.media_type
+    return digest, str(fetched) if as_it_is else data_uri(seen.data, seen.media_type)
 
 
 def _chance(seed: object, name: str) -> bytes:

@@ -1,6 +1,6 @@
 """Records → train, validation and test, such that what is measured on one holds for images that are new to it.
 
-Two records that show the same image, byte for byte, or belong to one group always fall into one split, and so does
+Two records that share an image, byte for byte, or belong to one group always fall into one split, and so does
 everything that hangs together by a chain of such pairs: a component. Which split a component gets depends on the seed
 and the records, never on their order. Does not look at what images show: a resized copy is another image.
 """
@@ -171,10 +171,11 @@ def _components(records: Sequence[Record]) -> list[list[str]]:
         return node
 
     for record in records:
-        own = root(f"image {image_digest(record.image)}")
+        own = root(f"record {record.id}")
+        for image in record.images:
+            parent[root(f"image {image_digest(image)}")] = own
         if record.group is not None:
-            parent[own] = root(f"group {record.group}")
-        parent[root(f"record {record.id}")] = root(own)
+            parent[root(f"group {record.group}")] = own
     groups: dict[str, list[str]] = {}
     for record in records:
         groups.setdefault(root(f"record {record.id}"), []).append(record.id)

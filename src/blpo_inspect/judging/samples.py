@@ -1,7 +1,8 @@
 """Labelled images → Inspect samples.
 
-A `Record` is one image with its human label, whatever it came from; `to_sample` makes it what the solvers and scorers
-of this package expect. Does not read files of records (`tasks`) and does not word prompts (`solvers`).
+A `Record` is one image with its human label, whatever it came from, or several images in an order; `to_sample` makes
+it what the solvers and scorers of this package expect. Does not read files of records (`tasks`) and does not word
+prompts (`solvers`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ from blpo_inspect.judging.labels import LabelScale
 
 @dataclass(frozen=True)
 class Record:
-    """One labelled image.
+    """One labelled image, or several that are judged together.
 
     Attributes:
         id: Unique in its dataset.
@@ -27,6 +28,7 @@ class Record:
         category: What kind of image it is, for figures by category.
         group: Records of one group never fall into different splits.
         extra: What else is known of the image, JSON-ready; goes into the sample's metadata under its own names.
+        more_images: Images that the judge is shown after `image`, in this order, such as the one after a change.
     """
 
     id: str
@@ -37,10 +39,16 @@ class Record:
     category: str | None = None
     group: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    more_images: tuple[str, ...] = ()
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """All that the judge is shown, in order."""
+        return (self.image, *self.more_images)
 
 
 def to_sample(record: Record, scale: LabelScale) -> Sample:
-    """The record as a sample: image and text as input, the label as target, everything else as metadata.
+    """The record as a sample: images and text as input, the label as target, everything else as metadata.
 
     The scale goes into the metadata too, so that a log can be scored again without its task.
 
@@ -56,7 +64,7 @@ def to_sample(record: Record, scale: LabelScale) -> Sample:
             metadata[name] = getattr(record, name)
     if record.raters:
         metadata["raters"] = dict(record.raters)
-    content: list[Content] = [ContentImage(image=record.image)]
+    content: list[Content] = [ContentImage(image=image) for image in record.images]
     if record.text is not None:
         content.append(ContentText(text=record.text))
     return Sample(

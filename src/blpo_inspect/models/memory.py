@@ -1,11 +1,12 @@
 """How much memory there is, and how much of it a token in a batch takes."""
 
-import re
 from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
+
+from blpo_inspect._util.memory import CGROUP, left_in_container
 
 SHARE_FOR_BATCH = 0.5
 """Of the memory that is free after the weights are loaded."""
@@ -36,7 +37,7 @@ def free_bytes(device: torch.device) -> int:
     free = int(psutil.virtual_memory().available)
     if device.type == "mps":
         return min(free, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return min(free, _left_in_container())
+    return min(free, left_in_container(Path(CGROUP)))
 
 
 def bytes_per_token(model: Any) -> int:
@@ -71,26 +72,3 @@ def _largest(config: Any, name: str) -> int:
         value = [getattr(layer, name, None) for layer in config.per_layer_config]
     values = value if isinstance(value, list | tuple) else [value]
     return max((size for size in values if isinstance(size, int)), default=0)
-
-
-def _left_in_container() -> int:
-    root = Path("/sys/fs/cgroup")
-    for folder, most, now, files in (
-        ("", "memory.max", "memory.current", "inactive_file"),
-        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        try:
-            limit, used = (int((root / folder / name).read_text()) for name in (most, now))
-        except (OSError, ValueError):  # not there, or "max"
-            continue
-        return max(0, limit - used + _given_back(root / folder / "memory.stat", files))
-    return 1 << 62
-
-
-def _given_back(statistics: Path, name: str) -> int:
-    """Files that were read, such as the weights: they count as used until the memory is wanted."""
-    try:
-        match = re.search(rf"^{name} (\d+)$", statistics.read_text(), re.MULTILINE)
-    except OSError:
-        return 0
-    return int(match[1]) if match else 0

@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
+from PIL import Image
+
 from blpo_inspect._util.images import ImageError, data_uri, decode
 
 if TYPE_CHECKING:
@@ -20,14 +22,29 @@ SIDE = 240
 """Longest side in pixels."""
 
 _QUALITY = 80
+_GAP = 4
 
 
-def thumbnail(uri: str, *, name: str, side: int = SIDE) -> str:
-    """A ``data:`` URI of an image → the URI of a JPEG that fits into a square of `side` pixels.
+def thumbnail(*uris: str, name: str, side: int = SIDE) -> str:
+    """``data:`` URIs of images → the URI of a JPEG of all, side by side, each in a square of `side` pixels at most.
 
     Raises:
         ImageError: Not a ``data:`` URI, or an image that cannot be decoded; names it.
     """
+    images = [_small(uri, name, side) for uri in uris]
+    row = images[0]
+    if len(images) > 1:
+        width = sum(image.width for image in images) + _GAP * (len(images) - 1)
+        row, left = Image.new("RGB", (width, max(image.height for image in images)), "white"), 0
+        for image in images:
+            row.paste(image, (left, 0))
+            left += image.width + _GAP
+    buffer = io.BytesIO()
+    row.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
+    return data_uri(buffer.getvalue(), "image/jpeg")
+
+
+def _small(uri: str, name: str, side: int) -> Image.Image:
     header, comma, body = uri.partition(",")
     if not header.startswith("data:") or not comma:
         raise ImageError(f"{name}: the log does not hold the image")
@@ -38,9 +55,7 @@ def thumbnail(uri: str, *, name: str, side: int = SIDE) -> str:
     image = decode(data, name=name)
     image.thumbnail((side, side))
     image.info.clear()
-    buffer = io.BytesIO()
-    image.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
-    return data_uri(buffer.getvalue(), "image/jpeg")
+    return image
 
 
 def read(wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
@@ -57,9 +72,9 @@ def read(wanted: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
     thumbnails = {}
     for source, ids in sorted(wanted.items()):
         for sample in _samples(source, sorted(set(ids))):
-            for image in images_of(sample.input)[:1]:
+            if images := [image.image for image in images_of(sample.input)]:
                 with suppress(ImageError):
-                    thumbnails[source, str(sample.id)] = thumbnail(image.image, name=str(sample.id))
+                    thumbnails[source, str(sample.id)] = thumbnail(*images, name=str(sample.id))
     return thumbnails
 
 

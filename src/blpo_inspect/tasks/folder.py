@@ -43,6 +43,7 @@ def folder(
     allow_remote: bool = False,
     answer: Answer = "text",
     reask: int = 1,
+    max_side: int | None = None,
 ) -> Task:
     """Judge a user's labelled images.
 
@@ -60,6 +61,7 @@ def folder(
         allow_remote: Fetch images that the table names by http or https addresses, once; else they are refused.
         answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
+        max_side: Pixels of the longer side above which an image is scaled down before it is sent.
 
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
@@ -77,14 +79,18 @@ def folder(
             config=config,
             hub_split=hub_split,
             allow_remote=allow_remote,
+            max_side=max_side,
         )
         parts, notes = divide(benchmark, split, seed=seed, limit_per_class=limit_per_class)
     except TableError as error:
         raise PrerequisiteError(str(error)) from error
     except ValueError as error:
         raise PrerequisiteError(f"{data}: {error}") from error
-    print_once("\n".join([summarize(benchmark, parts), *notes]))
-    return _task(benchmark, parts[split], prompts, prompt, answer, reask, {"split": split, "seed": seed})
+    print_once("\n".join([summarize(benchmark, parts), *benchmark.images.warnings(), *notes]))
+    drawn: dict[str, Any] = {"split": split, "seed": seed}
+    if max_side is not None:
+        drawn |= {"max_side": max_side, "scaled_down": benchmark.images.smaller}
+    return _task(benchmark, parts[split], prompts, prompt, answer, reask, drawn)
 
 
 def divide(

@@ -12,6 +12,7 @@
 Every line is optional.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,15 +20,26 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from blpo_inspect._util.yaml_model import Model, file_bytes, key_of, read_as, read_yaml
+from blpo_inspect._util.yaml_model import Model, file_bytes, read_as, read_yaml
 from blpo_inspect.data.tables.rows import TableError
 from blpo_inspect.judging.prompts import I2TText, JudgeText, StatedScale
 
 ROLES = ("image", "label", "text", "id", "group", "category")
 """What a column can be; a column of such a name is that unless ``columns`` says otherwise."""
 
+IMAGE_ROLES = re.compile(r"image(s|_[1-9]\d*)?")
+"""What a column with images can be: one of each sample, all of them, or the first, the second and so on."""
+
 RATERS = ("rater_*",)
 _EMPTY = BeforeValidator(lambda text: None if text == "" else text)
+
+
+def _role(name: str) -> str:
+    if name not in ROLES and not IMAGE_ROLES.fullmatch(name):
+        raise ValueError(f"no such key; known here: {', '.join(ROLES)}, images, image_1, image_2, …")
+    return name
+
+
 _RaterNames = Annotated[
     list[str],
     BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
@@ -53,7 +65,7 @@ class BenchmarkSettings(Model):
     """
 
     file: Path | None = Field(default=None, exclude=True)
-    columns: Mapping[Annotated[str, key_of(ROLES)], str] = Field(default_factory=dict)
+    columns: Mapping[Annotated[str, AfterValidator(_role)], str] = Field(default_factory=dict)
     raters: Annotated[tuple[str, ...], read_as(_RaterNames)] = RATERS
     scale: StatedScale = None
     judge: Annotated[JudgeText | None, _EMPTY] = None
@@ -80,7 +92,7 @@ class BenchmarkSettings(Model):
             raise TableError(
                 f"{self.file}: no column of the raters {', '.join(missing)}; there are {', '.join(map(repr, known))}"
             )
-        used = {self.column(role) for role in ROLES}
+        used = {self.column(role) for role in ROLES} | set(self.columns.values())
         return [name for name in known if name not in used and any(fnmatchcase(name, r) for r in self.raters)]
 
 

@@ -33,6 +33,7 @@ def summarize(benchmark: UserBenchmark, parts: Mapping[str, Sequence[Record]]) -
     ]
     if any(notes):
         lines.append("; ".join(note for note in notes if note))
+    lines += benchmark.notes
     if left_out:
         lines.append(f"rows left out: {left_out}")
         lines += [f"  {reason}" for reason in benchmark.rejected[:MAX_SHOWN]]

@@ -126,11 +126,20 @@ def _prepared(name: str, commit: str, builder: "DatasetBuilder", split: str) -> 
         builder.download_and_prepare()
         data = builder.as_dataset(split=split)
         for column, kind in data.features.items():
-            if getattr(kind, "decode", False):  # images, sound, films: as the files they are
-                data = data.cast_column(column, replace(kind, decode=False))
+            if (undecoded := _undecoded(kind)) is not kind:
+                data = data.cast_column(column, undecoded)
         return data
     except Exception as error:
         raise _explained(name, commit, error) from error
+
+
+def _undecoded(kind: Any) -> Any:
+    """A feature with images, sound and films, also in lists, as the files they are; other features as they are."""
+    if getattr(kind, "decode", False):
+        return replace(kind, decode=False)
+    inner = getattr(kind, "feature", None)
+    undecoded = inner and _undecoded(inner)
+    return kind if undecoded is inner else replace(kind, feature=undecoded)
 
 
 def _explained(name: str, commit: str, error: BaseException) -> TableError:

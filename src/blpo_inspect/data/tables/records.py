@@ -3,15 +3,17 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from blpo_inspect._util.images import ImageError
 from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
-from blpo_inspect.data.tables.pictures import Open, Picture, picture
+from blpo_inspect.data.tables.image_summary import ImageSummary, summarize_images
+from blpo_inspect.data.tables.pictures import Open, Picture
 from blpo_inspect.data.tables.remote import or_fetched
 from blpo_inspect.data.tables.rows import TableError, TableRow
+from blpo_inspect.data.tables.sample_images import image_columns, sample_images
 from blpo_inspect.data.tables.sources import Source, find_source
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -35,6 +37,8 @@ class UserBenchmark:
         repeated: Rows that show an image again with the same text and the same label; they are kept.
         settings: What the ``benchmark.yaml`` says.
         about: Where the data come from, JSON-ready.
+        images: What the images of `records` are, as the judge is shown them.
+        notes: What else was found where the data lie.
     """
 
     name: str
@@ -44,6 +48,8 @@ class UserBenchmark:
     repeated: int
     settings: BenchmarkSettings
     about: Mapping[str, Any]
+    images: ImageSummary = field(default_factory=ImageSummary)
+    notes: tuple[str, ...] = ()
 
 
 def read_benchmark(
@@ -54,6 +60,7 @@ def read_benchmark(
     config: str | None = None,
     hub_split: str | None = None,
     allow_remote: bool = False,
+    max_side: int | None = None,
 ) -> UserBenchmark:
     """Read the data and check every row.
 
@@ -69,49 +76,68 @@ def read_benchmark(
         config: Of a hub dataset.
         hub_split: Of a hub dataset.
         allow_remote: Fetch images that are given as http or https addresses, once; else they are refused.
+        max_side: Scale down images with a side of more pixels.
 
     Raises:
         TableError: No data, missing columns, no scale, no usable row, or rows that cannot be used: labels off the
-            scale, missing or unreadable images, paths out of the folder, one image with two labels.
+            scale, missing or unreadable images, paths out of the folder, one image with two labels. Or `max_side` is
+            no number of pixels.
     """
+    if max_side is not None and (isinstance(max_side, bool) or not isinstance(max_side, int) or max_side < 1):
+        raise TableError(f"max_side is a number of pixels, such as 2048, not {max_side!r}")
     source = find_source(data, config=config, hub_split=hub_split)
     if allow_remote:
         source = replace(source, open=or_fetched(source.open))
     columns: dict[str, None] = {}
-    seen = list(_seen(source, columns))
+    seen = list(_seen(source, columns, max_side))
     raters = _check_columns(source, seen, list(columns))
     scale = _scale(source, seen, raters, labels)
     results = [_result(each, source.settings, raters, scale) for each in seen]
     repeated = _refuse_contradictions(seen, results)
     faults = tuple(result for result in results if isinstance(result, str))
     records = _unique([result for result in results if isinstance(result, Record)])
+    shown = (
+        (each.name, each.images)
+        for each, result in zip(seen, results, strict=True)
+        if isinstance(result, Record) and not isinstance(each.images, str)
+    )
     if faults and not (skip_bad and records):
         raise TableError(_listed(source, faults, len(results), skip=not skip_bad))
-    return UserBenchmark(source.name, tuple(records), scale, faults, repeated, source.settings, source.about)
+    return UserBenchmark(
+        source.name,
+        tuple(records),
+        scale,
+        faults,
+        repeated,
+        source.settings,
+        source.about,
+        summarize_images(shown),
+        source.notes,
+    )
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """A row whose image was looked at, and is no longer in `values`.
+    """A row whose images were looked at, and are no longer in `values`.
 
     Attributes:
         where: For messages.
-        name: The image's path, or what it is called without one.
+        name: The images' paths, or what they are called without any.
         values: The other columns.
-        picture: The image, or why there is none.
+        images: The images, or why there are none.
     """
 
     where: str
     name: str
     values: Mapping[str, Any]
-    picture: Picture | str
+    images: tuple[Picture, ...] | str
 
 
-def _seen(source: Source, columns: dict[str, None]) -> Iterator[_Seen]:
+def _seen(source: Source, columns: dict[str, None], max_side: int | None) -> Iterator[_Seen]:
     """Look at the images, some rows at a time, so that those of a large table are not all in memory at once."""
 
     def look(row: TableRow) -> _Seen:
-        return _look(row, source.settings, source.open)
+        return _look(row, source.settings, source.open, max_side)
 
     rows = iter(source.rows)
     with ThreadPoolExecutor() as pool:
@@ -121,24 +147,14 @@ def _seen(source: Source, columns: dict[str, None]) -> Iterator[_Seen]:
             yield from pool.map(look, batch)
 
 
-def _look(row: TableRow, settings: BenchmarkSettings, open_: Open) -> _Seen:
-    column = _image_column(settings, row.values)
-    values = {name: value for name, value in row.values.items() if name != column}
-    given = row.values.get(column)
-    if not _given(given):
-        return _Seen(row.where, row.name, values, "no image")
+def _look(row: TableRow, settings: BenchmarkSettings, open_: Open, max_side: int | None) -> _Seen:
+    columns = image_columns(settings, row.values)
+    values = {name: value for name, value in row.values.items() if name not in columns.values()}
     try:
-        image, path = picture(given, open_, name=row.name)
+        images, paths = sample_images(row, columns, open_, max_side)
     except (ImageError, OSError, TypeError, ValueError) as error:
         return _Seen(row.where, row.name, values, str(error))
-    return _Seen(row.where, path or row.name, values, image)
-
-
-def _image_column(settings: BenchmarkSettings, columns: Iterable[str]) -> str:
-    """``file_name`` is what Hugging Face calls it in the metadata of an image folder."""
-    name = settings.column("image")
-    known = set(columns)
-    return "file_name" if name == "image" and name not in known and "file_name" in known else name
+    return _Seen(row.where, paths or row.name, values, images)
 
 
 def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]) -> list[str]:
@@ -146,7 +162,7 @@ def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]
     if not seen:
         raise TableError(f"{source.name}: no rows; expected at least the columns image and label")
     raters = source.settings.rater_columns(columns)
-    needed = {_image_column(source.settings, columns)} | set(source.settings.columns.values())
+    needed = set(image_columns(source.settings, columns).values()) | set(source.settings.columns.values())
     if not raters:
         needed.add(source.settings.column("label"))
     missing = sorted(needed - set(columns))
@@ -173,8 +189,9 @@ def _scale(source: Source, seen: Iterable[_Seen], raters: Sequence[str], labels:
 
 def _result(seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], scale: LabelScale) -> Record | str:
     """The row's record, or what is wrong with it."""
-    if isinstance(seen.picture, str):
-        return f"{seen.where}: {seen.picture}"
+    if isinstance(seen.images, str):
+        return f"{seen.where}: {seen.images}"
+    first, *others = seen.images
     ratings = {}
     label = None
     for column in (settings.column("label"), *raters):
@@ -195,12 +212,13 @@ def _result(seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], sca
     texts = {role: _text(seen.values.get(settings.column(role))) for role in ROLES[2:]}
     return Record(
         id=texts["id"] or seen.name,
-        image=seen.picture.image,
+        image=first.image,
         label=label,
         text=texts["text"],
         raters=ratings,
         category=texts["category"],
         group=texts["group"] or texts["text"],
+        more_images=tuple(other.image for other in others),
     )
 
 
@@ -215,11 +233,12 @@ def _agreed(ratings: Sequence[str], scale: LabelScale) -> str | None:
 
 
 def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str]) -> int:
-    """Replace records of one image and text with several labels by what is wrong; count harmless repetitions."""
-    rows: dict[tuple[str, str | None], list[int]] = {}
+    """Replace records of the same images and text with several labels by what is wrong; count harmless repetitions."""
+    rows: dict[tuple[tuple[str, ...], str | None], list[int]] = {}
     for number, (each, result) in enumerate(zip(seen, results, strict=True)):
-        if isinstance(each.picture, Picture) and isinstance(result, Record):
-            rows.setdefault((each.picture.digest, result.text), []).append(number)
+        if not isinstance(each.images, str) and isinstance(result, Record):
+            digests = tuple(image.digest for image in each.images)
+            rows.setdefault((digests, result.text), []).append(number)
     repeated = 0
     for numbers in rows.values():
         usable = [(number, result) for number in numbers if isinstance(result := results[number], Record)]

@@ -1,10 +1,12 @@
 """What a user calls their data (a folder, a table, a settings file, a hub dataset) → its rows and what they mean."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from blpo_inspect._util.images import is_image
 from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings, load_settings
 from blpo_inspect.data.tables.hub_dataset import PREFIX, cached_file, load_hub
 from blpo_inspect.data.tables.pictures import Open, inside
@@ -14,8 +16,12 @@ SETTINGS = "benchmark.yaml"
 TABLES = tuple(f"{stem}{suffix}" for stem in ("metadata", "labels") for suffix in READERS)
 """Tables that are looked for in a folder, in this order; the first found is used."""
 
-IMAGES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
-"""What counts as an image in a sub-folder; other files are left alone."""
+IMAGES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+    | {".avif", ".avifs", ".heic", ".heics", ".heif", ".heifs", ".hif"}
+)
+"""Endings of files that count as images in a sub-folder even where they cannot be read. Of others, those that begin as
+an image does count too; what is left is noted."""
 
 _SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "eval"})
 
@@ -30,6 +36,7 @@ class Source:
         open: The file that an image's path means.
         settings: What the rows mean.
         about: For the log: where the data come from.
+        notes: What else was found there, for people.
     """
 
     name: str
@@ -37,6 +44,7 @@ class Source:
     open: Open
     settings: BenchmarkSettings
     about: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 def find_source(data: str, *, config: str | None = None, hub_split: str | None = None) -> Source:
@@ -104,17 +112,33 @@ def _sub_folders(folder: Path, settings: BenchmarkSettings) -> Source:
     if {path.name.casefold() for path in labels} <= _SPLIT_NAMES:
         names = ", ".join(path.name for path in labels)
         raise TableError(f"{folder}: {names} look like splits, not labels; name one of them, or add a table")
-    rows = list(_files(folder, labels, settings))
+    rows, others = [], []
+    for path in (path for label in labels for path in sorted(label.rglob("*"))):
+        name = path.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        if _is_image(path):
+            values = {settings.column("image"): name.as_posix(), settings.column("label"): name.parts[0]}
+            rows.append(TableRow(str(path), name.as_posix(), values))
+        elif not path.is_dir() or path.is_symlink():
+            others.append(path)
     if not rows:
         raise TableError(f"{folder}: no images in its sub-folders; {looked_for}")
-    return Source(str(folder), rows, inside(folder), settings, {"data": folder.resolve().name})
+    beside = [path for path in folder.iterdir() if path.name[0] != "." and path.is_file() and _is_image(path)]
+    notes = (
+        f"files in sub-folders that are no images: {_by_ending(others)}" if others else "",
+        f"images beside the sub-folders, which have no label: {_by_ending(beside)}" if beside else "",
+    )
+    about = {"data": folder.resolve().name}
+    return Source(str(folder), rows, inside(folder), settings, about, tuple(note for note in notes if note))
 
 
-def _files(folder: Path, labels: Iterable[Path], settings: BenchmarkSettings) -> Iterator[TableRow]:
-    for label in labels:
-        for path in sorted(label.rglob("*")):
-            relative = path.relative_to(folder)
-            if path.suffix.lower() in IMAGES and not any(part.startswith(".") for part in relative.parts):
-                name = relative.as_posix()
-                values = {settings.column("image"): name, settings.column("label"): label.name}
-                yield TableRow(str(folder / relative), name, values)
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGES or is_image(path)
+
+
+def _by_ending(paths: Iterable[Path]) -> str:
+    counts = Counter(path.suffix.lower() or "without an ending" for path in paths)
+    return ", ".join(
+        f"{count} {ending}" for ending, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )

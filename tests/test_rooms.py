@@ -14,7 +14,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "cache": frozenset(),
     "judging": frozenset({"cache"}),
     "statistics": frozenset({"judging"}),
-    "models": frozenset({"judging"}),
+    "models": frozenset({"cache", "judging"}),
     "data": frozenset({"cache", "judging", "statistics"}),
     "scorers": frozenset({"judging", "statistics"}),
     "optimizers": frozenset({"cache", "judging", "statistics", "data"}),

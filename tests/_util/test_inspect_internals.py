@@ -7,9 +7,11 @@ import importlib
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from inspect_ai import Task
+from inspect_ai._util.registry import set_registry_info
 from inspect_ai.dataset import Sample
 from inspect_ai.model import (
     ChatMessage,
@@ -21,8 +23,11 @@ from inspect_ai.model import (
     ModelUsage,
     get_model,
 )
+from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import registry_info
+from tenacity import RetryError
+from tenacity.wait import WaitBaseT, wait_none
 
 SOURCE = Path(__file__).parents[2] / "src" / "blpo_inspect"
 INTERNALS = SOURCE / "_util" / "inspect_internals.py"
@@ -149,6 +154,69 @@ def test_settings_of_a_call() -> None:
 
     model = get_model("mockllm/model", config=GenerateConfig(top_logprobs=5), memoize=False)
     assert resolved_config(model).top_logprobs == 5, changed("Model._resolve_config loses a model's settings")
+
+
+class Failing(ModelAPI):
+    """A provider that is always worth another try, at once."""
+
+    async def generate(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> ModelOutput:
+        raise ConnectionError(f"timeout of {config.attempt_timeout} s")
+
+    def should_retry(self, ex: Exception) -> bool:
+        return isinstance(ex, ConnectionError)
+
+    def retry_wait(self) -> WaitBaseT:
+        return wait_none()
+
+
+def test_a_model_has_the_last_word_and_hears_of_retries() -> None:
+    from blpo_inspect._util.inspect_internals import SettledModel
+
+    heard: list[str] = []
+
+    class Twice(SettledModel):
+        def settled(self, config: GenerateConfig, evaluation: GenerateConfig) -> GenerateConfig:
+            assert evaluation.attempt_timeout is None
+            return config.model_copy(update={"max_retries": 2, "attempt_timeout": config.attempt_timeout or 9})
+
+        async def before_retry(self, ex: BaseException) -> None:
+            heard.append(str(ex))
+            await super().before_retry(ex)
+
+    model = Twice(Failing("x"), GenerateConfig())
+    set_registry_info(cast(Any, model.api), registry_info(get_model("mockllm/model").api))
+    with pytest.raises(RetryError) as caught:
+        asyncio.run(model.generate("a"))
+    assert caught.value.last_attempt.attempt_number == 3, changed("Model._resolve_config decides no more on retries")
+    assert heard == ["timeout of 9 s"] * 2, changed("Model.before_retry is not called before each retry")
+
+
+def test_a_run_knows_itself(tmp_path: Path) -> None:
+    from inspect_ai import eval as inspect_eval
+
+    from blpo_inspect._util.inspect_internals import current_run, evaluating
+
+    seen: list[tuple[str, bool] | None] = []
+
+    @solver
+    def looking() -> Solver:
+        async def solve(state: TaskState, generate: Generate) -> TaskState:
+            assert evaluating(), changed("there is no active model in a run")
+            seen.append(current_run())
+            return state
+
+        return solve
+
+    for options in ({}, {"fail_on_error": False}):
+        task = Task(dataset=[Sample(input="a"), Sample(input="b")], solver=looking())
+        [log] = inspect_eval(task, model="none/none", log_dir=str(tmp_path), display="none", **cast(Any, options))
+        assert log.status == "success", log.error
+    first, second, third, fourth = (run or ("", None) for run in seen)
+    assert first == second != third == fourth, changed("samples of a run do not know which it is")
+    assert (first[1], third[1]) == (True, False), changed("samples do not know whether an error ends their run")
+    assert current_run() is None and not evaluating()
 
 
 def test_cost_of_a_call() -> None:

@@ -211,8 +211,10 @@ def test_quantization_needs_bitsandbytes(llava: Path, monkeypatch: pytest.Monkey
     assert "pip install bitsandbytes" in fails(HfVlmAPI(str(llava), quantization="8bit"))
 
 
-def test_a_missing_folder(tmp_path: Path) -> None:
-    assert "no such folder" in fails(HfVlmAPI(str(tmp_path / "nowhere")))
+def test_a_folder_that_went_away(broken: Path) -> None:
+    model = HfVlmAPI(str(broken))
+    shutil.rmtree(broken)
+    assert "no such folder" in fails(model)
 
 
 def test_a_name_is_not_taken_for_python_code(broken: Path) -> None:

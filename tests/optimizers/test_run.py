@@ -5,14 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai import task_with
 from inspect_ai.event import InfoEvent, SpanBeginEvent
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ModelCost, ModelInfo, set_model_info
 from inspect_ai.model._model_info import clear_model_info_cache
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.prompts import DEFAULT_I2T as Q0
 from blpo_inspect.judging.prompts import RESULT, PromptPair
 from blpo_inspect.optimizers.methods.blpo import blpo
+from blpo_inspect.tasks.optimize import optimize
 from tests.conftest import ScriptedAPI
 from tests.optimizers.toy import START, World, pair_of, run, solve
 
@@ -251,18 +255,33 @@ def test_nothing_of_a_run_depends_on_the_machine(log_dir: str, tmp_path: Path) -
     ],
 )
 def test_wrong_arguments_are_named(arguments: dict[str, Any], words: str) -> None:
-    from blpo_inspect.tasks.optimize import optimize
-
     with pytest.raises(Exception, match=words):
         optimize(**arguments)
 
 
-def test_without_an_optimizer_the_run_says_how_to_name_one(log_dir: str, scripted: type[ScriptedAPI]) -> None:
-    from inspect_ai import eval as inspect_eval
+@pytest.mark.parametrize("roles", [{}, {"optimiser": "scripted/optimizer"}])
+def test_without_an_optimizer_nothing_starts(
+    roles: dict[str, Any], log_dir: str, scripted: type[ScriptedAPI], tmp_path: Path
+) -> None:
+    """Whether the task is made before the evaluation or by it."""
+    for task in (optimize("toy"), "blpo_inspect/optimize"):
+        with pytest.raises(PrerequisiteError) as caught:
+            inspect_eval(
+                task,
+                task_args={"benchmark": "toy"} if isinstance(task, str) else {},
+                model="scripted/judge",
+                model_roles=roles,
+                display="none",
+                log_dir=str(tmp_path / "logs"),
+            )
+        said = str(caught.value)
+        assert "--model-role optimizer=openai/o3" in said and "\n" not in said
+        assert not roles or said.endswith("given are only: optimiser")
+    assert not scripted.requests and not list(tmp_path.glob("logs/*.eval"))
 
-    from blpo_inspect.tasks.optimize import optimize
 
+def test_a_task_may_bring_its_own_optimizer(log_dir: str, scripted: type[ScriptedAPI]) -> None:
     scripted.script = staticmethod(improving())
-    [log] = inspect_eval(optimize("toy"), model="scripted/judge", display="none", log_dir=log_dir)
-    assert log.status == "error" and log.error is not None
-    assert "--model-role optimizer=" in log.error.message
+    task = task_with(optimize("toy"), model_roles={"optimizer": "scripted/optimizer"})
+    [log] = inspect_eval(task, model="scripted/judge", display="none", log_dir=log_dir)
+    assert log.status == "success", log.error

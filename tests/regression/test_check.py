@@ -181,12 +181,16 @@ def test_an_offline_miss_is_broken_and_says_what_helps(suite: Suite, monkeypatch
     monkeypatch.setenv("BLPO_CACHE", "offline")
     out = suite.check(code=3).stdout
     assert "sample square 0: " in out and "was never recorded" in out
+    assert "Nearest" not in out, "nothing is recorded"
     assert "blpo cache import FILE.bundle" in out and "blpo cache explain --log" in out
+    assert "\\n" not in out and "Error(" not in out, "a message, not its repr"
 
 
 def test_models_and_benchmarks_that_are_not_there_are_broken(suite: Suite) -> None:
     for change, message in (
         ({"model": "nobody/m"}, "nobody"),
+        ({"model": "hf-vlm/shape-judge"}, "did you mean hf-vlm/shapes-judge?"),
+        ({"model_roles": {"i2t": "cached/hf-vlm/shape-judge"}}, "did you mean hf-vlm/shapes-judge?"),
         ({"benchmark": "nothing"}, "no benchmark 'nothing'"),
         ({"benchmark": "gone.py@x"}, "there is no such file in the suite's folder"),
         ({"args": {"colour": "red"}}, "it does not take colour; its arguments: flipped, from_, n, split"),
@@ -194,7 +198,7 @@ def test_models_and_benchmarks_that_are_not_there_are_broken(suite: Suite) -> No
         ({"args": {"split": "train"}}, "AssertionError"),
         ({"prompts": "gone.yaml"}, "no such prompt file"),
     ):
-        suite.write(**{"args": None, "benchmark": "squares", "model": "scripted/m", **change})
+        suite.write(**{"args": None, "model_roles": None, "benchmark": "squares", "model": "scripted/m", **change})
         assert message in suite.check(code=3).stdout
 
 

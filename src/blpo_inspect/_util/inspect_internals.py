@@ -5,6 +5,7 @@ part to what is needed of it: a version of Inspect that changed one fails there 
 of the version in ``pyproject.toml`` are there for the same reason.
 """
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
@@ -22,8 +23,11 @@ from inspect_ai._util.registry import registry_find as _registry_find
 from inspect_ai._util.registry import registry_lookup as _registry_lookup
 from inspect_ai._util.registry import registry_unqualified_name as _registry_unqualified_name
 from inspect_ai._util.registry import set_registry_info as _set_registry_info
+from inspect_ai.log._samples import sample_active as _sample_active
 from inspect_ai.model import ChatMessage, GenerateConfig, Model, ModelAPI, ModelUsage
 from inspect_ai.model._cache import epoch as _epoch
+from inspect_ai.model._generate_config import active_generate_config as _active_generate_config
+from inspect_ai.model._model import active_model as _active_model
 from inspect_ai.model._model import model_usage_cost as _model_usage_cost
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import registry_info
@@ -32,10 +36,13 @@ from inspect_ai.util._concurrency import _request_was_cache_hit
 # `PrerequisiteError` is a user's mistake, which Inspect shows as its message without a traceback. Nothing public is.
 __all__ = [
     "PrerequisiteError",
+    "SettledModel",
     "attachment_name",
     "collect",
     "copy_identity",
     "current_epoch",
+    "current_run",
+    "evaluating",
     "filesystem",
     "make_task",
     "mark_cache_hit",
@@ -67,6 +74,20 @@ def current_epoch() -> int:
     return _epoch.get(1)
 
 
+def current_run() -> tuple[str, bool] | None:
+    """The id of the current sample's run, and whether an error of one sample ends that run; None outside of samples.
+
+    Nothing public tells a provider.
+    """
+    sample = _sample_active()
+    return None if sample is None else (sample.eval_id, sample.fails_on_error)
+
+
+def evaluating() -> bool:
+    """Whether an evaluation is being prepared or is running here, with a main model. A task may be made before."""
+    return _active_model() is not None
+
+
 def mark_cache_hit() -> None:
     """Tell Inspect's adaptive connections that the running call asked no provider. Nothing public does."""
     _request_was_cache_hit.set(True)
@@ -75,6 +96,23 @@ def mark_cache_hit() -> None:
 def say(text: str) -> None:
     """Print a line for people in whichever display is active. A plain print would break the full one."""
     _display().print(text)
+    sys.stdout.flush()  # the plain display does not, so that lines would reach a file or a pipe late
+
+
+class SettledModel(Model):
+    """A model with the last word on the settings of its calls, after the caller's, the task's and the user's."""
+
+    def settled(self, config: GenerateConfig, evaluation: GenerateConfig) -> GenerateConfig:
+        """The settings of a call.
+
+        Args:
+            config: All of them merged, a copy.
+            evaluation: The task's and the user's alone; a model in a role does not inherit each of them.
+        """
+        raise NotImplementedError
+
+    def _resolve_config(self, config: GenerateConfig | None) -> GenerateConfig:
+        return self.settled(super()._resolve_config(config), _active_generate_config())
 
 
 def resolved_config(model: Model) -> GenerateConfig:

@@ -7,6 +7,11 @@ _MARKDOWN = re.compile(r"(?P<named>@|#|\b[Gg][Hh]-(?=\d))|[\\`*_{}\[\]()+\-.!|~<
 _COMMAND = re.compile(r"::(?=[A-Za-z][\w-]*[ ,=:])|##(?=\[)")
 """Workflow commands: ``::error::text`` where a line begins, and wrapping can begin one; ``##[error]`` anywhere."""
 
+_REMOVED = "(left out)"
+_KEY = re.compile(r"\b(?:sk|pk|rk|hf|ghp|gho|github_pat|glpat|xox[abp]|AKIA|AIza)[-_]?[A-Za-z0-9_\-]{16,}")
+_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=\-]{12,}")
+_URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.\-]*://[^\s'\"<>]+")
+
 
 def printable(text: str) -> str:
     """Text in which every character that would act on a terminal, turn the direction of writing or hide is spelled out.
@@ -50,6 +55,21 @@ def without_credentials(url: str) -> str:
     """The address without user, password, query and fragment, where keys travel."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
+def without_secrets(raw: str) -> str:
+    """A text without what looks like a key, and without passwords and queries in addresses."""
+    return _URL.sub(_address, _BEARER.sub(rf"\1 {_REMOVED}", _KEY.sub(_REMOVED, raw)))
+
+
+def _address(match: re.Match[str]) -> str:
+    url = match.group()
+    if url.startswith("file:"):
+        return "…/" + url.rpartition("/")[2]
+    try:
+        return without_credentials(url)
+    except ValueError:
+        return _REMOVED
 
 
 def _inert(found: re.Match[str]) -> str:

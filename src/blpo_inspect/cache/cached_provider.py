@@ -7,6 +7,7 @@ from typing import Any
 
 from inspect_ai.model import GenerateConfig, ModelAPI, get_model, modelapi
 
+from blpo_inspect._util.inspect_internals import provider_package
 from blpo_inspect.cache.memo import CachedAPI
 from blpo_inspect.cache.model_identity import Target
 
@@ -59,3 +60,5 @@ class CachedProvider(CachedAPI):
         # YAML reads `off` as false
         mode = {True: "readwrite", False: "off"}[cache] if isinstance(cache, bool) else cache
         super().__init__(target, create, mode=mode)
+        if provider_package(provider) == "blpo_inspect":
+            self.inner()  # loads nothing, and refuses a name or an argument before the run starts

@@ -271,9 +271,10 @@ def _live(target: "Target") -> "tuple[Model, dict[str, Any]]":
     from inspect_ai.model import get_model
 
     from blpo_inspect.cache.model_identity import identity
+    from blpo_inspect.cache.patience import PatientModel
 
     try:
-        model = get_model(str(target), base_url=target.base_url, memoize=False, **target.args)
+        model = PatientModel(get_model(str(target), base_url=target.base_url, memoize=False, **target.args))
         return model, identity(target, model.api)
     except Exception as error:  # providers fail in their own ways: no key, no weights, no package
         raise MaintenanceError(f"cannot make the model {target}: {_first_line(error)}") from error

@@ -25,15 +25,16 @@ from inspect_ai.model import (
     RetryDecision,
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
-from inspect_ai.util import registry_info
 
-from blpo_inspect._util.inspect_internals import copy_identity, mark_cache_hit, provider_package
+from blpo_inspect._util.inspect_internals import PrerequisiteError, mark_cache_hit, provider_package
+from blpo_inspect._util.plain_error import PlainError, alone
 from blpo_inspect._util.waiting import wait_for
 from blpo_inspect.cache.cache_info import Note
 from blpo_inspect.cache.entry import Entry, canonical, key_of
 from blpo_inspect.cache.lazy import Answer, LazyAPI
-from blpo_inspect.cache.misses import CacheMissError, UnknownIdentityError, miss, which_model
+from blpo_inspect.cache.misses import UnknownIdentityError, miss, which_model
 from blpo_inspect.cache.model_identity import Target, fits, identity
+from blpo_inspect.cache.patience import LOCAL_PROVIDERS, PatientModel, target_of
 from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.cache.single_flight import Flights
 from blpo_inspect.cache.store import Store, default_folder
@@ -43,11 +44,8 @@ CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
 once more in this process and records the new answers; ``off`` leaves the store alone."""
 
-LOCAL_PROVIDERS = frozenset({"hf", "hf-vlm", "induction", "none"})
-"""Providers whose models answer in this process: what they write is an answer, also where it is empty."""
-
 EMPTY_ANSWER_WAITS = (0.0, 0.5)
-"""Seconds before each further try where a remote server sent an empty text."""
+"""Seconds before each further try where a remote server sent an empty text; a model in this process may mean it."""
 
 logger = logging.getLogger(__name__)
 
@@ -66,33 +64,35 @@ def cache_mode(given: str | None = None) -> CacheMode:
 
 
 def memoized(model: Model, role: str | None = None) -> Model:
-    """The same model, answering from the store what it knows.
+    """The same model, answering from the store what it knows, and whose calls end (`patience`).
 
     Name, settings, role and connection limits stay; as the active model it still takes the task's
-    settings. A model that is memoized already, or a ``cached/…`` one, is returned as it is.
+    settings. A model that is memoized already is returned as it is.
 
     Args:
         model: Any Inspect model.
         role: What it is asked as, for the statistics; default: the model's role.
     """
-    if isinstance(model.api, CachedAPI):
+    if isinstance(model, PatientModel):
         return model
     role = role or model.role
     # a copied model carries its original's wrappers along
-    wrappers: dict[str | None, _MemoizedModel] = {
+    wrappers: dict[str | None, PatientModel] = {
         known: wrapper for known, wrapper in vars(model).get("_blpo_memoized", {}).items() if wrapper.original is model
     }
     if role not in wrappers:
-        wrappers[role] = _MemoizedModel(model, role)
+        wrappers[role] = PatientModel(model, None if isinstance(model.api, CachedAPI) else _over(model, role))
         vars(model)["_blpo_memoized"] = wrappers
     return wrappers[role]
 
 
-def target_of(model: Model) -> Target:
-    """A model as people name it, memoized or not."""
-    api = memoized(model).api
-    assert isinstance(api, CachedAPI)
-    return api.target
+def is_recorded(model: str) -> bool:
+    """Whether calls of ``provider/name`` are recorded, which may be replayed although the model is not here."""
+    folder = default_folder()
+    try:
+        return bool(_stores.setdefault(folder, Store(folder)).identities(model))
+    except StoreError:
+        return True  # its calls will say what is wrong with the store
 
 
 class CachedAPI(LazyAPI):
@@ -148,6 +148,18 @@ class CachedAPI(LazyAPI):
             StoreError: Offline, and the store cannot be read.
             UnknownIdentityError: Without weights, and the recorded calls are of several models.
         """
+        try:
+            return await self._answer(input, tools, tool_choice, config)
+        except (PlainError, PrerequisiteError) as error:
+            alone(error)
+
+    async def _answer(
+        self,
+        input: list[ChatMessage],
+        tools: list[ToolInfo],
+        tool_choice: ToolChoice,
+        config: GenerateConfig,
+    ) -> Answer:
         mode = cache_mode(self.mode)
         ask: Callable[[], Awaitable[Answer]] = partial(self.ask, input, tools, tool_choice, config)
         if mode == "off":
@@ -266,8 +278,7 @@ class CachedAPI(LazyAPI):
 
     def should_retry(self, ex: Exception) -> bool | RetryDecision:
         """As the inner provider decides; what the cache itself raises is never retried."""
-        own = isinstance(ex, (CacheMissError, StoreError, UnknownIdentityError))
-        return not own and super().should_retry(ex)
+        return not isinstance(ex, PlainError) and super().should_retry(ex)
 
     def _known_identity(self, store: Store | None, mode: CacheMode) -> tuple[dict[str, Any], Exception | None] | None:
         if self._identity is not None:
@@ -300,28 +311,12 @@ class CachedAPI(LazyAPI):
         return self._inner
 
 
-class _MemoizedModel(Model):
-    """Stands for its original: equal to it, so that Inspect applies the task's settings to it too."""
-
-    def __init__(self, original: Model, role: str | None) -> None:
-        info = registry_info(original.api)
-        target = Target(
-            provider=info.name.split("/")[-1],
-            name=original.api.model_name,
-            base_url=original.explicit_base_url,
-            args=original.model_args,
-        )
-        api = CachedAPI(target, lambda: original.api, inner=original.api, role=role, model_name=original.api.model_name)
-        api.qualified_model_name = original.api.qualified_model_name
-        super().__init__(api, original.config, original.model_args)
-        self.original = original
-        copy_identity(original, self)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self.original
-
-    def __hash__(self) -> int:
-        return hash(self.original)
+def _over(model: Model, role: str | None) -> CachedAPI:
+    """The store before a model's provider."""
+    name = model.api.model_name
+    api = CachedAPI(target_of(model), lambda: model.api, inner=model.api, role=role, model_name=name)
+    api.qualified_model_name = model.api.qualified_model_name
+    return api
 
 
 _flights: Flights[Entry] = Flights()

@@ -5,8 +5,10 @@ import errno
 import diskcache  # type: ignore[import-untyped]
 from diskcache.core import DBNAME  # type: ignore[import-untyped]
 
+from blpo_inspect._util.plain_error import PlainError
 
-class StoreError(RuntimeError):
+
+class StoreError(PlainError):
     """The store cannot do what was asked; says what, where and what to do."""
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast, get_args
 from inspect_ai.model import GenerateConfig, Model, ModelOutput
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError, resolved_config
-from blpo_inspect.cache.memo import target_of
+from blpo_inspect.cache.patience import target_of
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
 from blpo_inspect.judging.outputs import failure, verdict_of

@@ -10,7 +10,7 @@ from typing import Any
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.cache.misses import CacheMissError
+from blpo_inspect.cache.misses import CacheMissError, may_miss
 from blpo_inspect.judging.answer_mode import Answer, resolve_label
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import failure, text_of, verdict_of
@@ -70,7 +70,8 @@ async def asked_again(
         answer: How they are asked for.
     """
     try:
-        second = resolve_label(answer, await ask(follow_up(messages, output, scale)), scale)
+        with may_miss():
+            second = resolve_label(answer, await ask(follow_up(messages, output, scale)), scale)
     except CacheMissError:
         return output
     if verdict_of(second, scale).label is None:

@@ -4,14 +4,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from blpo_inspect._util.text import without_credentials
+from blpo_inspect._util.text import without_secrets
 from blpo_inspect.cache.model_identity import public
 
-REMOVED = "(left out)"
-
-_KEY = re.compile(r"\b(?:sk|pk|rk|hf|ghp|gho|github_pat|glpat|xox[abp]|AKIA|AIza)[-_]?[A-Za-z0-9_\-]{16,}")
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=\-]{12,}")
-_URL = re.compile(r"\b[a-zA-Z][a-zA-Z0-9+.\-]*://[^\s'\"<>]+")
 _FOLDERS = re.compile(r"(?<![\w.:/-])(?:~|[A-Za-z]:)?[/\\](?:[^\s/\\'\"<>:]+[/\\])+")
 
 
@@ -22,8 +17,7 @@ def plain(value: Any) -> Any:
 
 def text(raw: str) -> str:
     """A text without what looks like a key, without passwords in addresses, and with folders cut off paths."""
-    without_keys = _BEARER.sub(rf"\1 {REMOVED}", _KEY.sub(REMOVED, raw))
-    return _FOLDERS.sub("…/", _URL.sub(_address, without_keys))
+    return _FOLDERS.sub("…/", without_secrets(raw))
 
 
 def model_name(name: str) -> str:
@@ -35,16 +29,6 @@ def model_name(name: str) -> str:
 def file_name(source: str) -> str:
     """A file's name without its folders, which is what others may see of it."""
     return source.rstrip("/").rpartition("/")[2] or source
-
-
-def _address(match: re.Match[str]) -> str:
-    url = match.group()
-    if url.startswith("file:"):
-        return "…/" + url.rpartition("/")[2]
-    try:
-        return without_credentials(url)
-    except ValueError:
-        return REMOVED
 
 
 def _walked(value: Any) -> Any:

@@ -4,11 +4,13 @@ A Hub id becomes a commit, a folder becomes a digest of its files, so that "the 
 told from the name alone. Nothing here loads or downloads weights except `fetch`.
 """
 
+import difflib
 import hashlib
 import importlib.metadata
 import importlib.resources
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -30,7 +32,7 @@ PROCESSOR_FILES = (
     "special_tokens_map.json",
 )
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FETCHED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "*.tiktoken")
 _NOT_FETCHED = ("*/*.safetensors", "consolidated*.safetensors")
 
@@ -135,6 +137,22 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
     Raises:
         CheckpointError: No such folder or repository, or the Hub cannot be asked.
     """
+    folder = locate(name, revision)
+    if folder is None:
+        return Checkpoint(name, None, _hub_commit(name, revision or "main"))
+    return Checkpoint(name, folder, folder_digest(folder))
+
+
+def locate(name: str, revision: str | None = None) -> Path | None:
+    """The folder that a name stands for; `None` for a Hub id. Asks nobody and reads no weights.
+
+    Args:
+        name: As for `resolve`.
+        revision: As for `resolve`.
+
+    Raises:
+        CheckpointError: There is surely no such checkpoint here, and none to download.
+    """
     if name == EMBEDDED:
         folder = Path(str(importlib.resources.files("blpo_inspect"))) / "world" / "judge"
     else:
@@ -144,13 +162,28 @@ def resolve(name: str, revision: str | None = None) -> Checkpoint:
             raise CheckpointError(f"{name}: revision={revision!r} is for Hub ids, but this is a folder")
         if not (folder / "config.json").is_file():
             raise CheckpointError(f"{name}: the folder has no config.json, so it is not a checkpoint")
-        return Checkpoint(name, folder, folder_digest(folder))
+        return folder
     if name == EMBEDDED or name.startswith((".", "~")) or folder.is_absolute():
-        raise CheckpointError(f"{name}: no such folder: {folder}")
+        raise CheckpointError(f"{name}: no such folder: {folder}{_meant(name)}")
     if not _HUB_ID.fullmatch(name):
-        hint = f"; for the folder /{name} write hf-vlm//{name}" if Path(f"/{name}").is_dir() else ""
-        raise CheckpointError(f"{name}: neither an existing folder nor a Hub id{hint}")
-    return Checkpoint(name, None, _hub_commit(name, revision or "main"))
+        raise CheckpointError(f"{name}: neither an existing folder nor a Hub id (owner/name){_meant(name)}")
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        _hub_commit(name, revision or "main")
+    return None
+
+
+def _meant(name: str) -> str:
+    """What somebody may have meant who typed a name that is none."""
+    if Path(f"/{name}").is_dir():
+        return f"; for the folder /{name} write hf-vlm//{name}"
+    beside = Path(name).expanduser().parent
+    known = {EMBEDDED.casefold(): EMBEDDED}
+    with suppress(OSError):
+        known |= {str(file.parent).casefold(): str(file.parent) for file in beside.glob("*/config.json")}
+    close = difflib.get_close_matches(name.casefold(), known, 1)
+    return f"; did you mean hf-vlm/{known[close[0]]}?" if close else ""
 
 
 def identity(checkpoint: Checkpoint, settings: ModelSettings) -> dict[str, JsonValue]:
@@ -254,7 +287,7 @@ def _ask_hub(name: str, revision: str) -> str:
         reason = str(error) if offline else f"the Hub cannot be reached: {type(error).__name__}: {error}"
         raise CheckpointError(
             f"{name}: {reason}, and revision {revision!r} is neither a folder nor in the local cache"
-            f" {constants.HF_HUB_CACHE}"
+            f" {constants.HF_HUB_CACHE}{_meant(name)}"
         ) from error
 
 

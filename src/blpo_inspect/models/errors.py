@@ -3,8 +3,10 @@
 Neither is ever retried: the same call would fail the same way.
 """
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 
-class CheckpointError(ValueError):
+
+class CheckpointError(PrerequisiteError, ValueError):
     """The checkpoint or a model argument cannot be used; no sample can be answered with it."""
 
 

@@ -33,12 +33,13 @@ from inspect_ai.util import materialize_media
 from pydantic import JsonValue
 
 from blpo_inspect._util.waiting import wait_for
+from blpo_inspect.cache.memo import is_recorded
 from blpo_inspect.judging.likelihood import LABEL_LOGPROBS
 from blpo_inspect.judging.structured import CONSTRAINED
 from blpo_inspect.models import checkpoint as checkpoints
 from blpo_inspect.models.checkpoint import Checkpoint
 from blpo_inspect.models.conversation import take_apart
-from blpo_inspect.models.errors import RequestError
+from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.models.generation_request import GenerationSettings
 from blpo_inspect.models.model_args import ModelSettings
 
@@ -71,7 +72,8 @@ class HfVlmAPI(ModelAPI):
         model_args: The fields of `ModelSettings`.
 
     Raises:
-        CheckpointError: An unknown or unusable model argument.
+        CheckpointError: An unknown or unusable model argument; or there is surely no such checkpoint, and no call of it
+            is recorded either, so that nothing can be replayed. Inspect shows it before a run starts.
     """
 
     answers_labels = True
@@ -87,6 +89,11 @@ class HfVlmAPI(ModelAPI):
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         self.settings = ModelSettings.from_args(model_args)
+        try:
+            checkpoints.locate(model_name, self.settings.revision)
+        except CheckpointError:
+            if not is_recorded(f"hf-vlm/{model_name}"):
+                raise
         self._lock = Lock()
         self._resolving = Lock()
         self._checkpoint: Checkpoint | None = None

@@ -1,14 +1,15 @@
 """Runs any method on a sample of the task ``optimize``: start, end and result of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model
+from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState
 from inspect_ai.util import LimitExceededError, span
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.plain_error import alone
 from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, answer_config
 from blpo_inspect.judging.prompts import RESULT
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
@@ -60,7 +61,10 @@ async def optimize(state: TaskState, method: Method[S], settings: S) -> TaskStat
         PrerequisiteError: The sample belongs to another task, or there is no optimizer model.
         LimitExceededError: One of Inspect's limits ended the run; the best pair was saved before.
     """
-    run = _start(state, method, settings)
+    try:
+        run = _start(state, method, settings)
+    except PrerequisiteError as error:
+        alone(error)
     sizes = ", ".join(f"{len(split)} {name}" for name, split in _splits(run.problem).items())
     run.progress.say(f"{method.name} starts on {run.problem.name} ({sizes} images)", {"settings": vars(settings)})
     try:
@@ -84,11 +88,12 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     given = state.metadata
     if "benchmark" not in given or "seed" not in given:
         raise PrerequisiteError(f"blpo_inspect/{method.name} is a solver of the task blpo_inspect/optimize")
+    need_optimizer()
     problem = load_problem(given["benchmark"], given["benchmark_args"], given.get("prompts"))
     if problem.digest != given["data_digest"]:
         raise PrerequisiteError(f"{problem.name}: the data are not those that this evaluation began with")
     judge = get_model()
-    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": _optimizer()}
+    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": get_model(role="optimizer")}
     configs = {
         "judge": answer_config(problem.answer, problem.scale, judge),
         "i2t": _at(0.0, models["i2t"]),
@@ -114,14 +119,22 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     )
 
 
-def _optimizer() -> Model:
-    try:
-        return get_model(role="optimizer", required=True)
-    except PrerequisiteError as error:
+def need_optimizer(roles: Collection[str] = ()) -> None:
+    """Refuse an evaluation without an optimizer model.
+
+    Args:
+        roles: Roles that the task itself has models for, besides those of the evaluation.
+
+    Raises:
+        PrerequisiteError: There is none.
+    """
+    given = sorted({*model_roles(), *roles})
+    if "optimizer" not in given:
+        others = f"; given are only: {', '.join(given)}" if given else ""
         raise PrerequisiteError(
             "an optimizer model is needed: --model-role optimizer=openai/o3, or optimizer=induction/rules in the "
-            "embedded world"
-        ) from error
+            f"embedded world (in Python model_roles={{'optimizer': 'openai/o3'}}){others}"
+        )
 
 
 def _at(temperature: float, model: Model) -> GenerateConfig:

@@ -8,7 +8,7 @@ solver is the method: ``blpo_inspect/blpo`` unless ``--solver`` names another, w
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import HeadlineMetric
 
-from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.inspect_internals import PrerequisiteError, evaluating
 from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
+from blpo_inspect.optimizers.solver import need_optimizer
 from blpo_inspect.scorers.improvement import improvement
 
 
@@ -71,14 +72,31 @@ def optimize(
         )
         for number in range(seed, seed + seeds)
     ]
-    return Task(
-        dataset=MemoryDataset(samples, name=problem.name),
+    dataset = _Runs(samples, name=problem.name)
+    dataset.task = Task(
+        dataset=dataset,
         solver=blpo(),
         scorer=improvement(),
         config=GREEDY,
         headline_metric=HeadlineMetric(score="accuracy_after", metric="mean"),
         metadata={"benchmark": problem.name, "data_digest": problem.digest},
     )
+    return dataset.task
+
+
+class _Runs(MemoryDataset):
+    """The runs of a task.
+
+    Inspect reads them before it starts the first. At no other moment can a task that was made before the evaluation, as
+    in Python, end it for lack of a model.
+    """
+
+    task: Task
+
+    def __iter__(self) -> Iterator[Sample]:
+        if evaluating():
+            need_optimizer(self.task.model_roles or ())
+        return super().__iter__()
 
 
 def _mapping(args: Mapping[str, Any] | str | None) -> dict[str, Any]:

@@ -112,6 +112,15 @@ def test_a_profile_goes_along_where_it_fits_and_nothing_else_of_the_file_does() 
             assert not {"comment", "exif"} & set(new.info)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_noise_that_no_encoder_makes_smaller(kind: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8))
+    options = {"quality": 100, "subsampling": 0, "exif": TURNED} if kind == "JPEG" else {}
+    seen = shown(encoded(noise, kind, **options), name="x")
+    assert seen.media_type == ("image/jpeg" if kind == "JPEG" else "image/png")
+    assert seen.size == (400, 400)
+
+
 def test_what_is_longer_than_a_jpeg_can_be_becomes_png() -> None:
     data = encoded(Image.effect_noise((66_000, 2), 50).convert("CMYK"), "TIFF")
     assert shown(data, name="x").media_type == "image/png"

@@ -4,6 +4,7 @@ The same image gives the same bytes: keys of recorded calls hash them.
 """
 
 import io
+from typing import Any
 
 from PIL import Image
 from PIL.JpegImagePlugin import get_sampling
@@ -29,32 +30,32 @@ def encode(seen: Image.Image, source: Image.Image, *, smaller: bool) -> tuple[by
         smaller: Whether it was scaled down.
     """
     if source.mode not in _DIRECT or source.has_transparency_data or max(seen.size) > _LONGEST:
-        return _png(seen), "image/png"
+        return _saved(seen, "PNG"), "image/png"
     jpeg = _jpeg(seen, source, smaller)
     if source.format in _PHOTOGRAPHS or source.mode == "CMYK":
         return jpeg, "image/jpeg"
     # compressed in haste, which shows the difference as well
-    drawn = len(_png(seen, compress_level=1)) <= _WORTHWHILE * len(jpeg)
-    return (_png(seen), "image/png") if drawn else (jpeg, "image/jpeg")
-
-
-def _png(seen: Image.Image, **options: int) -> bytes:
-    buffer = io.BytesIO()
-    seen.save(buffer, format="PNG", **options)
-    return buffer.getvalue()
+    if len(_saved(seen, "PNG", compress_level=1)) > _WORTHWHILE * len(jpeg):
+        return jpeg, "image/jpeg"
+    return _saved(seen, "PNG"), "image/png"
 
 
 def _jpeg(seen: Image.Image, source: Image.Image, smaller: bool) -> bytes:
     grey = source.mode == "L"
     profile = (source if grey else seen).info.get("icc_profile") or b""
+    image = seen.convert("L") if grey else seen
+    options: dict[str, Any] = {
+        "quality": _QUALITY,
+        "subsampling": 2 if get_sampling(source) == 2 and not smaller else 0,
+        "comment": b"",
+        "icc_profile": profile if profile[16:20] == (b"GRAY" if grey else b"RGB ") else None,
+    }
+    data = _saved(image, "JPEG", **options)
+    # an optimized file is a sixth smaller, and must fit into a buffer of two bytes a pixel
+    return _saved(image, "JPEG", **options, optimize=True) if len(data) < image.width * image.height else data
+
+
+def _saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    (seen.convert("L") if grey else seen).save(
-        buffer,
-        format="JPEG",
-        quality=_QUALITY,
-        subsampling=2 if get_sampling(source) == 2 and not smaller else 0,
-        optimize=True,
-        comment=b"",
-        icc_profile=profile if profile[16:20] == (b"GRAY" if grey else b"RGB ") else None,
-    )
+    image.save(buffer, format=kind, **options)
     return buffer.getvalue()

@@ -145,6 +145,8 @@ def data_uri(data: bytes, media_type: str) -> str:
 
 def is_image(path: Path) -> bool:
     """Whether a file begins as an image does, whatever its name is."""
+    if not path.is_file():  # a pipe would never end
+        return False
     with suppress(Exception), path.open("rb") as file:
         if _is_heic(file.read(64)):
             return True

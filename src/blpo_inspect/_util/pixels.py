@@ -42,7 +42,7 @@ def _boxes(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
 
 def _conversion(image: Image.Image) -> _Convert | None:
     if is_wide(image):
-        return levels(image, lambda: map(image.crop, _boxes(image)))
+        return levels(image, map(image.crop, _boxes(image)))
     if image.has_transparency_data:
         return _on_white
     if image.mode == "RGB":

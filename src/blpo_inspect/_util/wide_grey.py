@@ -17,7 +17,7 @@ def is_wide(image: Image.Image) -> bool:
     return image.mode.startswith(("I", "F"))
 
 
-def levels(image: Image.Image, strips: Callable[[], Iterable[Image.Image]]) -> Callable[[Image.Image], Image.Image]:
+def levels(image: Image.Image, strips: Iterable[Image.Image]) -> Callable[[Image.Image], Image.Image]:
     """How a strip of a wide grey image becomes mode L.
 
     Black and white are what the file declares: the ends of unsigned integers of 12 or 16 bits, or what a TIFF states as
@@ -28,12 +28,13 @@ def levels(image: Image.Image, strips: Callable[[], Iterable[Image.Image]]) -> C
 
     Args:
         image: A loaded image.
-        strips: All of it, in pieces, as often as asked.
+        strips: All of it, in pieces.
     """
     import numpy as np
 
     tags: Any = getattr(image, "tag_v2", {})
-    wraps = image.mode == "I" and tags.get(_SAMPLE_FORMAT, (1,)) == (1,)  # Pillow has no 32 bits without a sign
+    # Pillow has no 32 bits without a sign
+    wraps = image.mode == "I" and bool(tags) and tags.get(_SAMPLE_FORMAT, (1,)) == (1,)
     inverted = tags.get(_PHOTOMETRIC) == 0
     clear = image.info.get("transparency")
 
@@ -41,7 +42,7 @@ def levels(image: Image.Image, strips: Callable[[], Iterable[Image.Image]]) -> C
         given = np.asarray(strip)
         return given.view(np.uint32) if wraps else given
 
-    low, high = _declared(image.mode, tags) or _observed(image.mode, tags, map(values, strips()))
+    low, high = _declared(image.mode, tags) or _observed(image.mode, tags, map(values, strips))
     scale = 255 / (high - low)
 
     def convert(strip: Image.Image) -> Image.Image:

@@ -9,7 +9,7 @@
     licence: CC BY 4.0
     citation: Doe et al. 2026
 
-Every line is optional.
+Every line is optional. Where a sample has several images, columns state ``images``, or ``image_1``, ``image_2``, …
 """
 
 import re

@@ -125,7 +125,9 @@ def _sub_folders(folder: Path, settings: BenchmarkSettings) -> Source:
     if not rows:
         raise TableError(f"{folder}: no images in its sub-folders; {looked_for}")
     beside = [path for path in folder.iterdir() if path.name[0] != "." and path.is_file() and _is_image(path)]
+    empty = sorted({label.name for label in labels} - {str(row.values[settings.column("label")]) for row in rows})
     notes = (
+        f"sub-folders without an image: {', '.join(empty)}" if empty else "",
         f"files in sub-folders that are no images: {_by_ending(others)}" if others else "",
         f"images beside the sub-folders, which have no label: {_by_ending(beside)}" if beside else "",
     )

@@ -9,6 +9,8 @@ import warnings
 
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from blpo_inspect._util.unanswerable import UnanswerableError
+
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decompressed."""
 
@@ -16,7 +18,7 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 """Formats that are opened; anything else (EPS runs Ghostscript) is refused."""
 
 
-class ImageError(ValueError):
+class ImageError(UnanswerableError):
     """An image that cannot be used; the message names it and says why."""
 
 

@@ -19,6 +19,11 @@ def unanswered(model: str, error: UnanswerableError) -> ModelOutput:
     return output
 
 
+def is_unanswered(output: ModelOutput) -> bool:
+    """Whether an output says that its request cannot be answered."""
+    return METADATA in (output.metadata or {})
+
+
 def is_lasting(output: ModelOutput) -> bool:
-    """Whether an output says that its request is answered nowhere."""
+    """Whether an output says that its request cannot be answered anywhere."""
     return (output.metadata or {}).get(METADATA) is True

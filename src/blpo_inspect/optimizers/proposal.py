@@ -9,6 +9,7 @@ from itertools import pairwise
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
+from blpo_inspect.cache.unanswered import is_unanswered
 from blpo_inspect.judging.outputs import text_of
 from blpo_inspect.optimizers.calls import Calls
 from blpo_inspect.optimizers.questions import again
@@ -106,7 +107,7 @@ async def _ask(calls: Calls, asked: _Asking) -> None:
         asked.accepted = text
         return
     asked.rejected.append(Rejection(text or output.completion, reason))
-    asked.failed = bool(output.error)
+    asked.failed = is_unanswered(output)
     # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
     answer = ChatMessageAssistant(content=output.completion or "(no answer)")
     asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]

@@ -5,12 +5,15 @@ Imports torch: import this module only when an answer is really to be computed.
 
 import gc
 import os
+import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from threading import Lock, Thread
 
 import torch
+from pydantic import JsonValue
 
 from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.judging.label_lexer import LabelLexer
@@ -81,8 +84,11 @@ class Engine:
             if not any(ticket.is_wanted() for ticket in tickets):
                 raise RequestError("nobody waits for this request any more")
             prepared, prefix, kept = self._prepare(conversation, settings)
+            again = partial(self.processing.prepare, conversation, settings.chat_template)
             rows = [
-                replace(row, prefix=prefix, kept=kept, grows=not settings.deterministic and self._near(row))
+                replace(
+                    row, prefix=prefix, kept=kept, again=again, grows=not settings.deterministic and self._near(row)
+                )
                 for row in self._rows(prepared, request)
             ]
         except Exception as error:
@@ -202,11 +208,25 @@ class Engine:
         raise UnanswerableError(f"the model fails at {which}: {brief(failure)}") from failure
 
     def _answer(self, rows: Sequence[BatchRow]) -> list[Generated]:
-        with torch.inference_mode():
-            prefixes = self.reuse.of(rows)
-            if rows[0].names is not None:
-                return self.labeller.label(rows, prefixes)
-            return generate(self.weights, rows, prefixes)
+        start = time.monotonic()
+        try:
+            with torch.inference_mode():
+                prefixes = self.reuse.of(rows)
+                if prefixes is None:
+                    rows = [row.whole() for row in rows]
+                if rows[0].names is not None:
+                    return self.labeller.label(rows, prefixes)
+                return generate(self.weights, rows, prefixes)
+        finally:
+            for checks in (self.reuse.checks, self.labeller.checks):
+                checks.worked += time.monotonic() - start
+
+    def checks(self) -> dict[str, JsonValue]:
+        """For a log: how many requests took a shortcut so far, and how many of them went the long way too."""
+        return {
+            "kept_images": {**self.reuse.checks.figures()},
+            "labels_in_one_pass": {**self.labeller.checks.figures()},
+        }
 
     def _fails_alike(self, row: BatchRow) -> bool:
         """Whether the model fails at a request with ordinary pictures too, so that these are not to blame."""

@@ -146,7 +146,7 @@ class HfVlmAPI(ModelAPI):
             for ticket in tickets:
                 ticket.cancel()
         prepared = preparing.result()
-        return self._output(engine, answers, prepared.length), self._call(request, prepared, answers)
+        return self._output(engine, answers, prepared.length), self._call(engine, request, prepared, answers)
 
     async def _engine(self) -> "Engine":
         with self._lock:
@@ -219,7 +219,9 @@ class HfVlmAPI(ModelAPI):
             logprobs=logprobs,
         )
 
-    def _call(self, request: GenerationSettings, prepared: "Prepared", answers: "list[Generated]") -> ModelCall:
+    def _call(
+        self, engine: "Engine", request: GenerationSettings, prepared: "Prepared", answers: "list[Generated]"
+    ) -> ModelCall:
         return ModelCall.create(
             request={
                 "model": self.model_name,
@@ -231,6 +233,7 @@ class HfVlmAPI(ModelAPI):
                 "texts": [answer.text for answer in answers],
                 "tokens": [list(answer.tokens) for answer in answers],
                 "batch_size": max(answer.batch_size for answer in answers),
+                "checks": engine.checks(),
             },
             time=max(answer.seconds for answer in answers),
         )

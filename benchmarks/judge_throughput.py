@@ -118,7 +118,12 @@ def _told(result: Result) -> str:
         return f"failed: {result.failed}"
     if result.missing is not None:
         return f"not measured: {result.missing}"
-    return f"{result.calls} calls in {result.seconds:.2f} s"
+    checks = [
+        f"{name} {made['checked']} of {made['requests']} checked in {made['share_of_time']:.2%} of the time"
+        for name, made in result.checks.items()
+        if made["checked"]
+    ]
+    return "; ".join([f"{result.calls} calls in {result.seconds:.2f} s", *checks])
 
 
 def _say(line: str) -> None:

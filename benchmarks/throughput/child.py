@@ -21,7 +21,7 @@ from throughput.checkpoints import make_checkpoint, make_text_checkpoint, parame
 from throughput.material import Material, make_material
 from throughput.plain import Plain, inputs, load_processor
 from throughput.plan import Facts, Job, Result
-from throughput.served import Ask, NotMeasuredError, hf_text, hf_vlm, vllm
+from throughput.served import CHECKS, Ask, NotMeasuredError, hf_text, hf_vlm, vllm
 
 EMBEDDED = "shapes-judge"
 
@@ -85,6 +85,7 @@ def measure(job: Job, checkpoint: str, repeat: int) -> Result:
         return result
     result.calls = sum(map(len, result.answers))
     result.seconds = sum(result.rounds)
+    result.checks = dict(CHECKS)
     result.memory = _peak_memory()
     if torch.cuda.is_available():
         result.gpu_memory = torch.cuda.max_memory_allocated()

@@ -106,6 +106,9 @@ class Result:
     answers: list[list[str]] = field(default_factory=list)
     """By prompt and image."""
 
+    checks: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Of `hf-vlm`: for each shortcut, requests that took it, how many were checked, and the share of time of that."""
+
     @property
     def measured(self) -> bool:
         return self.missing is None and self.failed is None

@@ -24,6 +24,9 @@ class NotMeasuredError(Exception):
     """Something that this machine does not have."""
 
 
+CHECKS: dict[str, dict[str, float]] = {}
+"""What `hf-vlm` said last of its shortcuts: requests that took each, how many were checked, and the time of that."""
+
 Ask = Callable[[str, Sequence[Picture]], Awaitable[list[str]]]
 """Judges several images by one prompt: the answers in their order."""
 
@@ -39,7 +42,9 @@ def hf_vlm(way: str, name: str, labels: Sequence[str], batch: int, tokens: int) 
 
     async def bare(prompt: str, picture: Picture) -> str:
         async with limit:
-            return completion(await model.api.generate(question(prompt, picture), [], "none", config))
+            answered: Any = await model.api.generate(question(prompt, picture), [], "none", config)
+            CHECKS.update(answered[1].response["checks"])
+            return completion(answered)
 
     async def through_model(prompt: str, picture: Picture) -> str:
         return completion(await model.generate(question(prompt, picture), config=config))

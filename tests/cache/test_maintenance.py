@@ -11,6 +11,7 @@ import pytest
 from inspect_ai import Task, eval
 from inspect_ai.model import ChatMessage
 
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.cache import maintenance
 from blpo_inspect.cache.maintenance import CacheUsage, MaintenanceError
 from blpo_inspect.cache.model_identity import Target
@@ -68,6 +69,26 @@ def test_an_unchanged_model_has_not_drifted(log: Path, scripted: type[ScriptedAP
     assert drift(store, log=log) == maintenance.Drift(2, (), (), ())
     assert len(scripted.requests) == asked + 2  # really asked, not replayed
     assert [entry.to_bytes() for entry in store.entries()] == before
+
+
+def test_a_request_that_cannot_be_answered_still_cannot(red: Path, scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    lasting = [True]
+
+    def refuse(messages: list[ChatMessage]) -> str:
+        raise UnanswerableError("too thin", lasting=lasting[0])
+
+    scripted.script = staticmethod(refuse)
+    dataset = to_dataset([Record("one", str(red), label="yes")], LabelScale.of(["yes", "no"]), name="one")
+    task = Task(dataset=dataset, solver=judge("Is it red?"), config=GREEDY)
+    (log,) = eval(task, "scripted/m", log_dir=str(tmp_path / "logs"), display="none")
+    assert log.status == "success", log.error
+    store, file = Store(default_folder()), Path(log.location)
+    assert drift(store, log=file) == maintenance.Drift(1, (), (), ())
+    lasting[0] = False
+    [(_, why)] = drift(store, log=file).unchecked
+    assert why == "the model failed: too thin"
+    scripted.script = staticmethod(lambda messages: "yes")
+    assert len(drift(store, log=file).changed) == 1
 
 
 def test_a_changed_answer_is_drift(log: Path, scripted: type[ScriptedAPI]) -> None:

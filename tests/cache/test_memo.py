@@ -32,6 +32,7 @@ from inspect_ai.model import (
 from inspect_ai.solver import Generate, Solver, TaskState, generate, solver
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.cache import memo
 from blpo_inspect.cache.memo import CachedAPI, cache_mode, memoized
 from blpo_inspect.cache.misses import CacheMissError, UnknownIdentityError
@@ -298,6 +299,32 @@ def test_trouble_is_never_stored(trouble: ModelOutput, cache_folder: Path) -> No
         assert ask(memoized(model())).choices == trouble.choices
     assert len(CountingAPI.asked) == 2
     assert list(Store(cache_folder).keys()) == []
+
+
+@pytest.mark.parametrize("name", ["counting/m", "cached/counting/m"])
+@pytest.mark.parametrize("lasting", [True, False])
+def test_that_a_request_cannot_be_answered_is_recorded_where_it_lasts(
+    lasting: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(number: int) -> ModelOutput:
+        error = UnanswerableError("image 1 is too thin", lasting=lasting)
+        error.metadata = {"checkpoint": "c"}
+        raise error
+
+    CountingAPI.behave = staticmethod(refuse)
+    first, again = (ask(memoized(model(name))) for _ in range(2))
+    assert (first.error, first.completion, first.model) == ("image 1 is too thin", "", "m")
+    assert (again.error, again.completion, again.stop_reason) == (first.error, "", "unknown")
+    assert (first.metadata or {})["checkpoint"] == "c"
+    assert len(CountingAPI.asked) == (1 if lasting else 2)
+    monkeypatch.setenv("BLPO_CACHE", "offline")
+    if lasting:
+        assert ask(memoized(model(name))).error == first.error
+    else:
+        with pytest.raises(CacheMissError):
+            ask(memoized(model(name)))
+    monkeypatch.setenv("BLPO_CACHE", "off")
+    assert ask(memoized(model(name))).error == first.error
 
 
 def test_answers_that_are_empty_or_refuse_are_answers(monkeypatch: pytest.MonkeyPatch) -> None:

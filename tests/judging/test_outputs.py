@@ -166,6 +166,12 @@ def test_a_second_question_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert label_of(run([], judge("Is it safe?"), tmp_path)) == "unsafe"
 
 
+def test_a_provider_that_gives_no_choice_costs_its_sample(tmp_path: Path) -> None:
+    sample = run([ModelOutput(model="mock")], judge("Is it safe?"), tmp_path)
+    assert sample.scores is not None
+    assert sample.scores["unread"].explanation == "the model gave no answer"
+
+
 def test_a_blocked_describer_gives_no_caption(tmp_path: Path) -> None:
     solver = chain(describe(), judge("Is it safe?", caption_only=True))
     sample = run([output("All is safe here.", "content_filter"), output("safe")], solver, tmp_path)

@@ -18,6 +18,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.cache.misses import CacheMissError
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.proposal import Proposal, Question, Rejection, propose, propose_all
@@ -123,6 +124,26 @@ def test_what_cannot_be_used_is_asked_for_again_with_the_reason(
     assert [message.role for message in second] == ["user", "assistant", "user"]
     assert [message.text for message in second[:2]] == ["How?", text or "(no answer)"]
     assert second[2].text == f"That cannot be used: {reason}. Give another one, between <{TAG}> and </{TAG}>."
+
+
+def test_a_request_that_the_optimizer_cannot_answer_is_not_repeated(
+    scripted: type[ScriptedAPI], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The proposal is lost, not the run; another question goes on."""
+
+    def script(messages: list[ChatMessage]) -> str:
+        if messages[0].text == "How?":
+            raise UnanswerableError("40 images together: too many")
+        return tagged("A") if len(messages) > 1 else "no tags"
+
+    scripted.script = staticmethod(script)
+    asked = [Question(ChatMessageUser(content=text), TAG, lambda new: None) for text in ("How?", "And how?")]
+    by = calls()
+    lost, found = asyncio.run(propose_all(by, asked, 3))
+    assert (lost.prompt, found.prompt) == (None, "A")
+    assert [rejected.reason for rejected in lost.rejected] == ["the call failed: 40 images together: too many"]
+    assert by.started == 3
+    assert len(by.identities()) == 1
 
 
 def test_an_answer_that_was_cut_off_after_its_prompt_counts(answers: list[Answer]) -> None:

@@ -18,6 +18,7 @@ from PIL.PngImagePlugin import PngImageFile
 from blpo_inspect._util.image_encoding import encode
 from blpo_inspect._util.memory import MemoryBudget
 from blpo_inspect._util.pixels import to_rgb
+from blpo_inspect._util.unanswerable import UnanswerableError
 
 MAX_PIXELS = 100_000_000
 """Larger images are refused before they are decompressed."""
@@ -48,7 +49,7 @@ _in_flight = MemoryBudget()
 _opening = Lock()
 
 
-class ImageError(ValueError):
+class ImageError(UnanswerableError):
     """An image that cannot be used; the message names it and says why."""
 
 

@@ -287,7 +287,9 @@ async def _ask(
     from inspect_ai.model import GenerateConfig
     from inspect_ai.tool import ToolFunction, ToolInfo
 
+    from blpo_inspect._util.unanswerable import UnanswerableError
     from blpo_inspect.cache.request import canonical_request
+    from blpo_inspect.cache.unanswered import is_lasting, unanswered
 
     request = entry.request
     if strange := [difference.path for difference in differences(request.get("model"), live)]:
@@ -305,9 +307,11 @@ async def _ask(
         output = await model.generate(messages, tools=tools, tool_choice=choice, config=config, cache=False)
     except _NoImageError as error:
         return str(error)
+    except UnanswerableError as error:
+        output = unanswered(str(model), error)
     except Exception as error:  # providers fail in their own ways; one failure must not end the check
         return f"could not be asked again: {_first_line(error)}"
-    if output.error or not output.choices:
+    if (output.error or not output.choices) and not is_lasting(output):
         return f"the model failed: {_first_line(output.error or 'no answer')}"
     return output.model_dump(mode="json", exclude_none=True)
 

@@ -28,6 +28,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError, mark_cache_hit, provider_package
 from blpo_inspect._util.plain_error import PlainError, alone
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect._util.waiting import wait_for
 from blpo_inspect.cache.cache_info import Note
 from blpo_inspect.cache.entry import Entry, canonical, key_of
@@ -39,6 +40,7 @@ from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.cache.single_flight import Flights
 from blpo_inspect.cache.store import Store, default_folder
 from blpo_inspect.cache.store_errors import CorruptEntryError, StoreError
+from blpo_inspect.cache.unanswered import is_lasting, unanswered
 
 CacheMode = Literal["readwrite", "offline", "refresh", "off"]
 """``readwrite`` asks what is not recorded; ``offline`` fails there instead; ``refresh`` asks everything
@@ -139,9 +141,10 @@ class CachedAPI(LazyAPI):
     ) -> Answer:
         """The recorded answer, else the inner provider's, which is then recorded.
 
-        Only whole answers are recorded: no exceptions, no outputs with an error or without an answer. An empty text
-        from a remote server is asked for again (`EMPTY_ANSWER_WAITS`), and is not recorded if it stays.
-        Where the store cannot be used, a warning says so once and calls go on uncached.
+        Only whole answers are recorded, and that there is none to a request (`unanswered`): no exceptions, no outputs
+        with another error or without an answer. An empty text from a remote server is asked for again
+        (`EMPTY_ANSWER_WAITS`), and is not recorded if it stays. Where the store cannot be used, a warning says so once
+        and calls go on uncached.
 
         Raises:
             CacheMissError: Offline, and nothing is recorded.
@@ -161,7 +164,7 @@ class CachedAPI(LazyAPI):
         config: GenerateConfig,
     ) -> Answer:
         mode = cache_mode(self.mode)
-        ask: Callable[[], Awaitable[Answer]] = partial(self.ask, input, tools, tool_choice, config)
+        ask: Callable[[], Awaitable[Answer]] = partial(self._ask, input, tools, tool_choice, config)
         if mode == "off":
             return await ask()
         folder = default_folder()
@@ -189,6 +192,14 @@ class CachedAPI(LazyAPI):
                 return await self._lead((folder, key), store, mode, request, ask, recheck=recheck)
             if (entry := await wait_for(flight)) is not None:
                 return self._replay(entry, store)
+
+    async def _ask(
+        self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
+    ) -> Answer:
+        try:
+            return await self.ask(input, tools, tool_choice, config)
+        except UnanswerableError as error:
+            return unanswered(self.target.name, error)
 
     async def _lead(
         self,
@@ -363,9 +374,9 @@ def _record(store: Store, entry: Entry, mode: CacheMode) -> Entry:
 
 
 def _is_whole(output: ModelOutput) -> bool:
-    """Whether this is an answer, and not a provider's trouble."""
+    """Whether this is an answer or will never have one, and not a provider's trouble."""
     if output.error or not output.choices:
-        return False
+        return is_lasting(output)
     return all(
         choice.stop_reason != "unknown" or choice.message.text or choice.message.tool_calls for choice in output.choices
     )

@@ -51,7 +51,7 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reas
         caption = state.metadata.get("caption")
         if caption_only and NO_CAPTION in state.metadata:
             why = f"no caption: {state.metadata[NO_CAPTION]}"
-            state.output = ModelOutput(model=state.output.model, error=why)
+            state.output = ModelOutput.from_content(state.output.model, "", stop_reason="unknown", error=why)
             return state
         if caption_only and caption is None:
             raise ValueError("caption_only needs a caption: put blpo_inspect/describe before blpo_inspect/judge")
@@ -126,7 +126,7 @@ async def ask_judge(
             return await model.generate(messages, config=config)
 
         output = await asked_again(ask, state.messages, output, scale, answer)
-    state.messages.append(output.message)
+    state.messages += [choice.message for choice in output.choices[:1]]  # a provider in trouble may give none
     state.output = output
 
 

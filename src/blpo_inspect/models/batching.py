@@ -7,8 +7,12 @@ request is still on its way. Requests that arrive while a batch runs form the ne
 bounded exception: those whose answers just went out usually come back at once with their next
 question, so for a tenth of the last batch's duration after its end, the next batch waits until as
 many requests are there as that batch had.
+
+When the interpreter exits, the running batch is given up and its thread waited for: Python ends a thread that it finds
+inside of torch in a way that aborts the process.
 """
 
+import atexit
 import contextlib
 import time
 from collections.abc import Callable, Hashable, Sequence
@@ -66,7 +70,7 @@ class Ticket(Generic[P, R]):
 
     def is_wanted(self) -> bool:
         """Whether somebody still waits for the result."""
-        return not self.future.cancelled()
+        return not (self.future.cancelled() or self._batcher._closed)
 
     def submit(self, payload: P, load: Load) -> None:
         """Queue the request. At most once."""
@@ -112,6 +116,7 @@ class Batcher(Generic[P, R]):
         self._condition = Condition()
         self._queue: list[Ticket[P, R]] = []
         self._announced = 0
+        self._closed = False
         self._thread: Thread | None = None
         self._affordable: int | None = None
         self._last_size = 0
@@ -125,7 +130,15 @@ class Batcher(Generic[P, R]):
             if self._thread is None:
                 self._thread = Thread(target=self._work, name=self._name, daemon=True)
                 self._thread.start()
+                atexit.register(self._close)
         return Ticket(self)
+
+    def _close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+        if self._thread is not None:
+            self._thread.join()
 
     def _arrived(self, ticket: Ticket[P, R], *, queue: bool) -> None:
         with self._condition:
@@ -143,8 +156,7 @@ class Batcher(Generic[P, R]):
         self._arrived(ticket, queue=False)
 
     def _work(self) -> None:
-        while True:
-            batch = self._next()
+        while batch := self._next():
             start = time.monotonic()
             self._answer(batch)
             with self._condition:
@@ -154,8 +166,9 @@ class Batcher(Generic[P, R]):
             del batch
 
     def _next(self) -> list[Ticket[P, R]]:
+        """The next batch; empty at the end."""
         with self._condition:
-            while True:
+            while not self._closed:
                 self._queue = [ticket for ticket in self._queue if ticket.is_wanted()]
                 if not self._queue:
                     self._condition.wait()
@@ -171,6 +184,7 @@ class Batcher(Generic[P, R]):
                 for ticket in batch:
                     self._queue.remove(ticket)
                 return batch
+        return []
 
     def _choose(self) -> tuple[list[Ticket[P, R]], bool]:
         """The oldest request and those that cost least beside it; and whether no more would fit.

@@ -1,4 +1,4 @@
-"""Whether a loaded model may continue from a kept prefix, found out by trying it on the first request.
+"""Whether a loaded model may continue from a kept prefix, found out by trying it on a request.
 
 A model may not if its text changes what it computes of the image before it (PaliGemma looks both ways), or if it keeps
 something other than keys and values.
@@ -13,6 +13,7 @@ from torch import Tensor
 from blpo_inspect.models.collate import SEQUENCE_INPUTS, join, on_device
 from blpo_inspect.models.continuation import cache_of, compute, inputs_after
 from blpo_inspect.models.memory import is_out_of_memory
+from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
 from blpo_inspect.models.weights import Weights
 
@@ -23,7 +24,7 @@ TOLERANCE = {torch.float32: 1e-3, torch.float16: 0.03, torch.bfloat16: 0.08}
 around the mean). Float32 differs by about 1e-6; a model that looks both ways by 0.05 and more."""
 
 
-def why_not(weights: Weights, request: Prepared) -> str | None:
+def why_not(weights: Weights, request: Prepared, prefix: Prefix | None = None) -> str | None:
     """Why requests like this one must run as a whole; `None` where they may continue from a prefix.
 
     Runs the request as a whole, and once more in two parts with padding around them.
@@ -31,6 +32,7 @@ def why_not(weights: Weights, request: Prepared) -> str | None:
     Args:
         weights: The model.
         request: One with a prefix and all its inputs.
+        prefix: What is kept of its beginning; `None` computes that.
     """
     unknown = [
         key for key in request.inputs if key in SEQUENCE_INPUTS and request.inputs[key].shape != (1, request.length)
@@ -39,7 +41,7 @@ def why_not(weights: Weights, request: Prepared) -> str | None:
         return f"its inputs {', '.join(unknown)} are not one number per token"
     whole = _last_logits(weights, on_device(join([request.inputs], pad_token=weights.pad_token), weights), None)
     try:
-        (prefix,) = compute(weights, [request])
+        prefix = prefix or compute(weights, [request])[0]
         margin = 2 if weights.in_window(request.length + 2) else 0
         inputs = on_device(inputs_after(weights, [request], [prefix], margin), weights)
         parts = _last_logits(weights, inputs, cache_of(weights, [prefix], request.length, margin))

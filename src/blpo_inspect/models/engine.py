@@ -5,13 +5,17 @@ Imports torch: import this module only when an answer is really to be computed.
 
 import gc
 import os
+import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from threading import Lock, Thread
 
 import torch
+from pydantic import JsonValue
 
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.judging.label_lexer import LabelLexer
 from blpo_inspect.models.batching import Batcher, Load, Ticket
 from blpo_inspect.models.checkpoint import Checkpoint, folder_digest
@@ -24,7 +28,7 @@ from blpo_inspect.models.labelling import Labeller
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
 from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.prefixes import Prefix
-from blpo_inspect.models.processing import Prepared, Processing
+from blpo_inspect.models.processing import Prepared, Processing, brief
 from blpo_inspect.models.reuse import PrefixReuse
 from blpo_inspect.models.sampling import Draw, stream_key
 from blpo_inspect.models.weights import Weights, load_weights
@@ -80,8 +84,11 @@ class Engine:
             if not any(ticket.is_wanted() for ticket in tickets):
                 raise RequestError("nobody waits for this request any more")
             prepared, prefix, kept = self._prepare(conversation, settings)
+            again = partial(self.processing.prepare, conversation, settings.chat_template)
             rows = [
-                replace(row, prefix=prefix, kept=kept, grows=not settings.deterministic and self._near(row))
+                replace(
+                    row, prefix=prefix, kept=kept, again=again, grows=not settings.deterministic and self._near(row)
+                )
                 for row in self._rows(prepared, request)
             ]
         except Exception as error:
@@ -144,10 +151,9 @@ class Engine:
         context = self.weights.context_length
         if context is not None:
             if prepared.length >= context:
-                raise RequestError(
-                    f"{self.weights.name}: the request has {prepared.length} tokens with its"
-                    f" {len(prepared.images)} images, but the model's context is {context};"
-                    " use fewer or smaller images, or a shorter prompt"
+                raise UnanswerableError(
+                    f"the request has {prepared.length} tokens with its {len(prepared.images)} images, but the model's"
+                    f" context is {context}; use fewer or smaller images, or a shorter prompt"
                 )
             room = min(room, context - prepared.length)
         draws: list[Draw | None] = [None] * request.choices
@@ -186,20 +192,51 @@ class Engine:
 
     def _run(self, rows: Sequence[BatchRow]) -> list[Generated]:
         try:
+            return self._answer(rows)
+        except Exception as error:
+            # an error of several does not say whose it is: it is looked at again when each of them has failed alone
+            if len(rows) > 1 or isinstance(error, RequestError):
+                raise
+            failure = error.with_traceback(None)  # it holds what is in memory
+        prepared = rows[0].prepared
+        which = f"one request of {prepared.length} tokens with {_sizes(prepared)}"
+        if is_out_of_memory(failure):
+            self._free_memory()
+            what = f"out of memory for {which}; use fewer or smaller images, or a smaller model"
+            raise UnanswerableError(what, lasting=False)
+        if self._fails_alike(rows[0]):
+            raise failure
+        raise UnanswerableError(f"the model fails at {which}: {brief(failure)}") from failure
+
+    def _answer(self, rows: Sequence[BatchRow]) -> list[Generated]:
+        start = time.monotonic()
+        try:
             with torch.inference_mode():
                 prefixes = self.reuse.of(rows)
+                if prefixes is None:
+                    rows = [row.whole() for row in rows]
                 if rows[0].names is not None:
                     return self.labeller.label(rows, prefixes)
                 return generate(self.weights, rows, prefixes)
-        except Exception as error:
-            if len(rows) > 1 or not is_out_of_memory(error):
-                raise
-        self._free_memory()
-        prepared = rows[0].prepared
-        raise RequestError(
-            f"{self.weights.name}: out of memory for one request of {prepared.length} tokens with"
-            f" {len(prepared.images)} images; use fewer or smaller images, or a smaller model"
-        )
+        finally:
+            for checks in (self.reuse.checks, self.labeller.checks):
+                checks.worked += time.monotonic() - start
+
+    def checks(self) -> dict[str, JsonValue]:
+        """For a log: how many requests took a shortcut so far, and how many of them went the long way too."""
+        return {
+            "kept_images": {**self.reuse.checks.figures()},
+            "labels_in_one_pass": {**self.labeller.checks.figures()},
+        }
+
+    def _fails_alike(self, row: BatchRow) -> bool:
+        """Whether the model fails at a request with ordinary pictures too, so that these are not to blame."""
+        try:
+            prepared = self.processing.ordinary(row.prepared)
+            self._answer([replace(row, prepared=prepared, prefix=row.prefix and prepared.prefix, kept=None)])
+        except Exception:
+            return True
+        return False
 
     def _recover(self, error: Exception) -> bool:
         if not is_out_of_memory(error):
@@ -264,6 +301,12 @@ def forget_engines() -> None:
 def _check_unchanged(checkpoint: Checkpoint) -> None:
     if checkpoint.folder is not None and folder_digest(checkpoint.folder) != checkpoint.revision:
         raise CheckpointError(f"{checkpoint.name}: the folder changed since it was first looked at; start anew")
+
+
+def _sizes(prepared: Prepared) -> str:
+    sizes = ", ".join(f"{image['width']}×{image['height']}" for image in prepared.images[:5])
+    more = " …" if len(prepared.images) > 5 else ""
+    return f"{len(prepared.images)} images" + (f" ({sizes}{more} pixels)" if sizes else "")
 
 
 def _free_memory() -> None:

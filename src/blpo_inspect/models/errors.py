@@ -1,6 +1,7 @@
-"""What can go wrong with a local model, as two exceptions whose messages say what to do.
+"""What can go wrong with a local model for every sample alike, as two exceptions whose messages say what to do.
 
-Neither is ever retried: the same call would fail the same way.
+What one sample's own images or text make impossible is an `UnanswerableError`. None is ever retried: the same call
+would fail the same way.
 """
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
@@ -11,4 +12,4 @@ class CheckpointError(PrerequisiteError, ValueError):
 
 
 class RequestError(ValueError):
-    """One request cannot be answered by this model; other requests go on."""
+    """This model cannot answer requests of this form or with these settings, whatever the sample."""

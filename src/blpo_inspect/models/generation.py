@@ -6,7 +6,7 @@ whatever else is in its batch.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -53,6 +53,9 @@ class BatchRow:
     kept: Prefix | None = None
     """The beginning, if it was there when the request was prepared; its vision inputs may then be missing."""
 
+    again: Callable[[], Prepared] | None = None
+    """Prepares the request once more, with all its inputs."""
+
     grows: bool = True
     """Whether more of its beginning may be kept than its images."""
 
@@ -74,6 +77,12 @@ class BatchRow:
 
     wanted: Callable[[], bool] = lambda: True
     """Whether anybody still waits; asked after each token."""
+
+    def whole(self) -> "BatchRow":
+        """The same with all its inputs and no beginning."""
+        if self.kept is None or self.again is None:
+            return self
+        return replace(self, prepared=self.again(), kept=None)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import materialize_media
 from pydantic import JsonValue
 
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect._util.waiting import wait_for
 from blpo_inspect.cache.memo import is_recorded
 from blpo_inspect.judging.likelihood import LABEL_LOGPROBS
@@ -129,8 +130,8 @@ class HfVlmAPI(ModelAPI):
 
         Raises:
             CheckpointError: The checkpoint cannot be used.
-            RequestError: This request cannot be answered by it.
-            ImageError: An image of it cannot be decoded.
+            RequestError: It cannot answer requests of this form or with these settings.
+            UnanswerableError: It cannot answer this one, for its images or its length.
         """
         if tools:
             self._refuse(f"has no tools, but {', '.join(tool.name for tool in tools)} were passed")
@@ -146,6 +147,9 @@ class HfVlmAPI(ModelAPI):
             await anyio.lowlevel.checkpoint()
             preparing = engine.start(tickets, conversation, request, self.settings)
             answers = [await wait_for(ticket.future) for ticket in tickets]
+        except UnanswerableError as error:
+            error.metadata = self._about(engine)
+            raise
         finally:
             for ticket in tickets:
                 ticket.cancel()
@@ -153,7 +157,7 @@ class HfVlmAPI(ModelAPI):
         output = self._output(engine, answers, prepared.length)
         if request.answer == "structured":
             output.metadata = {**(output.metadata or {}), CONSTRAINED: True}
-        return output, self._call(request, prepared, answers)
+        return output, self._call(engine, request, prepared, answers)
 
     async def _engine(self) -> "Engine":
         with self._lock:
@@ -194,15 +198,18 @@ class HfVlmAPI(ModelAPI):
                 output_tokens=output_tokens,
                 total_tokens=input_tokens + output_tokens,
             ),
-            metadata={
-                "checkpoint": self.identity(),
-                "runtime": {
-                    "device": engine.weights.device.type,
-                    "dtype": str(engine.weights.dtype).removeprefix("torch."),
-                },
-                **_label_logprobs(answers),
-            },
+            metadata={**self._about(engine), **_label_logprobs(answers)},
         )
+
+    def _about(self, engine: "Engine") -> dict[str, Any]:
+        """Which model this is and how it runs, for the metadata of an output."""
+        return {
+            "checkpoint": self.identity(),
+            "runtime": {
+                "device": engine.weights.device.type,
+                "dtype": str(engine.weights.dtype).removeprefix("torch."),
+            },
+        }
 
     def _choice(self, answer: "Generated") -> ChatCompletionChoice:
         logprobs = None
@@ -223,7 +230,9 @@ class HfVlmAPI(ModelAPI):
             logprobs=logprobs,
         )
 
-    def _call(self, request: GenerationSettings, prepared: "Prepared", answers: "list[Generated]") -> ModelCall:
+    def _call(
+        self, engine: "Engine", request: GenerationSettings, prepared: "Prepared", answers: "list[Generated]"
+    ) -> ModelCall:
         return ModelCall.create(
             request={
                 "model": self.model_name,
@@ -235,6 +244,7 @@ class HfVlmAPI(ModelAPI):
                 "texts": [answer.text for answer in answers],
                 "tokens": [list(answer.tokens) for answer in answers],
                 "batch_size": max(answer.batch_size for answer in answers),
+                "checks": engine.checks(),
             },
             time=max(answer.seconds for answer in answers),
         )

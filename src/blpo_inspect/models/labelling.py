@@ -24,6 +24,7 @@ from blpo_inspect.models.label_tree import LabelTree
 from blpo_inspect.models.memory import is_out_of_memory
 from blpo_inspect.models.prefixes import Prefix
 from blpo_inspect.models.processing import Prepared
+from blpo_inspect.models.spot_checks import SpotChecks
 from blpo_inspect.models.weights import Weights
 
 hf: Any = transformers  # partly typed
@@ -42,6 +43,7 @@ class Labeller:
         self._trees: dict[Names, LabelTree] = {}
         attention = getattr(weights.model.config.get_text_config(decoder=True), "_attn_implementation", None)
         self._one_pass: bool | None = None if attention in MASKED_ATTENTION else False
+        self.checks = SpotChecks()
 
     def tree(self, names: Names) -> LabelTree:
         """The tree of names.
@@ -74,10 +76,29 @@ class Labeller:
         # the mask below is the same for all layers, those with a window included
         if prefixes is None or self._one_pass is False or not self._weights.in_window(longest):
             return step_by_step(self._weights, rows, prefixes, tree)
-        if self._one_pass is None:
-            self._one_pass = self._try(rows[0], prefixes[0], tree)
-        run = in_one_pass if self._one_pass else step_by_step
-        return run(self._weights, rows, prefixes, tree)
+        if self._one_pass is None or self.checks.is_due():
+            self._check(rows[0], prefixes[0], tree)
+        if not self._one_pass:
+            return step_by_step(self._weights, rows, prefixes, tree)
+        self.checks.requests += len(rows)
+        return in_one_pass(self._weights, rows, prefixes, tree)
+
+    def _check(self, row: BatchRow, prefix: Prefix, tree: LabelTree) -> None:
+        with self.checks.checking():
+            agrees = self._try(row, prefix, tree)
+        if agrees is None:
+            return
+        self.checks.checked += 1
+        if self._one_pass and not agrees:
+            logger.warning(
+                "hf-vlm: %s computes labels token by token from now on: in one pass they come out differently. Until"
+                " now %d requests were answered in one pass, %d were checked, and the last check failed. What was"
+                " recorded may be wrong: ask once more with BLPO_CACHE=refresh",
+                self._weights.name,
+                self.checks.requests,
+                self.checks.checked,
+            )
+        self._one_pass = agrees
 
     def _try(self, row: BatchRow, prefix: Prefix, tree: LabelTree) -> bool | None:
         steps = step_by_step(self._weights, [row], [prefix], tree)

@@ -117,6 +117,12 @@ class PrefixStore:
             self.budget //= 2
             self._evict()
 
+    def clear(self) -> None:
+        """Keep nothing from now on."""
+        with self._lock:
+            self.budget = 0
+            self._evict()
+
     def _evict(self) -> None:
         while self._held > self.budget:
             _, dropped = self._kept.popitem(last=False)

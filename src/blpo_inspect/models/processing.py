@@ -9,14 +9,17 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
+from PIL import Image
 from pydantic import JsonValue
 
 from blpo_inspect._util.images import decode
+from blpo_inspect._util.unanswerable import UnanswerableError
 from blpo_inspect.models.conversation import Conversation, EncodedImage
 from blpo_inspect.models.errors import CheckpointError, RequestError
+from blpo_inspect.models.memory import is_out_of_memory
 from blpo_inspect.models.processor_cache import Halves
 from blpo_inspect.models.weights import Weights
 
@@ -24,6 +27,12 @@ DROPPED_INPUTS = ("labels",)
 """What some processors add for training."""
 
 PROBE = "blpo probe"
+
+ORDINARY = Image.linear_gradient("L").convert("RGB")
+"""A picture that every processor takes: 256×256 pixels."""
+
+SAID = 300
+"""Most characters of a library's error in one of ours."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +102,11 @@ class Processing:
             without_pixels: Whether vision inputs may be missing for a request with this `Prepared.prefix`.
 
         Raises:
-            ImageError: An image that cannot be decoded.
+            UnanswerableError: An image that cannot be decoded, or that the processor refuses while it takes others.
             CheckpointError: There is no chat template.
-            RequestError: The template or the processor refuses the request.
+            RequestError: The template or the processor refuses requests of this form.
         """
-        name = self._weights.name
-        encoded = [_image_bytes(image, name) for image in conversation.images]
+        encoded = [_image_bytes(image) for image in conversation.images]
         digests = [hashlib.sha256(data).hexdigest() for data in encoded]
         with self._lock:
             prompt = self._render(conversation, template)
@@ -113,15 +121,16 @@ class Processing:
                 joined = {key: torch.cat([value, tail[key]], dim=1) for key, value in head.tokens.items()}
                 length = head.tokens["input_ids"].shape[1]
                 return Prepared({**joined, **(head.pixels or {})}, prompt, head.images, prefix, length)
-        pictures = [
-            decode(data, name=f"{name}: {image.name}") for data, image in zip(encoded, conversation.images, strict=True)
-        ]
+        pictures = [decode(data, name=image.name) for data, image in zip(encoded, conversation.images, strict=True)]
         images: tuple[dict[str, JsonValue], ...] = tuple(
             {"sha256": digest, "width": picture.width, "height": picture.height}
             for digest, picture in zip(digests, pictures, strict=True)
         )
         with self._lock:
-            inputs = self._process(prompt, pictures)
+            try:
+                inputs = self._process(prompt, pictures)
+            except Exception as error:  # each family complains in its own way
+                self._refused(error, prompt, pictures, [image.name for image in conversation.images])
         tokens = inputs["input_ids"]
         length = self._prefix_length(tokens) if prefix else 0
         # with nothing behind the image there is nothing that could be run after it
@@ -129,6 +138,15 @@ class Processing:
             return Prepared(inputs, prompt, images)
         self._halves.learn(prefix, rest, inputs, length, images)
         return Prepared(inputs, prompt, images, prefix, length)
+
+    def ordinary(self, prepared: Prepared) -> Prepared:
+        """The same request with an ordinary picture in the place of each image."""
+        shown: dict[str, JsonValue] = {"sha256": "ordinary", "width": ORDINARY.width, "height": ORDINARY.height}
+        with self._lock:
+            inputs = self._process(prepared.prompt, [ORDINARY] * len(prepared.images))
+        prefix = None if prepared.prefix is None else f"{prepared.prefix} ordinary"
+        images = (shown,) * len(prepared.images)
+        return Prepared(inputs, prepared.prompt, images, prefix, self._prefix_length(inputs["input_ids"]))
 
     def forget_pixels(self, prefix: str) -> None:
         """Let go of the processed images of a `Prepared.prefix`; they are processed anew if need be."""
@@ -158,15 +176,22 @@ class Processing:
         try:
             prompt = self._apply(template, turns)
         except Exception as error:  # templates raise their own complaints as Jinja errors
-            raise RequestError(f"{name}: the chat template refuses the messages: {error}") from error
+            self._misfit(conversation, f"the chat template refuses the messages: {error}", error)
         if self._image_token is not None:
             places = prompt.count(self._image_token)
-            if places != len(conversation.images):
-                raise RequestError(
-                    f"{name}: the chat template made {places} image places ({self._image_token})"
-                    f" for {len(conversation.images)} images"
+            images = len(conversation.images)
+            if places != images:
+                self._misfit(
+                    conversation,
+                    f"the chat template made {places} image places ({self._image_token}) for {images} images",
                 )
         return prompt
+
+    def _misfit(self, conversation: Conversation, what: str, error: Exception | None = None) -> NoReturn:
+        # first questions are all alike; a question after an answer is there for what one sample's answer was
+        if any(turn["role"] == "assistant" for turn in conversation.turns):
+            raise UnanswerableError(what) from error
+        raise RequestError(f"{self._weights.name}: {what}") from error
 
     def _apply(self, template: str, turns: list[dict[str, Any]]) -> str:
         rendered = self._weights.tokenizer.apply_chat_template(
@@ -199,23 +224,45 @@ class Processing:
         return not (bos and prompt.startswith(bos))
 
     def _process(self, prompt: str, pictures: list[Any]) -> dict[str, torch.Tensor]:
-        try:
-            made = self._weights.processor(
-                text=[prompt],
-                images=[pictures] if pictures else None,
-                return_tensors="pt",
-                **({} if self._adds_special_tokens(prompt) else {"add_special_tokens": False}),
-            )
-        except Exception as error:  # each family complains in its own way
-            raise RequestError(
-                f"{self._weights.name}: the processor refuses the request ({len(pictures)} images):"
-                f" {type(error).__name__}: {error}"
-            ) from error
+        made = self._weights.processor(
+            text=[prompt],
+            images=[pictures] if pictures else None,
+            return_tensors="pt",
+            **({} if self._adds_special_tokens(prompt) else {"add_special_tokens": False}),
+        )
         return {
             key: value
             for key, value in dict(made).items()
             if key not in DROPPED_INPUTS and isinstance(value, torch.Tensor)
         }
+
+    def _refused(self, error: Exception, prompt: str, pictures: list[Any], names: Sequence[str]) -> NoReturn:
+        """Say what the processor refuses: these pictures, where it takes ordinary ones in their place."""
+        ordinary = [ORDINARY] * len(pictures)
+        if not (pictures and self._takes(prompt, ordinary)):
+            raise RequestError(
+                f"{self._weights.name}: the processor refuses the request ({len(pictures)} images): {brief(error)}"
+            ) from error
+        refused = [
+            f"{name}, {picture.width}×{picture.height} pixels"
+            for at, (name, picture) in enumerate(zip(names, pictures, strict=True))
+            if not self._takes(prompt, [*ordinary[:at], picture, *ordinary[at + 1 :]])
+        ]
+        what = "; ".join(refused) or f"{len(pictures)} images together"
+        lasting = not is_out_of_memory(error)
+        raise UnanswerableError(f"the processor refuses {what}: {brief(error)}", lasting=lasting) from error
+
+    def _takes(self, prompt: str, pictures: list[Any]) -> bool:
+        try:
+            self._process(prompt, pictures)
+        except Exception:
+            return False
+        return True
+
+
+def brief(error: Exception) -> str:
+    """An error of a library in one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:SAID]}"
 
 
 def neutralise(text: str, special: Sequence[str]) -> str:
@@ -261,11 +308,11 @@ def _own_template(weights: Weights) -> str | None:
     return None
 
 
-def _image_bytes(image: EncodedImage, model: str) -> bytes:
+def _image_bytes(image: EncodedImage) -> bytes:
     header, comma, payload = image.uri.partition(",")
     if not (comma and header.startswith("data:") and header.endswith(";base64")):
-        raise RequestError(f"{model}: {image.name} is not a base64 data URI but {image.uri[:60]!r}")
+        raise UnanswerableError(f"{image.name} is not a base64 data URI but {image.uri[:60]!r}")
     try:
         return base64.b64decode(payload, validate=True)
     except ValueError as error:
-        raise RequestError(f"{model}: {image.name}: the data URI is not valid base64: {error}") from error
+        raise UnanswerableError(f"{image.name}: the data URI is not valid base64: {error}") from error

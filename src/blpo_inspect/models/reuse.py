@@ -14,6 +14,7 @@ from blpo_inspect.models.memory import SHARE_FOR_PREFIXES, free_bytes
 from blpo_inspect.models.model_args import ModelSettings
 from blpo_inspect.models.prefixes import Prefix, PrefixStore
 from blpo_inspect.models.processing import Processing
+from blpo_inspect.models.spot_checks import SpotChecks
 from blpo_inspect.models.weights import Weights
 
 WORTHWHILE = 16
@@ -38,7 +39,8 @@ class PrefixReuse:
         self._latest: OrderedDict[str, tuple[int, ...]] = OrderedDict()
         self.store = PrefixStore()
         self.refused: str | None = None
-        """Why this model cannot do it; known after the first request."""
+        """Why this model cannot do it; known after the first request, or when a later one shows it."""
+        self.checks = SpotChecks()
 
     @property
     def continues(self) -> bool:
@@ -80,7 +82,14 @@ class PrefixReuse:
                 if self.store.put(key, prefix) and row.prepared.prefix is not None:
                     self._processing.forget_pixels(row.prepared.prefix)
         self._extend(rows, known)
-        return [_cut(known[row.prefix], row) for row in rows if row.prefix is not None]
+        prefixes = [_cut(known[row.prefix], row) for row in rows if row.prefix is not None]
+        if self.checks.is_due():
+            computed = set().union(*missing.values())
+            was_kept = [at for at, row in enumerate(rows) if row.prefix not in computed]
+            if was_kept and not self._holds(rows[was_kept[0]], prefixes[was_kept[0]]):
+                return None
+        self.checks.requests += len(rows)
+        return prefixes
 
     def _extend(self, rows: Sequence[BatchRow], known: dict[str, Prefix]) -> None:
         """Take into the prefixes what each row has in common with the latest row on the same image.
@@ -126,13 +135,38 @@ class PrefixReuse:
 
     def _refuses(self, row: BatchRow) -> bool:
         if not self.tried:
-            self.refused = why_not(self._weights, row.prepared)
+            with self.checks.checking():
+                self.refused = why_not(self._weights, row.prepared)
             self.tried = True
+            self.checks.checked += 1
             if self.refused is not None:
                 logger.warning(
                     "hf-vlm: %s computes every image anew for every prompt: %s", self._weights.name, self.refused
                 )
         return self.refused is not None
+
+    def _holds(self, row: BatchRow, prefix: Prefix) -> bool:
+        """Compare what is kept of a request's beginning with the whole request; give all up where they differ."""
+        try:
+            with self.checks.checking():
+                self.refused = why_not(self._weights, row.whole().prepared, prefix)
+        except Exception as error:  # such as lack of memory, which says nothing of what is kept
+            logger.info("hf-vlm: %s: a request could not be checked as a whole: %s", self._weights.name, error)
+            return True
+        self.checks.checked += 1
+        told = f"{self.checks.requests:,} requests were answered from kept images, {self.checks.checked:,} were checked"
+        if self.refused is None:
+            logger.info("hf-vlm: %s: %s and agree", self._weights.name, told)
+            return True
+        self.store.clear()
+        logger.warning(
+            "hf-vlm: %s computes every image anew for every prompt from now on: %s. Until now %s, and the last check"
+            " failed. What was recorded may be wrong: ask once more with BLPO_CACHE=refresh",
+            self._weights.name,
+            self.refused,
+            told,
+        )
+        return False
 
 
 def _tokens(row: BatchRow) -> tuple[int, ...]:

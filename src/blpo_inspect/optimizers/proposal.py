@@ -9,6 +9,7 @@ from itertools import pairwise
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
+from blpo_inspect.cache.unanswered import is_unanswered
 from blpo_inspect.judging.outputs import text_of
 from blpo_inspect.optimizers.calls import Calls
 from blpo_inspect.optimizers.questions import again
@@ -60,6 +61,8 @@ class _Asking:
     messages: list[ChatMessage]
     rejected: list[Rejection] = field(default_factory=list)
     accepted: str | None = None
+    failed: bool = False
+    """Whether the optimizer cannot answer the question at all: asking again would not help."""
 
 
 async def propose(calls: Calls, question: Question, attempts: int) -> Proposal:
@@ -88,7 +91,7 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
     """
     asking = [_Asking(question, [question.message]) for question in questions]
     for _ in range(attempts):
-        unanswered = [asked for asked in asking if asked.accepted is None]
+        unanswered = [asked for asked in asking if asked.accepted is None and not asked.failed]
         # reserved together: which of them gets the last call may not depend on which answers first
         calls.reserve(len(unanswered))
         await collect([partial(_ask, calls, asked) for asked in unanswered])
@@ -104,6 +107,7 @@ async def _ask(calls: Calls, asked: _Asking) -> None:
         asked.accepted = text
         return
     asked.rejected.append(Rejection(text or output.completion, reason))
+    asked.failed = is_unanswered(output)
     # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
     answer = ChatMessageAssistant(content=output.completion or "(no answer)")
     asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]

@@ -70,7 +70,10 @@ class AnswerReader:
     def read(self, reply: str, *, cut_off: bool = False) -> Reading:
         """Read one reply; of one that was cut off only a label alone or a complete mark."""
         try:
-            return Reading(label=self._read(without_reasoning(reply), cut_off))
+            own = without_reasoning(reply)
+            label = self._read(own, cut_off)
+            self.context.check_number(own, label)
+            return Reading(label=label)
         except (LabelError, UnfinishedReasoningError) as error:
             return Reading(reason=str(error))
 

@@ -39,7 +39,7 @@ def test_a_hand_written_file_is_enough(tmp_path: Path) -> None:
         ("- a", r"line 1: must be a mapping \(key: value\), not a list"),
         ("", "lacks judge"),
         ("i2t: x", "line 1: lacks judge"),
-        ("i2t: x\njudge: 3", "line 2: judge: must be text, not a number; put it into quotes"),
+        ("i2t: x\njudge: [3]", "line 2: judge: must be text, not a list"),
         ("judge: ''", "line 1: judge: the judge prompt is empty"),
         ("judge: x\nJudge: y", "line 2: Judge: no such key; known here: format, judge, i2t, scale, provenance"),
         (

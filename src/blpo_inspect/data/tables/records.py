@@ -48,6 +48,7 @@ class UserBenchmark:
         about: Where the data come from, JSON-ready.
         notes: What else was found in them and what was done about it, a line each.
         doubts: What must be decided before a run, and how, a line each.
+        drawn: Records whose label was drawn by chance, because their raters tie.
         dropped: Rows left out because their raters tie, as the settings want it.
     """
 
@@ -60,12 +61,8 @@ class UserBenchmark:
     about: Mapping[str, Any]
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    drawn: int = 0
     dropped: int = 0
-
-    @property
-    def drawn(self) -> int:
-        """Records whose label was drawn by chance."""
-        return sum(DRAWN in record.extra for record in self.records)
 
 
 def read_benchmark(
@@ -128,7 +125,13 @@ def read_benchmark(
         raise TableError(f"{source.name}: the raters of every row tie")
     used = {_image_column(source.settings, columns), *map(source.settings.column, ROLES), *raters}
     unused = unused_columns(columns, used, source.settings)
-    benchmark = UserBenchmark(
+    drawn, dropped = sum(DRAWN in record.extra for record in records), results.count(None)
+    between = "two middle ratings" if found.scale.kind == "ordinal" else "ratings that tie"
+    ties = (
+        f"labels drawn by chance between {between}: {drawn}" if drawn else None,
+        f"rows left out because their raters tie: {dropped}" if dropped else None,
+    )
+    return UserBenchmark(
         source.name,
         tuple(records),
         found.scale,
@@ -136,11 +139,11 @@ def read_benchmark(
         repeated,
         source.settings,
         source.about,
-        (*([unused] if unused else []), *found.notes),
+        tuple(note for note in (unused, *found.notes, *ties) if note),
         found.doubts,
-        results.count(None),
+        drawn,
+        dropped,
     )
-    return replace(benchmark, notes=(*benchmark.notes, *_tie_notes(benchmark)))
 
 
 @dataclass(frozen=True)
@@ -275,13 +278,6 @@ def _result(
         group=_composed(texts["group"] or text),
         extra={DRAWN: True} if drawn else {},
     )
-
-
-def _tie_notes(benchmark: UserBenchmark) -> list[str]:
-    between = "two middle ratings" if benchmark.scale.kind == "ordinal" else "ratings that tie"
-    drawn = [f"labels drawn by chance between {between}: {benchmark.drawn}"] if benchmark.drawn else []
-    dropped = [f"rows left out because their raters tie: {benchmark.dropped}"] if benchmark.dropped else []
-    return drawn + dropped
 
 
 def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str | None]) -> int:

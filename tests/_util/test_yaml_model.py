@@ -1,6 +1,8 @@
 """YAML as models: what is taken, that errors say line and place, and that nothing else is ever raised."""
 
 import datetime
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -135,6 +137,63 @@ def test_other_reading_takes_what_safe_load_takes() -> None:
     assert refused("", strict=False) == "file.yaml: lacks parts"
     bomb = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1},' * 10}]\n" for n in range(1, 30))
     assert "a0: no such key" in refused(bomb, strict=False)
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("[yes, No, on, OFF, true]", ["yes", "No", "on", "OFF", "true"]),
+        ("[01, 0o7, 0x1F, 1_000, 10, -3]", ["01", "0o7", "0x1F", "1_000", "10", "-3"]),
+        ("[1.10, 1.20, 1e3, .inf, .nan, 4.]", ["1.10", "1.20", "1e3", ".inf", ".nan", "4."]),
+        ("[4:3, 16:9, 1:30:00]", ["4:3", "16:9", "1:30:00"]),
+        ("[2001-09-09, 2001-99-99]", ["2001-09-09", "2001-99-99"]),
+        ("[null, ~, =, '', \"x\"]", ["null", "~", "=", "", "x"]),
+        ("{yes: 1, 01: no, 1.10: null}", {"yes": "1", "01": "no", "1.10": None}),
+        (f"[{'9' * 5000}]", ["9" * 5000]),
+        ("[a, {b: [1, [2]]}]", ["a", {"b": ["1", ["2"]]}]),
+        ("7", "7"),
+        ("null", None),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_scalars_of_some_places_are_the_text_that_stands_there(written: str, value: object, strict: bool) -> None:
+    text = f"parts: []\nflag: true\nany:\n  deep: {written}\n  other: [1]\n"
+    for place in ("any.deep", "any"):
+        whole = read_yaml(Whole, text, "file.yaml", WrongError, strict=strict, as_written=[place])
+        assert whole.any == {"deep": value, "other": [1 if place == "any.deep" else "1"]} and whole.flag is True
+
+
+def test_places_of_text_leave_out_positions_in_lists() -> None:
+    text = "parts: [{name: yes, share: 0.5}, {name: 01}]"
+    whole = read_yaml(Whole, text, "file.yaml", WrongError, as_written=["parts.name"])
+    assert whole.parts == [Part(name="yes", share=0.5), Part(name="01")]
+
+
+def test_keys_that_are_the_same_text_are_there_twice() -> None:
+    with pytest.raises(WrongError, match=r"line 2: any: the key '1' is there twice"):
+        read_yaml(Whole, "parts: []\nany: {1: a, '1': b}", "file.yaml", WrongError, strict=False, as_written=["any"])
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "any: [&a [1,1,1,1,1,1,1,1,1,1], "
+        + "".join(f"&{k} [{f'*{j},' * 10}], " for j, k in pairwise("abcdefghi"))
+        + "]",
+        "any: [&a {1: 1}, " + "".join(f"&{k} {{<<: [{f'*{j},' * 10}]}}, " for j, k in pairwise("abcdefghi")) + "]",
+        f"any: [&a {'x' * 10_000}, {'*a, ' * 1000}]",
+    ],
+)
+def test_aliases_are_limited_before_they_are_expanded(bomb: str) -> None:
+    started = time.process_time()
+    message = "line 1: anchors and aliases (& and *) make more than 1,000,000 characters of it"
+    assert refused(f"parts: []\n{bomb}", strict=False) == f"file.yaml, {message}"
+    assert time.process_time() - started < 2
+
+
+def test_a_large_file_without_aliases_is_read_where_reading_is_not_strict() -> None:
+    assert len(read(f"parts: []\nany: {'x' * 1_100_000}", strict=False).any) == 1_100_000
 
 
 def test_a_place_steers_no_terminal() -> None:

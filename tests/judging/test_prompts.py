@@ -32,6 +32,28 @@ def test_a_hand_written_file_is_enough(tmp_path: Path) -> None:
     assert PromptPair.load(path) == PromptPair("Is this image safe?\nLook twice.", DEFAULT_I2T)
 
 
+def test_prompts_labels_and_aliases_are_the_text_that_stands_there() -> None:
+    pair = PromptPair.from_yaml(
+        "judge: yes\ni2t: 01\nscale: {kind: unordered, labels: [yes, no, 4:3], aliases: {1: yes, 0: no}}\n"
+        "provenance: {seed: 01, kept: yes}\n"
+    )
+    assert (pair.judge, pair.i2t, dict(pair.provenance)) == ("yes", "01", {"seed": 1, "kept": True})
+    assert pair.scale == LabelScale("unordered", ("yes", "no", "4:3"), aliases={"1": "yes", "0": "no"})
+    assert PromptPair.from_yaml(pair.to_yaml()) == pair
+
+
+@pytest.mark.parametrize("end", ["0", "-1", "1e-2", "+0.5", "007"])
+def test_the_ends_of_a_range_are_numbers(end: str) -> None:
+    pair = PromptPair.from_yaml(f"judge: x\nscale: {{kind: numeric, low: {end}, high: 100}}")
+    assert pair.scale == LabelScale("numeric", low=float(end), high=100)
+
+
+@pytest.mark.parametrize("end", [".inf", "inf", ".nan", "1:30", "one", "[1]", "{a: 1}", "'1,000'"])
+def test_other_ends_are_refused(end: str) -> None:
+    with pytest.raises(PromptError, match=r"line 2: scale\.high: must be a number, not "):
+        PromptPair.from_yaml(f"judge: x\nscale: {{kind: numeric, low: 0, high: {end}}}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -39,7 +61,7 @@ def test_a_hand_written_file_is_enough(tmp_path: Path) -> None:
         ("- a", r"line 1: must be a mapping \(key: value\), not a list"),
         ("", "lacks judge"),
         ("i2t: x", "line 1: lacks judge"),
-        ("i2t: x\njudge: 3", "line 2: judge: must be text, not a number; put it into quotes"),
+        ("i2t: x\njudge: [3]", "line 2: judge: must be text, not a list"),
         ("judge: ''", "line 1: judge: the judge prompt is empty"),
         ("judge: x\nJudge: y", "line 2: Judge: no such key; known here: format, judge, i2t, scale, provenance"),
         (

@@ -49,6 +49,17 @@ def test_everything_that_a_suite_can_say() -> None:
         suite.chosen(("x",))
 
 
+def test_labels_and_prompts_of_a_case_are_the_text_that_stands_there() -> None:
+    args = "args: {labels: [yes, 01, 4:3, 1.10], prompt: on, policy: 3, limit_per_class: 10}"
+    suite = read(GOOD.replace("args: {policy: 3, limit_per_class: 10}", args).encode(), FILE)
+    assert suite.cases[0].args == {
+        "labels": ["yes", "01", "4:3", "1.10"],
+        "prompt": "on",
+        "policy": 3,
+        "limit_per_class": 10,
+    }
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -96,6 +96,8 @@ def test_labels_and_prompt_can_be_given(scripted: type[ScriptedAPI], table: Path
         ({"limit_per_class": 0}, "at least one of each"),
         ({"max_side": 0}, "max_side is a number of pixels, such as 2048, not 0"),
         ({"max_side": "large"}, "max_side is a number of pixels, such as 2048, not 'large'"),
+        ({"scale": "ordinal:5"}, "-T scale=…: a scale needs at least two labels"),
+        ({"scale": "ordinal:1-5", "labels": "a,b"}, "give either -T labels=… or -T scale=…, not both"),
     ],
 )
 def test_faults_stop_the_run_before_it_starts(table: Path, arguments: dict[str, Any], message: str) -> None:
@@ -191,6 +193,68 @@ def test_skipped_rows_are_in_the_log(shades: Path) -> None:
     task = folder(str(shades), skip_bad=True)
     assert (task.metadata or {})["rejected"] == 1
     assert (task.metadata or {})["rejected_rows"] == [f"labels.csv, row 22: none.png: no such image in {shades}"]
+
+
+def test_ratings_in_half_points_through_a_run(scripted: type[ScriptedAPI], shades: Path) -> None:
+    scripted.script = staticmethod(lambda messages: "Rating: 2,5")
+    rows = [f"{k}.png,{(k % 9 + 1) / 2}" for k in range(18)]
+    (shades / "labels.csv").write_text("image,label\n" + "\n".join(rows) + "\n")
+    (shades / "benchmark.yaml").unlink()
+    [log] = inspect_eval(folder(str(shades)), model="scripted/x", log_dir=str(shades / "logs"), display="none")
+    assert all("exactly one of: 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5." in m.text for [m] in scripted.requests)
+    assert log.results is not None
+    metrics = {name: metric.value for score in log.results.scores for name, metric in score.metrics.items()}
+    assert metrics["accuracy"] == pytest.approx(2 / 18)
+    assert metrics["mae"] == pytest.approx(2 * (0.5 + 1 + 1.5 + 2) / 9)  # in points, not in steps
+
+
+def test_labels_that_were_drawn_and_what_was_noted_are_in_the_log(shades: Path) -> None:
+    rows = [f"{k}.png,{k % 4 + 1},{(k + k // 10) % 4 + 1},x" for k in range(20)]
+    (shades / "labels.csv").write_text("image,rater_1,rater_2,grp\n" + "\n".join(rows) + "\n")
+    (shades / "benchmark.yaml").unlink()
+    task = folder(str(shades))
+    metadata = task.metadata or {}
+    assert metadata["labels_drawn"] == 10  # the raters of the others agree
+    assert metadata["notes"] == [
+        "columns not used: grp; did you mean group?",
+        "labels drawn by chance between two middle ratings: 10",
+    ]
+    drawn = {str(sample.id) for sample in task.dataset if (sample.metadata or {}).get("label_drawn")}
+    assert drawn == {f"{k}.png" for k in range(10, 20)}
+
+
+def test_what_a_person_must_decide_stops_the_run_and_the_remedy_is_an_option_of_the_command(shades: Path) -> None:
+    (shades / "labels.csv").write_text("image,label\n" + "".join(f"{k}.png,{k * k % 97}\n" for k in range(20)))
+    (shades / "benchmark.yaml").unlink()
+    with pytest.raises(PrerequisiteError, match=r"confirm this range of the scale with -T scale=numeric:0:95, or"):
+        folder(str(shades))
+    assert (folder(str(shades), scale="numeric:0:100").metadata or {})["rejected"] == 0
+    shown = CliRunner().invoke(main, ["data", "show", str(shades)])
+    assert shown.exit_code == 1 and "numeric scale, 0 to 95" in shown.output
+    assert "confirm this range of the scale with --scale numeric:0:95, or" in shown.output
+    as_json = json.loads(CliRunner().invoke(main, ["data", "show", str(shades), "--json"]).output)
+    assert len(as_json["doubts"]) == 1 and as_json["scale"] == {"kind": "numeric", "low": 0.0, "high": 95.0}
+    shown = CliRunner().invoke(main, ["data", "show", str(shades), "--scale", "numeric:0:100"])
+    assert shown.exit_code == 0 and "numeric scale, 0 to 100" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "in_inspect", "in_blpo"),
+    [
+        ("0.png,a\n", "-T labels=first,second,…", "--labels first,second,…"),
+        ("0.png,a\nhttps://x.org/1.png,b\n", "(-T allow_remote=true)", "(--allow-remote)"),
+        ("0.png,a\n1.png,NA\n2.png,b\n3.png,c\n", "state all with -T labels=", "state all with --labels "),
+    ],
+)
+def test_a_remedy_is_an_option_of_the_command_in_use(shades: Path, rows: str, in_inspect: str, in_blpo: str) -> None:
+    (shades / "labels.csv").write_text(f"image,label\n{rows}")
+    (shades / "benchmark.yaml").unlink()
+    try:
+        said = str(folder(str(shades), skip_bad=True).metadata or {})
+    except PrerequisiteError as error:
+        said = str(error.message)
+    shown = CliRunner().invoke(main, ["data", "show", str(shades)]).output
+    assert in_inspect in said and in_blpo in shown and "-T " not in shown
 
 
 def test_from_a_table_to_an_optimized_prompt(scripted: type[ScriptedAPI], shades: Path) -> None:

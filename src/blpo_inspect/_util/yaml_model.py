@@ -1,7 +1,9 @@
 """YAML files as pydantic models, so that every error names file, line and place. Knows no file of ours."""
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,7 @@ MAX_BYTES = 1_000_000
 """What is read strictly is written by people; a larger file is something else."""
 
 _MAX_DEPTH = 100
+_TEXT, _NULL = "tag:yaml.org,2002:str", "tag:yaml.org,2002:null"
 _KINDS = {
     "map": "a mapping",
     "seq": "a list",
@@ -56,11 +59,16 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _known(cls, given: Any) -> Any:
-        known = [name for name, field in cls.model_fields.items() if not field.exclude]
+        known = cls.known_keys()
         for key in given if isinstance(given, dict) else ():
             if key not in known:
                 raise at(str(key), _no_such_key(known))
         return given
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """The keys that it may have."""
+        return [name for name, field in cls.model_fields.items() if not field.exclude]
 
 
 M = TypeVar("M", bound=Model)
@@ -73,6 +81,7 @@ def read_yaml(
     error: Callable[[str], Exception],
     *,
     strict: bool = True,
+    as_written: Collection[str] = (),
     context: object = None,
 ) -> M:
     """The model that a YAML text holds.
@@ -84,10 +93,13 @@ def read_yaml(
         error: Makes of a message, which is one line, what is raised. It says where, what is wrong and what is allowed.
         strict: Whether to refuse anchors and aliases, more than `MAX_BYTES`, and values that JSON lacks. Otherwise
             they are taken as `yaml.safe_load` does, and a key at the top without a value counts as absent.
+        as_written: Places, such as ``scale.labels`` (list positions left out), at and below which scalars are the text
+            that stands there: ``yes``, ``01`` and ``4:3`` are no truth value and no numbers.
         context: What validators get as context.
 
     Raises:
-        Exception: What `error` makes: no UTF-8, no YAML, several documents, a repeated key, or not what the model says.
+        Exception: What `error` makes: no UTF-8, no YAML, several documents, a repeated key, aliases that would make
+            more than `MAX_BYTES` of it, or not what the model says.
     """
     if strict and len(data) > MAX_BYTES:
         raise error(f"{source}: larger than {MAX_BYTES:,} bytes")
@@ -96,7 +108,7 @@ def read_yaml(
     except UnicodeDecodeError as fault:
         raise error(f"{source}: not UTF-8: {fault}") from fault
     try:
-        return _read(model, text, strict, context)
+        return _read(model, text, strict, frozenset(as_written), context)
     except _FAULTS as fault:
         message, line = str(fault).partition("\n")[0], ""
         if isinstance(fault, yaml.MarkedYAMLError):
@@ -188,13 +200,20 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def _read(model: type[M], text: str, strict: bool, context: object) -> M:
+def _read(model: type[M], text: str, strict: bool, as_written: frozenset[str], context: object) -> M:
     loader = _Loader(text)
     loader.strict = strict
     root = loader.get_single_node()
     if root is None and strict:
         raise _WrongError(None, "", "empty")
+    for key, node in _children(root):
+        if isinstance(root, yaml.MappingNode) and key not in (*model.known_keys(), "<<"):
+            raise _WrongError(node, str(key), _no_such_key(model.known_keys()))
+    if _size(root, {}) > max(MAX_BYTES, 2 * len(text)):
+        raise _WrongError(root, "", f"anchors and aliases (& and *) make more than {MAX_BYTES:,} characters of it")
     for place, node in _nodes(root, "", set()):
+        if not as_written.isdisjoint(_places_around(place)):
+            _take_as_text(node, listed=place.endswith("]"))
         _check(loader, place, node)
     value = loader.construct_document(root) if root else {}
     if not strict and isinstance(value, dict):
@@ -225,6 +244,34 @@ def _nodes(node: yaml.Node | None, place: str, seen: set[int]) -> Iterator[tuple
         yield from _nodes(child, _within(place, step), seen)
 
 
+def _size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
+    """Characters and values of a node with all that its aliases stand for."""
+    if node is None or id(node) in sizes:
+        return sizes.get(id(node), 0)
+    sizes[id(node)] = 1  # within itself
+    if isinstance(node, yaml.MappingNode):
+        sizes[id(node)] += sum(_size(child, sizes) for pair in node.value for child in pair)
+    elif isinstance(node, yaml.SequenceNode):
+        sizes[id(node)] += sum(_size(child, sizes) for child in node.value)
+    else:
+        sizes[id(node)] += len(node.value)
+    return sizes[id(node)]
+
+
+def _places_around(place: str) -> list[str]:
+    """The place itself and what it lies in, without list positions: ``a``, ``a.b`` of ``a[0].b``."""
+    return list(accumulate(re.sub(r"\[\d+\]", "", place).split("."), "{}.{}".format))
+
+
+def _take_as_text(node: yaml.Node, *, listed: bool) -> None:
+    """Have a scalar and the keys of a mapping read as text; an empty one stays empty, and ``null`` but in a list."""
+    keys = [key for key, _ in node.value if key.value != "<<"] if isinstance(node, yaml.MappingNode) else []
+    for scalar in (node, *keys):
+        empty = scalar.tag == _NULL and scalar is node and not (listed and scalar.value)
+        if isinstance(scalar, yaml.ScalarNode) and not empty:
+            scalar.tag = _TEXT
+
+
 def _check(loader: _Loader, place: str, node: yaml.Node) -> None:
     if isinstance(node, yaml.MappingNode):
         seen = set()
@@ -239,7 +286,7 @@ def _check(loader: _Loader, place: str, node: yaml.Node) -> None:
     if isinstance(node, yaml.ScalarNode):
         try:
             value = loader.construct_object(node)
-            if loader.strict and isinstance(value, str):
+            if isinstance(value, str):
                 value.encode()  # an escape can write half of a surrogate pair
         except _FAULTS:
             raise _WrongError(node, place, "cannot be read; put text into quotes") from None

@@ -20,6 +20,7 @@ def commands() -> None:
 @commands.command(epilog=EXIT_CODES)
 @click.argument("data")
 @click.option("--labels", metavar="A,B,…", help="The labels of the scale; else what the data say.")
+@click.option("--scale", metavar="KIND:…", help="The scale: unordered:a,b, ordinal:1-5 or numeric:0:100.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the splits.")
 @click.option("--config", help="Of a Hugging Face dataset with several configurations.")
 @click.option("--hub-split", help="Of a Hugging Face dataset with several splits of its own.")
@@ -29,6 +30,7 @@ def commands() -> None:
 def show(
     data: str,
     labels: str | None,
+    scale: str | None,
     seed: int,
     config: str | None,
     hub_split: str | None,
@@ -39,21 +41,24 @@ def show(
     """Print the scale of DATA, its labels by split, the largest request, and every row that cannot be used.
 
     DATA is what the task blpo_inspect/folder takes: a folder, a table (.csv, .jsonl, .parquet), a benchmark.yaml or
-    hub:NAME@REVISION. Exit code 1 means that rows cannot be used.
+    hub:NAME@REVISION. Exit code 1 means that rows cannot be used, or that the labels must be stated.
     """
     from blpo_inspect._util.text import printable
     from blpo_inspect.data.splits import split_records
     from blpo_inspect.data.tables import read_benchmark, summarize
+    from blpo_inspect.data.tables.options import command_option
 
-    named = [label.strip() for label in labels.split(",")] if labels else None
     benchmark = read_benchmark(
         data,
-        labels=named,
+        labels=labels,
+        scale=scale,
         skip_bad=True,
         config=config,
         hub_split=hub_split,
         allow_remote=allow_remote,
         max_side=max_side,
+        doubtful=True,
+        option=command_option,
     )
     parts = {"all": list(benchmark.records)}
     why_not = None
@@ -68,8 +73,10 @@ def show(
                 "scale": benchmark.scale.to_dict(),
                 "splits": {name: [record.id for record in records] for name, records in parts.items()},
                 "images": benchmark.images.to_dict(),
-                "notes": list(benchmark.notes),
                 "rejected": list(benchmark.rejected),
+                "notes": list(benchmark.notes),
+                "doubts": list(benchmark.doubts),
+                "labels_drawn": benchmark.drawn,
             }
         )
     else:
@@ -78,4 +85,4 @@ def show(
             click.echo(printable(line))
         if why_not:
             click.echo(f"no splits: {why_not}")
-    finish(problem=bool(benchmark.rejected))
+    finish(problem=bool(benchmark.rejected or benchmark.doubts))

@@ -79,7 +79,10 @@ class AnswerReader:
     def read(self, reply: str, *, cut_off: bool = False) -> Verdict:
         """Read one reply; of one that was cut off only a label alone or a complete mark."""
         try:
-            return Verdict(self._read(without_reasoning(reply), cut_off))
+            own = without_reasoning(reply)
+            label = self._read(own, cut_off)
+            self.context.check_number(own, label)
+            return Verdict(label)
         except (LabelError, UnfinishedReasoningError) as error:
             return Verdict(None, str(error))
 

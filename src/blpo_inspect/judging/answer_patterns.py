@@ -119,8 +119,8 @@ STRONG_WORD = re.compile(rf"(?<![^\W_])(?:{words.STRONG})(?![^\W_])|最终|最�
 ASPECT_WORD = re.compile(rf"\b(?:{words.ASPECTS})\b")
 OTHER_SCALE = re.compile(
     r"(?:scale|range|skala|échelle|escala|scala)(?:\s?(?:of|from|between|:|von|de|da)){0,2}\s?(\d{1,4})\s?(?:to|-"
-    r"|–|and|bis|à|a)\s?(\d{1,4})"
-    r"|(?<![\d.])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4})(?:[- ]point)?\s(?:scale|rating)|()(?:out of"
+    r"|–|and|bis|à|a)\s?(\d{1,4}(?:\.\d{1,3})?)"
+    r"|(?<![\d.])(\d{1,4})\s?(?:-|–|to)\s?(\d{1,4}(?:\.\d{1,3})?)(?:[- ]point)?\s(?:scale|rating)|()(?:out of"
     r"|满分)\s?(\d{1,4})(?![\d.])"
 )
 NOUN = re.compile(rf"\s(?:{_PICTURE}|one|rating|score|level)\b")

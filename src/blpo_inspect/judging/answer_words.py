@@ -59,7 +59,7 @@ IN_SHORT = (
     r"|(?:based on|given|considering|after|from|looking at|judging by|due to|because of) (?:[^,\n]{1,120}(?=,)"
     r"|[^\n]{1,120}?(?=, (?:the|i|my|this|it|we)\b))"
     r"|i(?:'ve| have) (?:looked|examined|reviewed)[^,\n]{0,80}(?=,)|conclusion|ok(?:ay)?|sure|well|and"
-    r"|on a scale (?:of|from) \d{1,3} (?:to|-|–) \d{1,3}"
+    r"|on a scale (?:of|from) [-−]?\d{1,3}(?:\.\d{1,3})? (?:to|-|–) \d{1,3}(?:\.\d{1,3})?"
     r"|also|daher|deshalb|somit|insgesamt|donc|ainsi|por lo tanto|en conclusión|quindi|dunque|portanto|dus"
     r"|таким образом"
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from blpo_inspect.judging import answer_patterns as patterns
 from blpo_inspect.judging import answer_words as words
 from blpo_inspect.judging.answer_text import shortened
-from blpo_inspect.judging.label_lexer import CROSSES, NUMBER_WORDS, Found, LabelError, LabelLexer
+from blpo_inspect.judging.label_lexer import CROSSES, NUMBER_WORDS, Found, LabelError, LabelLexer, normalized
 
 _MAX_MENTIONS = 50
 
@@ -31,7 +31,7 @@ class LabelContext:
         if not (patterns.ENDS.match(rest) or patterns.TAIL.match(rest)) or rest.rstrip(" )*\"'").endswith("?"):
             raise LabelError(f"{found.label!r} is not set off from what follows: {shortened(found.name + rest)}")
         said = found.name + rest
-        if found.name[:1].isdigit() or found.name == "no":
+        if found.in_figures or found.name == "no":
             if words.REVERSAL_OF_NUMBERS.search(rest):
                 raise LabelError(f"{found.label!r} is limited or taken back: {shortened(said)}")
             return
@@ -79,6 +79,15 @@ class LabelContext:
                     raise LabelError(f"ambiguous: the answer can mean {label} or {found.label}")
                 if found.label == label and negated:
                     raise LabelError(f"{label!r} is mentioned in the negative: {shortened(sentence)}")
+
+    def check_number(self, reply: str, label: str) -> None:
+        """``Rating - 2`` may mean -2 where that is on the scale, and ``4 (and a half)`` is not 4 where 4.5 is."""
+        if self.lexer.signed:
+            dashed = rf"(?:[–—]\s?|[-−]\s){re.escape(label)}(?![\d.,]?\d)"
+            if re.search(dashed, normalized(reply)):
+                raise LabelError(f"ambiguous: the dash before {label} may be a minus")
+        if self.lexer.decimals and re.search(r"\band (?:a |one )?half\b|⁄", normalized(reply)):
+            raise LabelError(f"ambiguous: {label}, or half a point more")
 
     def check_later(self, later: Sequence[str]) -> None:
         """Raise where what follows a verdict takes it back or changes it."""

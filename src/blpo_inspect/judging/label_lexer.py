@@ -3,13 +3,17 @@
 One answer for whole replies (`answer_parser`), for replies that still grow (`models.generation`) and for tokens
 (`likelihood`). Case, width, quotes, opening brackets and markdown before the label do not matter. ``safe`` begins
 ``(safe)``, ``safe.`` and ``safe,5``, not ``safety``, ``safe_x`` or ``safe-ish``; ``4`` does not begin ``4.5``, ``4,5``,
-``4%`` or ``4-5``. Chinese and Japanese write no spaces: there, a label ends where another kind of writing begins.
+``4%`` or ``4-5``, but where labels have decimals ``4,5`` is 4.5. Chinese and Japanese write no spaces: there, a label
+ends where another kind of writing begins.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+
+from blpo_inspect.judging import label_text
 
 _QUOTES = "\"'`“”‘’«»„‚‹›「」『』"
 _OPENING = _QUOTES + "*_#>([{<【《〈" + "•·"
@@ -24,10 +28,6 @@ CROSSES = "❌✗✘✖🚫⛔👎🙅❎☒☐🛑🔴⚠"
 
 _SPACELESS = re.compile(
     r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]"
-)
-_NUMBER = re.compile(
-    r"-?\d{1,15}(?:\.\d{1,15})?(?![\w^⁄%‰°€$£×+]|[.,:'’]\d|\s?[-–~]\s?\d|-\w)"
-    r"|-?\d{1,15}(?=[点分점星つ]|(?:です|である|だ|입니다)(?:[\W_]|\Z))"
 )
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _OUT_OF = re.compile(
@@ -65,6 +65,11 @@ class Found:
     start: int
     end: int
 
+    @property
+    def in_figures(self) -> bool:
+        """Whether it is a number that is not spelled out."""
+        return self.name.lstrip("-−+.,")[:1].isdigit()
+
 
 class LabelLexer:
     """Finds the labels of one scale.
@@ -73,16 +78,26 @@ class LabelLexer:
         names: Labels and aliases → label.
         number: For a scale of numbers, number → label; raises ValueError where it is off the scale.
         top: The highest number of a scale with an order, as in ``4/5``.
+        signed: Whether numbers below zero are on the scale, so that a plus is part of a number too.
     """
 
     def __init__(
-        self, names: Mapping[str, str], number: Callable[[float], str] | None = None, top: float | None = None
+        self,
+        names: Mapping[str, str],
+        number: Callable[[float], str] | None = None,
+        top: float | None = None,
+        *,
+        signed: bool = False,
     ) -> None:
         self.labels = {folded(name): label for name, label in names.items()}
         self.top = top
+        self.signed = signed
         self._number = number
+        values = [value for name in self.labels if (value := label_text.number(name)) is not None]
+        self.decimals = not all(value.is_integer() for value in values)
+        self._figures = _figures(signed, self.decimals)
         # numbers are matched as numbers, so that 4 is not found in 4,5
-        written = [name for name in self.labels if number is None or not name.isdigit()]
+        written = [name for name in self.labels if number is None or label_text.number(name) is None]
         longest_first = sorted(written, key=lambda name: (-len(name), name))
         # a pattern that never matches where a numeric scale has no names
         self._pattern = re.compile("|".join(map(_spelled, longest_first)) or r"(?!)")
@@ -123,7 +138,7 @@ class LabelLexer:
         if found is None:
             return None
         before = text[position - 1] if position else ""
-        if self._number is not None and found.name[:1].isdigit():
+        if self._number is not None and found.in_figures:
             compared = before in ("<", ">") and not text.startswith(">", found.end)
             if compared or before in ("#", "~", "±", "≈", "≥", "≤"):
                 return None
@@ -228,13 +243,14 @@ class LabelLexer:
     def _number_at(self, text: str, start: int) -> Found | None:
         """A number with what belongs to it."""
         assert self._number is not None
-        match = _NUMBER.match(text, start)
+        match = self._figures.match(text, start)
         if match is None:
             return self._stars_at(text, start)
         end = self._whole_number(text, start, match.end())
         if _SPACELESS.match(text[end : end + 1]) and not _PARTICLE.match(text, end):
             return None
-        return Found(self._on_scale(float(match.group())), match.group(), start, end)
+        value = float(match.group().replace(",", ".").replace("−", "-"))
+        return Found(self._on_scale(value), match.group(), start, end)
 
     def _whole_number(self, text: str, start: int, end: int) -> int:
         """Where a number ends with ``/5``, ``out of five`` or ``points``."""
@@ -296,14 +312,29 @@ def normalized(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("\r\n", "\n").replace("\r", "\n").casefold()
 
 
+@lru_cache(maxsize=4096)
 def folded(name: str) -> str:
-    """A name as names are compared: besides, white space, underscores and hyphens are the same."""
-    return " ".join(re.split(r"[\s_-]+", normalized(name).strip())) if name.strip("-_ ") else normalized(name).strip()
+    """A name as names are compared: besides, white space, underscores and hyphens are the same, but for a minus."""
+    plain = normalized(name).strip()
+    if not name.strip("-_ ") or label_text.number(plain) is not None:
+        return plain
+    return " ".join(re.split(r"[\s_-]+", plain))
 
 
 def number_names(labels: Iterable[str]) -> dict[str, str]:
     """``{"four": "4"}`` and so on, for labels that are small integers."""
-    return {NUMBER_WORDS[int(label)]: label for label in labels if int(label) < len(NUMBER_WORDS)}
+    values = {label: label_text.number(label) for label in labels}
+    return {word: label for label, value in values.items() for k, word in enumerate(NUMBER_WORDS) if value == k}
+
+
+def _figures(signed: bool, decimals: bool) -> re.Pattern[str]:
+    """A number as answers write it; where labels have decimals also ``.5`` and ``0,5``."""
+    sign = "[-−+]?" if signed else "[-−]?"
+    digits = r"(?:\d{1,15}(?:[.,]\d{1,15})?|\.\d{1,15})" if decimals else r"\d{1,15}(?:\.\d{1,15})?"
+    return re.compile(
+        rf"{sign}{digits}(?![\w^⁄%‰°€$£×+]|[.,:'’]\d|\s?[-–~]\s?\d|-\w)"
+        rf"|{sign}\d{{1,15}}(?=[点分点星つ]|(?:です|である|だ|입니다)(?:[\W_]|\Z))"
+    )
 
 
 def _spelled(name: str) -> str:

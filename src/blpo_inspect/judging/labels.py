@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 
 from blpo_inspect.judging.answer_parser import AnswerReader, Verdict
 from blpo_inspect.judging.label_lexer import LabelLexer, folded, number_names
+from blpo_inspect.judging.label_text import clean, number, plain_number
+from blpo_inspect.judging.scale_inference import fields_of_scale
 
 Kind = Literal["unordered", "ordinal", "numeric"]
 
@@ -49,50 +51,40 @@ class LabelScale:
             raise ValueError(f"low and high are for numeric scales; this one is {self.kind}")
         if len(self.labels) < 2:
             raise ValueError(f"a scale needs at least two labels, not {list(self.labels)}")
-        names = [folded(name) for name in (*self.labels, *self.aliases)]
-        if "" in names or len(set(names)) < len(names):
-            raise ValueError(
-                "labels and aliases must differ by more than case and width and not be empty:"
-                f" {[*self.labels, *self.aliases]}"
-            )
+        named: dict[str, str] = {}
+        for name, label in (*((label, label) for label in self.labels), *self.aliases.items()):
+            if named.setdefault(folded(clean(name)), label) != label or not clean(name):
+                raise ValueError(
+                    f"labels and aliases must differ by more than case and not be empty: "
+                    f"{[*self.labels, *self.aliases]}"
+                )
         strays = {alias: label for alias, label in self.aliases.items() if label not in self.labels}
         if strays:
             raise ValueError(f"aliases of labels that are not on the scale: {strays}")
 
     @classmethod
     def of(cls, labels: Iterable[str]) -> "LabelScale":
-        """The natural scale of labels given by name: ordinal for three or more integers, else unordered as given."""
-        named = tuple(labels)
-        if len(named) > 2 and all(_is_integer(label) for label in named):
-            return cls("ordinal", tuple(sorted(named, key=int)))
+        """The natural scale of labels given by name: ordinal for three or more numbers, else unordered as given."""
+        named = tuple(clean(label) for label in labels)
+        values = {label: value for label in named if (value := number(label)) is not None}
+        if len(named) > 2 and len(values) == len(named):
+            return cls("ordinal", tuple(sorted(named, key=values.__getitem__)))
         return cls("unordered", named)
 
     @classmethod
     def infer(cls, labels: Iterable[str]) -> "LabelScale":
-        """The natural scale of the labels that occur in a data set.
+        """The natural scale of the labels that occur in a data set, each as often as it occurs.
 
-        Three or more different integers no further than 10 apart are an ordinal scale with the gaps filled; two to 20
-        other labels an unordered one.
+        Three or more different numbers are an ordinal scale if at most 20 even steps lead from the lowest to the
+        highest; gaps are filled where whole numbers are no further than 10 apart, and where at least half of the steps
+        occur. With more steps they are a numeric scale of their range, but for a few numbers that occur often: these
+        may be names, and are unordered. Two to 20 other labels are an unordered scale; of spellings that differ in
+        case, width, spaces, hyphens or underscores the most frequent is the label.
 
         Raises:
             ValueError: One label only, or so many that they are no labels.
         """
-        plain = (" ".join(label.split()) for label in labels)
-        # spreadsheets write 4 as 4.0
-        distinct = sorted(
-            {label[:-2] if _is_integer(label.removesuffix(".0")) and "." in label else label for label in plain}
-        )
-        if len(distinct) > 2 and all(_is_integer(label) for label in distinct):
-            low, high = min(map(int, distinct)), max(map(int, distinct))
-            if high - low <= 10:
-                return cls.of(str(value) for value in range(low, high + 1))
-        by_name = {label.casefold(): label for label in reversed(distinct)}
-        if not 2 <= len(by_name) <= 20:
-            raise ValueError(
-                f"cannot tell the scale from {len(by_name)} different label(s)"
-                f" ({', '.join(distinct[:5])}{', …' if len(distinct) > 5 else ''}); name the labels"
-            )
-        return cls("unordered", tuple(by_name[name] for name in sorted(by_name)))
+        return cls(**fields_of_scale(labels))
 
     def instruction(self) -> str:
         """The sentence that asks for an answer on this scale; the judge solver ends every request with it."""
@@ -117,40 +109,33 @@ class LabelScale:
         Raises:
             ValueError: Not on the scale.
         """
-        text = " ".join(str(raw).split())
+        text = clean(str(raw))
         if self.kind == "numeric":
-            try:
-                value = float(text)
-            except ValueError:
-                raise ValueError(f"{text!r} is not a number") from None
-            assert self.low is not None and self.high is not None
-            if not self.low <= value <= self.high:  # NaN too
-                raise ValueError(f"{text} is not between {self.low:g} and {self.high:g}")
-            return _plain_number(value)
-        found = self._by_name.get(text.casefold())
-        if found is None and text.endswith(".0"):
-            found = self._by_name.get(text[:-2].casefold())  # spreadsheets write 4 as 4.0
-        if found is None:
-            raise ValueError(f"{text!r} is not on the scale ({', '.join(self.labels)})")
-        return found
+            return self._numeric(text)
+        label = self._by_name.get(folded(text))
+        if label is None and self._numbers and (value := number(text)) is not None:
+            label = self._by_number.get(value)
+        if label is None:
+            raise ValueError(f"{text!r:.80} is not on the scale ({', '.join(self.labels)})")
+        return label
 
     def value(self, label: str) -> float:
-        """The label as a number: itself if numeric, else its rank (0-based) unless all labels are integers.
+        """The label as a number: itself if numeric or if all labels are numbers, else its rank (0-based).
 
         Raises:
             ValueError: An unordered scale has no order.
         """
         if self.kind == "unordered":
             raise ValueError("an unordered scale has no values; compare labels for equality")
-        if self.kind == "numeric" or all(_is_integer(name) for name in self.labels):
+        if self.kind == "numeric":
             return float(label)
-        return float(self.labels.index(label))
+        return self._numbers[label] if self._numbers else float(self.labels.index(label))
 
     def loss(self, label: str, human: str) -> float:
         """How wrong a judgement is, 0 (as the human) to 1.
 
-        0/1 for an unordered scale; distance over the scale's width for the others (BLPO leaves ℓ open: "task
-        specific", arXiv 2602.11340 section 3).
+        0/1 for an unordered scale, steps between the labels over the scale's steps for an ordinal one, distance over
+        the range for a numeric one (BLPO leaves ℓ open: "task specific", arXiv 2602.11340 section 3).
         """
         if self.kind == "unordered":
             return float(label != human)
@@ -188,33 +173,47 @@ class LabelScale:
             aliases={str(k): str(v) for k, v in data.get("aliases", {}).items()},
         )
 
+    def _numeric(self, text: str) -> str:
+        value = number(text)
+        try:
+            value = float(text) if value is None else value  # 1e-5, nan
+        except ValueError:
+            raise ValueError(f"{text!r:.80} is not a number") from None
+        assert self.low is not None and self.high is not None
+        if not self.low <= value <= self.high:  # NaN too
+            raise ValueError(f"{text:.80} is not between {self.low:g} and {self.high:g}")
+        return plain_number(value)
+
     @cached_property
     def _by_name(self) -> dict[str, str]:
-        names = {alias.casefold(): label for alias, label in self.aliases.items()}
-        return names | {label.casefold(): label for label in self.labels}
+        named = {**self.aliases, **{label: label for label in self.labels}}
+        return {folded(clean(name)): label for name, label in named.items()}
+
+    @cached_property
+    def _numbers(self) -> dict[str, float]:
+        """Label → number where all labels are different numbers; else empty."""
+        values = {label: value for label in self.labels if (value := number(label)) is not None}
+        return values if len(set(values.values())) == len(self.labels) else {}
+
+    @cached_property
+    def _by_number(self) -> dict[float, str]:
+        return {value: label for label, value in self._numbers.items()}
 
     @cached_property
     def lexer(self) -> LabelLexer:
         """Finds the labels in texts."""
-        if self.kind == "numeric":
-            return LabelLexer({}, number=self._of_number, top=self.high)
+        if self.low is not None:
+            return LabelLexer({}, number=self._of_number, top=self.high, signed=self.low < 0)
         names = {label: label for label in self.labels} | dict(self.aliases)
-        if not all(_is_integer(label) for label in self.labels):
+        if not self._numbers:
             return LabelLexer(names)
-        top = float(self.labels[-1]) if self.kind == "ordinal" else None
-        return LabelLexer(number_names(self.labels) | names, number=self._of_number, top=top)
+        top = self._numbers[self.labels[-1]] if self.kind == "ordinal" else None
+        signed = min(self._numbers.values()) < 0
+        return LabelLexer(number_names(self.labels) | names, number=self._of_number, top=top, signed=signed)
 
     @cached_property
     def _reader(self) -> AnswerReader:
         return AnswerReader(self.lexer)
 
     def _of_number(self, value: float) -> str:
-        return self.canonical(_plain_number(value))
-
-
-def _is_integer(text: str) -> bool:
-    return text.isascii() and text.isdigit()
-
-
-def _plain_number(value: float) -> str:
-    return str(int(value)) if value.is_integer() else repr(value)
+        return self.canonical(plain_number(value))

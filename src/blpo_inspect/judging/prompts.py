@@ -3,6 +3,7 @@
 Does not send prompts to models (`solvers`) and does not say how to answer (`labels`).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PlainValidator
 
 from blpo_inspect._util.files import written_whole
 from blpo_inspect._util.yaml_model import Model, file_bytes, must, read_as, read_yaml
+from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import Kind, LabelScale
 
 FORMAT = "blpo-inspect/prompt-pair/1"
@@ -73,7 +75,7 @@ class PromptPair:
         Raises:
             PromptError: Not YAML, unknown keys or format, or invalid prompts; names ``source``, line and place.
         """
-        given = read_yaml(_File, text, source, PromptError, strict=False)
+        given = read_yaml(_File, text, source, PromptError, strict=False, as_written=("judge", "i2t", "scale"))
         return cls(given.judge, given.i2t, given.scale, given.provenance)
 
     def save(self, path: str | Path) -> None:
@@ -143,23 +145,36 @@ def _prompt(name: str, known: frozenset[str], text: str) -> str:
 JudgeText = Annotated[str, AfterValidator(partial(_prompt, "judge", PLACEHOLDERS))]
 I2TText = Annotated[str, AfterValidator(partial(_prompt, "i2t", frozenset()))]
 
-_Number = Annotated[Any, must("a number", lambda value: value is None or isinstance(value, int | float))]
+
+def _number(text: Any) -> float | None:
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"must be a number, not {text!r:.60}")
+    return int(text) if text.lstrip("+-").isdigit() else value
+
+
+_Number = Annotated[float | None, PlainValidator(_number)]
 
 
 class _Scale(Model):
     kind: Kind
-    labels: list[Any] = Field(default_factory=list)
+    labels: list[str] = Field(default_factory=list)
     low: _Number = None
     high: _Number = None
-    aliases: dict[Any, Any] = Field(default_factory=dict)
+    aliases: dict[str, str] = Field(default_factory=dict)
 
     def scale(self) -> LabelScale:
-        aliases = {str(alias): str(label) for alias, label in self.aliases.items()}
-        return LabelScale(self.kind, tuple(map(str, self.labels)), self.low, self.high, aliases)
+        aliases = {clean(alias): clean(label) for alias, label in self.aliases.items()}
+        return LabelScale(self.kind, tuple(map(clean, self.labels)), self.low, self.high, aliases)
 
 
 StatedScale = Annotated[LabelScale | None, read_as(Annotated[_Scale, AfterValidator(_Scale.scale)])]
-"""A field of a YAML file that is a scale."""
+"""A field of a YAML file that is a scale; its name belongs into `read_yaml`'s ``as_written``."""
 
 
 class _File(Model):

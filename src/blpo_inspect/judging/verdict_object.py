@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from blpo_inspect.judging.label_lexer import LabelError, LabelLexer, folded, normalized
+from blpo_inspect.judging.label_text import number
 
 _VERDICT = re.compile(
     r"label|verdict|answer|rating|score|result|classification|class|category|judgement|judgment|decision"
@@ -128,7 +129,7 @@ def _of_truth(words: list[str], item: Any, lexer: LabelLexer) -> str | None:
     """``{"safe": false}``: the label that the key names, or the one that denies it."""
     name = " ".join(words[1:] if words[:1] == ["is"] else words)
     found = lexer.exactly(name)
-    if found is None or found.name.isdigit():
+    if found is None or number(found.name) is not None:
         return None
     said = str(item).strip().casefold()
     if said in lexer.labels:  # {"yes": "no"}: neither

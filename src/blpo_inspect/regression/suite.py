@@ -55,6 +55,7 @@ def _distinct(named: list[Any]) -> tuple[Any, ...]:
     return tuple(named)
 
 
+_TEXTS = ("cases.args.labels", "cases.args.prompt")
 _Text = Annotated[str, must("one line of visible text", lambda text: text.strip() and text.isprintable())]
 _Figure = Annotated[str, key_of(FIGURES)]
 _Margin = Annotated[
@@ -208,5 +209,5 @@ def read(data: bytes, file: Path) -> Suite:
     Raises:
         SuiteError: Invalid.
     """
-    whole = read_yaml(_File, data, str(file), SuiteError, context=file.absolute().parent)
+    whole = read_yaml(_File, data, str(file), SuiteError, as_written=_TEXTS, context=file.absolute().parent)
     return Suite(file, whole.alpha, whole.cases)

@@ -32,6 +32,7 @@ DEFAULT_TEXT_PROMPT = "Look at the image and judge it against the text. Which la
 def folder(
     data: str,
     labels: str | Sequence[str] | None = None,
+    scale: str | Sequence[str] | None = None,
     prompts: str | None = None,
     prompt: str | None = None,
     split: Split | Literal["all"] = "all",
@@ -50,6 +51,7 @@ def folder(
     Args:
         data: A folder, a table (``.csv``, ``.jsonl``, ``.parquet``), a ``benchmark.yaml`` or ``hub:NAME@REVISION``.
         labels: The labels of the scale, separated by commas; else as ``benchmark.yaml`` says, else what occurs.
+        scale: The scale instead of its labels: ``unordered:a,b``, ``ordinal:1-5``, ``numeric:0:100``.
         prompts: Prompt pair (YAML file) to judge with.
         prompt: The judge prompt itself, instead of a pair.
         split: ``train`` (40 %), ``validation`` (20 %), ``test`` (40 %), or ``all``.
@@ -70,11 +72,11 @@ def folder(
         raise PrerequisiteError("give either prompts=FILE or prompt=TEXT, not both")
     if split not in (*SPLITS, "all"):
         raise PrerequisiteError(f"split is all, {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, not {split!r}")
-    named = labels.split(",") if isinstance(labels, str) else labels
     try:
         benchmark = read_benchmark(
             str(data),
-            labels=[str(label).strip() for label in named] if named else None,
+            labels=labels,
+            scale=scale,
             skip_bad=skip_bad,
             config=config,
             hub_split=hub_split,
@@ -154,5 +156,7 @@ def _task(
             **drawn,
             "rejected": len(benchmark.rejected),
             "rejected_rows": list(benchmark.rejected[:MAX_SHOWN]),
+            **({"labels_drawn": benchmark.drawn} if benchmark.drawn else {}),
+            **({"notes": list(benchmark.notes)} if benchmark.notes else {}),
         },
     )

@@ -1,6 +1,7 @@
 """A user's table: every fault is named by row and file, nothing leaves the table's folder."""
 
 import json
+import time
 from pathlib import Path
 
 import pyarrow
@@ -11,6 +12,7 @@ from pyarrow import parquet
 from blpo_inspect._util.images import data_uri
 from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, summarize
 from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings
+from blpo_inspect.data.tables.pictures import Picture
 from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -212,7 +214,9 @@ def test_settings_say_what_columns_mean(photos: Path) -> None:
         ("scale: 5", "line 1: scale: must be a mapping"),
         ("columns: {picture: x}", "columns.picture: no such key; known here: image, label"),
         ("columns: [image]", "must be a mapping"),
-        ("raters: 5", "must be a list"),
+        ("raters: {a: b}", "must be a list"),
+        ("raters: 5", "no column of the raters 5; there are 'image', 'label'"),
+        ("ties: 1", "must be 'error', 'drop' or 'random'"),
         ("raters: [anna]", "no column of the raters anna; there are 'image', 'label'"),
         ("columns: {label: verdict}", "no column verdict; it has 'image', 'label'"),
         ("columns: {group: scene}", "no column scene"),
@@ -235,7 +239,7 @@ def test_settings_that_cannot_be_used(photos: Path, text: str, message: str) -> 
         ("{kind: unordered, labels: [a, b, c]}", "b,,", "b"),
         ("{kind: unordered, labels: [a, b, c]}", "b,c,a", None),
         ("{kind: ordinal, labels: ['1', '2', '3', '4']}", "4,1,3", "3"),
-        ("{kind: ordinal, labels: ['1', '2', '3', '4']}", "4,2,", "2"),  # the lower of the two middle ones
+        ("{kind: ordinal, labels: ['1', '2', '3', '4', '5']}", "5,3,3", "3"),
         ("{kind: numeric, low: 0, high: 10}", "4,2.5,", "3.25"),  # their mean
         ("{kind: numeric, low: 0, high: 10}", ",,", None),
     ],
@@ -357,3 +361,74 @@ def test_a_column_with_another_meaning_is_no_rater(photos: Path) -> None:
         ("a", {"rater_1": "b"}),
         ("b", {}),
     ]
+
+
+def test_contradictions_of_one_picture_take_linear_time(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = Picture("x", "1", (1, 1), 1)
+    monkeypatch.setattr("blpo_inspect.data.tables.sample_images.picture", lambda value, *_, **__: (image, value))
+    rows = 12_000  # each compared with each: more than 10 seconds
+    path = table(photos, "image,label\n" + "a.png,safe\n" * (rows - 1) + "a.png,unsafe\n")
+    before = time.process_time()
+    message = refused(path)
+    assert time.process_time() - before < 6
+    assert f"{rows} of {rows} rows" in message and f"is 'unsafe' in labels.csv, row {rows + 1}" in message
+
+
+def test_ties_of_an_unordered_scale_are_dropped_or_drawn_on_request(photos: Path) -> None:
+    path = table(photos, "image,rater_1,rater_2\nphotos/a.png,a,b\nphotos/b.jpg,a,a\nphotos/c d=1.webp,b,b\n")
+    assert "row 2: the raters tie (a, b); add a label, or ties to benchmark.yaml" in refused(path)
+    (photos / "benchmark.yaml").write_text("ties: drop")
+    dropped = read_benchmark(str(path))
+    assert (len(dropped.records), dropped.dropped, dropped.drawn) == (2, 1, 0)
+    assert "3 rows, 2 usable" in summarize(dropped, {})
+    assert "rows left out because their raters tie: 1" in summarize(dropped, {})
+    (photos / "benchmark.yaml").write_text("ties: random")
+    drawn = read_benchmark(str(path))
+    assert (len(drawn.records), drawn.dropped, drawn.drawn) == (3, 0, 1)
+    assert drawn.records[0].label in "ab" and drawn.records[0].extra == {"label_drawn": True}
+    assert "labels drawn by chance between ratings that tie: 1" in summarize(drawn, {})
+    assert drawn.records == read_benchmark(str(path)).records
+
+
+def test_a_draw_between_two_raters_depends_on_the_picture_alone(photos: Path) -> None:
+    for number in range(40):
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(photos / f"{number}.png")
+    names = [f"{number}.png" for number in range(40)]
+    labels = []
+    for order in (names, names[::-1]):
+        text = "image,rater_1,rater_2\n" + "".join(f"{name},2,3\n" for name in order)
+        benchmark = read_benchmark(str(table(photos, text)), scale="ordinal:1-5")
+        assert "labels drawn by chance between two middle ratings: 40" in benchmark.notes
+        labels.append({record.id: record.label for record in benchmark.records})
+    assert labels[0] == labels[1] and set(labels[0].values()) == {"2", "3"}
+
+
+def test_doubts_stop_a_run_even_where_bad_rows_are_skipped(photos: Path) -> None:
+    rows = "".join(f"photos/a.png,{label},{k}\n" for k, label in enumerate(["safe", "unsafe"] * 4 + ["unsfae"]))
+    path = table(photos, f"image,label,text\n{rows}none.png,safe,x\n")
+    with pytest.raises(TableError) as caught:
+        read_benchmark(str(path), skip_bad=True)
+    assert str(caught.value) == (
+        f"{path}: label 'unsfae' is rare (1 row: labels.csv, row 10) and close to 'unsafe', which 4 have; correct it, "
+        "or state the labels with -T labels=safe,unsafe,unsfae"
+    )
+    assert "row 11: none.png" in refused(path) and "'unsfae' is rare" in refused(path)
+    stated = read_benchmark(str(path), skip_bad=True, labels="safe,unsafe,unsfae")
+    assert stated.doubts == () and len(stated.records) == 9
+    assert len(read_benchmark(str(path), skip_bad=True, doubtful=True).doubts) == 1
+
+
+def test_a_folder_named_as_if_its_label_were_missing_is_a_label(photos: Path) -> None:
+    for name, file in (("empty", "a.png"), ("full", "b.jpg")):
+        (photos / name).mkdir()
+        (photos / "photos" / file).rename(photos / name / file)
+    (photos / "photos" / "c d=1.webp").unlink()
+    (photos / "photos").rmdir()
+    assert read_benchmark(str(photos)).scale.labels == ("empty", "full")
+
+
+def test_raters_words_for_nothing_leave_the_others_ratings(photos: Path) -> None:
+    path = table(photos, "image,rater_1,rater_2\nphotos/a.png,a,NA\nphotos/b.jpg,n/a,b\n")
+    benchmark = read_benchmark(str(path))
+    assert [(r.label, dict(r.raters)) for r in benchmark.records] == [("a", {"rater_1": "a"}), ("b", {"rater_2": "b"})]
+    assert benchmark.notes[0].startswith("counted as missing labels: 'NA' (1), 'n/a' (1); ")

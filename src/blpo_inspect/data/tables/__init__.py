@@ -2,6 +2,6 @@
 
 from blpo_inspect.data.tables.data_summary import summarize
 from blpo_inspect.data.tables.records import UserBenchmark, read_benchmark
-from blpo_inspect.data.tables.rows import TableError
+from blpo_inspect.data.tables.table_row import TableError
 
 __all__ = ["TableError", "UserBenchmark", "read_benchmark", "summarize"]

@@ -4,6 +4,7 @@
     columns: {image: file, label: verdict, text: caption, id: key, group: scene, category: topic}
     raters: [anna, ben]                   # columns with one person's labels each; also patterns, such as rater_*
     scale: {kind: unordered, labels: [safe, unsafe], aliases: {ok: safe}}
+    ties: drop                            # or random: rows whose raters tie on an unordered scale; else an error
     judge: Would a moderator remove this photo?
     i2t: Please describe this image in details.
     licence: CC BY 4.0
@@ -16,12 +17,13 @@ import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from blpo_inspect._util.yaml_model import Model, file_bytes, read_as, read_yaml
-from blpo_inspect.data.tables.rows import TableError
+from blpo_inspect.data.tables.table_row import TableError
+from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.prompts import I2TText, JudgeText, StatedScale
 
 ROLES = ("image", "label", "text", "id", "group", "category")
@@ -43,7 +45,7 @@ def _role(name: str) -> str:
 _RaterNames = Annotated[
     list[str],
     BeforeValidator(lambda given: [given] if isinstance(given, str) else given),
-    AfterValidator(tuple),
+    AfterValidator(lambda names: tuple(map(clean, names))),
 ]
 
 
@@ -55,6 +57,7 @@ class BenchmarkSettings(Model):
         columns: What a column is → the name it has.
         raters: Names or patterns of the columns that hold one rater's labels each.
         scale: The labels, if stated.
+        ties: What becomes of rows whose raters tie on an unordered scale.
         judge: The judge prompt, if stated.
         i2t: The I2T prompt, if stated.
         data: The table, folder or hub dataset, if stated.
@@ -65,9 +68,12 @@ class BenchmarkSettings(Model):
     """
 
     file: Path | None = Field(default=None, exclude=True)
-    columns: Mapping[Annotated[str, AfterValidator(_role)], str] = Field(default_factory=dict)
+    columns: Mapping[Annotated[str, AfterValidator(_role)], Annotated[str, AfterValidator(clean)]] = Field(
+        default_factory=dict
+    )
     raters: Annotated[tuple[str, ...], read_as(_RaterNames)] = RATERS
     scale: StatedScale = None
+    ties: Literal["error", "drop", "random"] = "error"
     judge: Annotated[JudgeText | None, _EMPTY] = None
     i2t: Annotated[I2TText | None, _EMPTY] = None
     data: str | None = None
@@ -103,4 +109,6 @@ def load_settings(path: Path) -> BenchmarkSettings:
         TableError: Missing, not YAML, or keys and values that are not understood; names file, line and place.
     """
     data = file_bytes(path, "file", TableError)
-    return read_yaml(BenchmarkSettings, data, str(path), TableError, strict=False).model_copy(update={"file": path})
+    keys = BenchmarkSettings.known_keys()
+    settings = read_yaml(BenchmarkSettings, data, str(path), TableError, strict=False, as_written=keys)
+    return settings.model_copy(update={"file": path})

@@ -13,14 +13,15 @@ _LABELS_SHOWN = 20
 
 
 def summarize(benchmark: UserBenchmark, parts: Mapping[str, Sequence[Record]]) -> str:
-    """Rows, scale, labels by part, raters, and every row left out (the first `MAX_SHOWN`).
+    """Rows, scale, labels by part, raters, notes, every row left out (the first `MAX_SHOWN`), and doubts.
 
     Args:
         benchmark: The data.
         parts: What is used of them, by name: the splits, or all records.
     """
     scale, usable, left_out = benchmark.scale, len(benchmark.records), len(benchmark.rejected)
-    lines = [f"{benchmark.name}: {usable + left_out} rows, {usable} usable; {_scale(scale)}"]
+    rows = usable + left_out + benchmark.dropped
+    lines = [f"{benchmark.name}: {rows} rows, {usable} usable; {_scale(scale)}"]
     lines += _table(scale, parts)
     texts = sum(record.text is not None for record in benchmark.records)
     groups = len({record.group for record in benchmark.records if record.group is not None})
@@ -39,6 +40,7 @@ def summarize(benchmark: UserBenchmark, parts: Mapping[str, Sequence[Record]]) -
         lines += [f"  {reason}" for reason in benchmark.rejected[:MAX_SHOWN]]
     if left_out > MAX_SHOWN:
         lines.append(f"  … and {left_out - MAX_SHOWN} more")
+    lines += [f"to be decided before a run: {doubt}" for doubt in benchmark.doubts]
     return "\n".join(printable(line) for line in lines)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.data.tables.rows import HUB_EXTRA, TableError, TableRow
+from blpo_inspect.data.tables.options import Option
+from blpo_inspect.data.tables.rows import HUB_EXTRA
+from blpo_inspect.data.tables.table_row import TableError, TableRow
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetBuilder
@@ -47,13 +49,14 @@ class HubData:
             yield TableRow(f"{self.name}, row {number}", f"row {number}", values)
 
 
-def load_hub(address: str, config: str | None, split: str | None) -> HubData:
+def load_hub(address: str, config: str | None, split: str | None, option: Option) -> HubData:
     """Download a dataset, or take it from the cache.
 
     Args:
         address: ``NAME@REVISION``: a commit, tag or branch.
         config: Which of its configurations; needed where it has several.
         split: Which of its splits; needed where it has several.
+        option: What options are called, for messages.
 
     Raises:
         TableError: No revision, no such dataset, revision, configuration or split, no access, no network, or files that
@@ -65,7 +68,7 @@ def load_hub(address: str, config: str | None, split: str | None) -> HubData:
     if find_spec("datasets") is None:
         raise TableError(f"{PREFIX}{address}: needs the datasets library; {HUB_EXTRA}")
     commit = _commit(name, revision)
-    builder = _builder(name, commit, config)
+    builder = _builder(name, commit, config, option)
     if builder.hash != commit:
         raise TableError(f"{name}: commit {commit} cannot be fetched and is not in the cache (that has {builder.hash})")
     splits = [str(known) for known in (builder.config.data_files or builder.info.splits or {})]
@@ -73,9 +76,9 @@ def load_hub(address: str, config: str | None, split: str | None) -> HubData:
         split = splits[0]
     if split is None or (splits and split not in splits):
         what = "several splits" if split is None else f"no split {split!r}"
-        raise TableError(f"{name}: {what}; name one of {', '.join(splits)} (-T hub_split=…)")
+        raise TableError(f"{name}: {what}; name one of {', '.join(splits)} ({option('hub_split', '…')})")
     about = {"data": f"{PREFIX}{name}", "revision": commit, "config": builder.config.name, "split": split}
-    return HubData(f"{name}@{commit[:8]}/{split}", about, _prepared(name, commit, builder, split))
+    return HubData(f"{name}@{commit[:8]}/{split}", about, _prepared(name, commit, builder, split, option))
 
 
 def image_roots() -> tuple[Path, ...]:
@@ -111,17 +114,17 @@ def _commit(name: str, revision: str) -> str:
         raise TableError(str(error.message)) from error
 
 
-def _builder(name: str, commit: str, config: str | None) -> "DatasetBuilder":
+def _builder(name: str, commit: str, config: str | None, option: Option) -> "DatasetBuilder":
     from datasets import load_dataset_builder
 
     try:
         # with hf:// a folder of that name beside the user is not taken for the dataset
         return load_dataset_builder(f"hf://datasets/{name}", config, revision=commit)
     except Exception as error:
-        raise _explained(name, commit, error) from error
+        raise _explained(name, commit, error, option) from error
 
 
-def _prepared(name: str, commit: str, builder: "DatasetBuilder", split: str) -> "Dataset":
+def _prepared(name: str, commit: str, builder: "DatasetBuilder", split: str, option: Option) -> "Dataset":
     try:
         builder.download_and_prepare()
         data = builder.as_dataset(split=split)
@@ -130,7 +133,7 @@ def _prepared(name: str, commit: str, builder: "DatasetBuilder", split: str) -> 
                 data = data.cast_column(column, undecoded)
         return data
     except Exception as error:
-        raise _explained(name, commit, error) from error
+        raise _explained(name, commit, error, option) from error
 
 
 def _undecoded(kind: Any) -> Any:
@@ -142,7 +145,7 @@ def _undecoded(kind: Any) -> Any:
     return kind if undecoded is inner else replace(kind, feature=undecoded)
 
 
-def _explained(name: str, commit: str, error: BaseException) -> TableError:
+def _explained(name: str, commit: str, error: BaseException, option: Option) -> TableError:
     """The library wraps what happened in errors of its own: the first of the hub's errors within decides."""
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
@@ -174,5 +177,5 @@ def _explained(name: str, commit: str, error: BaseException) -> TableError:
     if "scripts are no longer supported" in text:
         return TableError(f"{name}: consists of code, which is not run; name a revision that has data files")
     if "Config name is missing" in text or "BuilderConfig" in text:
-        return TableError(f"{name}: {text} (-T config=…)")
+        return TableError(f"{name}: {text} ({option('config', '…')})")
     return TableError(f"{name} at {commit}: cannot be read: {type(error).__name__}: {text}")

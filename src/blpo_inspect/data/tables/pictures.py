@@ -15,8 +15,10 @@ from threading import Lock
 from typing import Any
 
 from blpo_inspect._util.images import ImageError, Shown, data_uri
+from blpo_inspect._util.names_on_disk import on_disk
 from blpo_inspect._util.text import without_credentials
 from blpo_inspect.data.shown_once import shown_once
+from blpo_inspect.data.tables.options import Option
 
 MAX_BYTES = 1 << 30
 """A larger file is refused before it is read."""
@@ -50,18 +52,18 @@ class Picture:
     smaller: bool = False
 
 
-def inside(root: Path) -> Open:
-    """Paths relative to a folder, of files in it; links are followed first."""
+def inside(root: Path, option: Option) -> Open:
+    """Paths relative to a folder, of files in it; links are followed first. `option` says how fetching is allowed."""
     real = root.resolve()
 
     def open_(name: str) -> Path:
         if "://" in name or name.startswith("data:"):
-            hint = "" if name.startswith("data:") else ", or allow fetching (allow_remote=true)"
+            hint = "" if name.startswith("data:") else f", or allow fetching ({option('allow_remote', 'true')})"
             raise ValueError(f"{name[:80]}: not a file; download the image and give its path{hint}")
         try:
-            path = (real / name).resolve()
+            path = on_disk(real, name).resolve()
         except (OSError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{name[:80]!r}: not a path: {error}") from error
+            raise ValueError(f"{name[:80]!r}: not a path: {str(error)[:200]}") from error
         if not path.is_relative_to(real):
             raise ValueError(f"{name}: lies outside {real}; move the table or the image")
         if not path.is_file():

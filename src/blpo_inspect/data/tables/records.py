@@ -1,28 +1,39 @@
 """Rows → records: labels on their scale, the raters' consensus, and a reason for each row that cannot be used."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from blpo_inspect._util.images import ImageError
+from blpo_inspect._util.text import printable, shortened
 from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
+from blpo_inspect.data.tables.cells import text_of
+from blpo_inspect.data.tables.columns import close_to, unused_columns
+from blpo_inspect.data.tables.consensus_label import consensus_label
 from blpo_inspect.data.tables.image_summary import ImageSummary, summarize_images
+from blpo_inspect.data.tables.labels_found import LabelsFound, find_labels, label_text
+from blpo_inspect.data.tables.options import Option, task_option
 from blpo_inspect.data.tables.pictures import Open, Picture
 from blpo_inspect.data.tables.remote import or_fetched
-from blpo_inspect.data.tables.rows import TableError, TableRow
 from blpo_inspect.data.tables.sample_images import image_columns, sample_images
 from blpo_inspect.data.tables.sources import Source, find_source
+from blpo_inspect.data.tables.stated_scale import stated_scale
+from blpo_inspect.data.tables.table_row import TableError, TableRow
+from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
-from blpo_inspect.statistics import consensus
 
 MAX_SHOWN = 20
 """Rows that cannot be used which an error or a log lists; it counts the others."""
 
+DRAWN = "label_drawn"
+"""Stands in the metadata of a sample whose label was drawn by chance, because its raters tie."""
+
 _AT_ONCE = 64
+_FAULT_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,10 @@ class UserBenchmark:
         settings: What the ``benchmark.yaml`` says.
         about: Where the data come from, JSON-ready.
         images: What the images of `records` are, as the judge is shown them.
-        notes: What else was found where the data lie.
+        notes: What else was found in them and what was done about it, a line each.
+        doubts: What must be decided before a run, and how, a line each.
+        drawn: Records whose label was drawn by chance, because their raters tie.
+        dropped: Rows left out because their raters tie, as the settings want it.
     """
 
     name: str
@@ -50,69 +64,100 @@ class UserBenchmark:
     about: Mapping[str, Any]
     images: ImageSummary = field(default_factory=ImageSummary)
     notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    drawn: int = 0
+    dropped: int = 0
 
 
 def read_benchmark(
     data: str,
     *,
-    labels: Sequence[str] | None = None,
+    labels: str | Sequence[str] | None = None,
+    scale: str | Sequence[str] | None = None,
     skip_bad: bool = False,
     config: str | None = None,
     hub_split: str | None = None,
     allow_remote: bool = False,
     max_side: int | None = None,
+    doubtful: bool = False,
+    option: Option = task_option,
 ) -> UserBenchmark:
     """Read the data and check every row.
 
-    A row's label is its ``label``, or where that is missing the consensus of its raters: the most frequent label of an
-    unordered scale (a tie makes the row unusable), the median of the others (between two middle ones the lower of an
-    ordinal scale, the mean of a numeric one). Rows of one ``group`` stay together in splits; where there is no group,
-    rows of one text.
+    A row's label is its ``label``, or where that is missing the consensus of its raters (`consensus_label`; a tie on
+    an unordered scale makes the row unusable unless the settings say otherwise). Rows of one ``group`` stay together
+    in splits; where there is no group, rows of one text.
 
     Args:
         data: As `sources.find_source`.
         labels: The labels of the scale; else what the settings say, else what occurs.
+        scale: The scale itself, instead of labels: `stated_scale`.
         skip_bad: Leave out rows that cannot be used, instead of raising.
         config: Of a hub dataset.
         hub_split: Of a hub dataset.
         allow_remote: Fetch images that are given as http or https addresses, once; else they are refused.
         max_side: Scale down images with a side of more pixels.
+        doubtful: Also return data of which a person must decide something first.
+        option: What these arguments are called where somebody gave them, for messages.
 
     Raises:
         TableError: No data, missing columns, no scale, no usable row, or rows that cannot be used: labels off the
-            scale, missing or unreadable images, paths out of the folder, one image with two labels. Or `max_side` is
-            no number of pixels.
+            scale, missing or unreadable images, paths out of the folder, one image with two labels. Or a person must
+            decide what the labels are. Or `max_side` is no number of pixels.
     """
     if max_side is not None and (isinstance(max_side, bool) or not isinstance(max_side, int) or max_side < 1):
         raise TableError(f"max_side is a number of pixels, such as 2048, not {max_side!r}")
-    source = find_source(data, config=config, hub_split=hub_split)
+    stated = stated_scale(labels, scale, option)
+    source = find_source(data, config=config, hub_split=hub_split, option=option)
     if allow_remote:
         source = replace(source, open=or_fetched(source.open))
     columns: dict[str, None] = {}
     seen = list(_seen(source, columns, max_side))
+    if seen and not columns:
+        faults = [_as_fault(f"{each.where}: {each.images}") for each in seen]
+        raise TableError(_listed(source, faults, len(faults), skip=""))
     raters = _check_columns(source, seen, list(columns))
-    scale = _scale(source, seen, raters, labels)
-    results = [_result(each, source.settings, raters, scale) for each in seen]
+    found = _labels(source, seen, raters, stated or source.settings.scale, option)
+    results = [_result(each, source.settings, raters, found) for each in seen]
     repeated = _refuse_contradictions(seen, results)
-    faults = tuple(result for result in results if isinstance(result, str))
+    faults = [_as_fault(result) for result in results if isinstance(result, str)]
     records = _unique([result for result in results if isinstance(result, Record)])
+    wrong = []
+    if faults and not (skip_bad and records):
+        wrong.append(_listed(source, faults, len(results), skip="" if skip_bad else option("skip_bad", "true")))
+    if not doubtful:
+        wrong += [f"{source.name}: {printable(doubt)}" for doubt in found.doubts]
+    if wrong:
+        raise TableError("\n".join(wrong))
+    if not records:
+        raise TableError(f"{source.name}: the raters of every row tie")
+    images = image_columns(source.settings, columns).values()
+    used = {*images, *map(source.settings.column, ROLES), *raters}
+    unused = unused_columns(columns, used, source.settings)
+    drawn, dropped = sum(DRAWN in record.extra for record in records), results.count(None)
+    between = "two middle ratings" if found.scale.kind == "ordinal" else "ratings that tie"
+    ties = (
+        f"labels drawn by chance between {between}: {drawn}" if drawn else None,
+        f"rows left out because their raters tie: {dropped}" if dropped else None,
+    )
     shown = (
         (each.name, each.images)
         for each, result in zip(seen, results, strict=True)
         if isinstance(result, Record) and not isinstance(each.images, str)
     )
-    if faults and not (skip_bad and records):
-        raise TableError(_listed(source, faults, len(results), skip=not skip_bad))
     return UserBenchmark(
         source.name,
         tuple(records),
-        scale,
-        faults,
+        found.scale,
+        tuple(faults),
         repeated,
         source.settings,
         source.about,
         summarize_images(shown),
-        source.notes,
+        tuple(note for note in (*source.notes, unused, *found.notes, *ties) if note),
+        found.doubts,
+        drawn,
+        dropped,
     )
 
 
@@ -142,19 +187,31 @@ def _seen(source: Source, columns: dict[str, None], max_side: int | None) -> Ite
     rows = iter(source.rows)
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(rows, _AT_ONCE)):
+            batch = [_with_clean_columns(row) for row in batch]
             for row in batch:
                 columns.update(dict.fromkeys(row.values))
             yield from pool.map(look, batch)
 
 
+def _with_clean_columns(row: TableRow) -> TableRow:
+    """The row, its columns' names as names are compared."""
+    values = {clean(name): value for name, value in row.values.items()}
+    if len(values) == len(row.values):
+        return replace(row, values=values)
+    return replace(row, values=values, fault="two columns have the same name")
+
+
 def _look(row: TableRow, settings: BenchmarkSettings, open_: Open, max_side: int | None) -> _Seen:
     columns = image_columns(settings, row.values)
     values = {name: value for name, value in row.values.items() if name not in columns.values()}
+    if row.fault:
+        return _Seen(row.where, row.name, values, row.fault)
     try:
         images, paths = sample_images(row, columns, open_, max_side)
+        name = text_of(paths or row.name)
     except (ImageError, OSError, TypeError, ValueError) as error:
         return _Seen(row.where, row.name, values, str(error))
-    return _Seen(row.where, paths or row.name, values, images)
+    return _Seen(row.where, name or row.name, values, images)
 
 
 def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]) -> list[str]:
@@ -167,86 +224,88 @@ def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]
         needed.add(source.settings.column("label"))
     missing = sorted(needed - set(columns))
     if missing:
+        near = [name for role in missing if (name := close_to(role, columns))]
+        meant = f"did you mean {', '.join(near)}? " if near else ""
         raise TableError(
             f"{source.name}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"
-            " (benchmark.yaml can name the columns)"
+            f" ({meant}benchmark.yaml can name the columns)"
         )
     return raters
 
 
-def _scale(source: Source, seen: Iterable[_Seen], raters: Sequence[str], labels: Sequence[str] | None) -> LabelScale:
-    names = (source.settings.column("label"), *raters)
+def _labels(
+    source: Source, seen: Sequence[_Seen], raters: Sequence[str], stated: LabelScale | None, option: Option
+) -> LabelsFound:
+    columns = (source.settings.column("label"), *raters)
+    rows = ((each.where, each.values) for each in seen)
     try:
-        if labels is not None:
-            return LabelScale.of(labels)
-        if source.settings.scale is not None:
-            return source.settings.scale
-        texts = (str(each.values[name]) for each in seen for name in names if _given(each.values.get(name)))
-        return LabelScale.infer(texts)
+        return find_labels(rows, columns, stated, option, words_missing=not source.labels_are_folders)
     except ValueError as error:
-        raise TableError(f"{source.name}: {error} (-T labels=first,second,… or scale in benchmark.yaml)") from error
+        stating = f"{option('labels', 'first,second,…')}, or scale in benchmark.yaml"
+        raise TableError(f"{source.name}: {error}; state the labels ({stating})") from error
 
 
-def _result(seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], scale: LabelScale) -> Record | str:
-    """The row's record, or what is wrong with it."""
+def _result(
+    seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], labels: LabelsFound
+) -> Record | str | None:
+    """The row's record, what is wrong with it, or None where its raters tie and the settings drop such rows."""
     if isinstance(seen.images, str):
         return f"{seen.where}: {seen.images}"
     first, *others = seen.images
     ratings = {}
-    label = None
-    for column in (settings.column("label"), *raters):
-        if _given(value := seen.values.get(column)):
-            try:
-                canonical = scale.canonical(value)
-            except ValueError as error:
-                return f"{seen.where}: {'label' if column not in raters else column} {error}"
-            if column in raters:
-                ratings[column] = canonical
-            else:
-                label = canonical
+    texts = {}
+    column = settings.column("label")
+    try:
+        label = labels.read(given := seen.values.get(column))
+        for column in raters:
+            if (rating := labels.read(seen.values.get(column))) is not None:
+                ratings[column] = rating
+        for role in ROLES[2:]:
+            column = settings.column(role)
+            texts[role] = text_of(seen.values.get(column), nested=role != "text")
+    except (TypeError, ValueError) as error:
+        return f"{seen.where}: {'label' if column == settings.column('label') else column} {error}"
+    text = texts["text"]
+    drawn = False
     if label is None:
-        label = _agreed(list(ratings.values()), scale) if ratings else None
+        if not ratings:
+            missing = label_text(given)
+            return f"{seen.where}: no label{f' ({missing!r} counts as missing)' if missing else ''}"
+        seed = "\n".join([*(image.digest for image in seen.images), text or ""])
+        label, drawn = consensus_label(list(ratings.values()), labels.scale, draw=settings.ties == "random", seed=seed)
         if label is None:
-            tied = f"the raters tie ({', '.join(sorted(ratings.values()))}); add a label" if ratings else "no label"
-            return f"{seen.where}: {tied}"
-    texts = {role: _text(seen.values.get(settings.column(role))) for role in ROLES[2:]}
+            tied = f"the raters tie ({', '.join(sorted(ratings.values()))}); add a label, or ties to benchmark.yaml"
+            return None if settings.ties == "drop" else f"{seen.where}: {tied}"
     return Record(
-        id=texts["id"] or seen.name,
+        id=unicodedata.normalize("NFC", texts["id"] or seen.name),
         image=first.image,
         label=label,
-        text=texts["text"],
+        text=text,
         raters=ratings,
-        category=texts["category"],
-        group=texts["group"] or texts["text"],
+        category=_composed(texts["category"]),
+        group=_composed(texts["group"] or text),
+        extra={DRAWN: True} if drawn else {},
         more_images=tuple(other.image for other in others),
     )
 
 
-def _agreed(ratings: Sequence[str], scale: LabelScale) -> str | None:
-    """The consensus, None for a tie that has no middle."""
-    tied = consensus(ratings, scale)
-    if len(tied) == 1 or scale.kind == "ordinal":
-        return tied[0]
-    if scale.kind == "numeric":
-        return scale.canonical(sum(map(scale.value, tied)) / len(tied))
-    return None
-
-
-def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str]) -> int:
+def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str | None]) -> int:
     """Replace records of the same images and text with several labels by what is wrong; count harmless repetitions."""
     rows: dict[tuple[tuple[str, ...], str | None], list[int]] = {}
     for number, (each, result) in enumerate(zip(seen, results, strict=True)):
         if not isinstance(each.images, str) and isinstance(result, Record):
             digests = tuple(image.digest for image in each.images)
-            rows.setdefault((digests, result.text), []).append(number)
+            rows.setdefault((digests, _composed(result.text)), []).append(number)
     repeated = 0
     for numbers in rows.values():
         usable = [(number, result) for number in numbers if isinstance(result := results[number], Record)]
         if len({record.label for _, record in usable}) == 1:
             repeated += len(usable) - 1
             continue
+        first = usable[0][1].label
+        second = next((number, record) for number, record in usable if record.label != first)
         for number, record in usable:
-            other, contrary = next((n, r) for n, r in usable if r.label != record.label)
+            other, contrary = second if record.label == first else usable[0]
             results[number] = (
                 f"{seen[number].where}: labelled {record.label!r}, but the same image"
                 f"{'' if record.text is None else ' and text'} is {contrary.label!r} in {seen[other].where}; keep one, "
@@ -255,23 +314,22 @@ def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str]) -
     return repeated
 
 
-def _listed(source: Source, faults: Sequence[str], rows: int, *, skip: bool) -> str:
+def _as_fault(reason: str) -> str:
+    return shortened(printable(reason), _FAULT_CHARACTERS)
+
+
+def _listed(source: Source, faults: Sequence[str], rows: int, *, skip: str) -> str:
     lines = [f"{source.name}: {len(faults)} of {rows} rows cannot be used:", *(f"  {x}" for x in faults[:MAX_SHOWN])]
     if len(faults) > MAX_SHOWN:
         lines.append(f"  … and {len(faults) - MAX_SHOWN} more")
     if skip and len(faults) < rows:
-        lines.append("Correct them, or leave them out with -T skip_bad=true.")
+        lines.append(f"Correct them, or leave them out with {skip}.")
     return "\n".join(lines)
 
 
-def _given(value: Any) -> bool:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return False
-    return not isinstance(value, str) or value.strip() != ""
-
-
-def _text(value: Any) -> str | None:
-    return str(value) if _given(value) else None
+def _composed(text: str | None) -> str | None:
+    """A name as names are compared, however its accents are written."""
+    return None if text is None else unicodedata.normalize("NFC", text)
 
 
 def _unique(records: list[Record]) -> list[Record]:

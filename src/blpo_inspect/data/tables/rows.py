@@ -1,42 +1,24 @@
 """A table file (CSV, JSON lines, Parquet) → rows, one at a time. Does not know what columns mean."""
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from blpo_inspect.data.tables.csv_rows import csv_rows
+from blpo_inspect.data.tables.table_row import TableError, TableRow
+
 HUB_EXTRA = "pip install datasets"
 _BATCH = 64
-
-
-class TableError(ValueError):
-    """Data that cannot be used: says which file, which rows and what to do."""
-
-
-@dataclass(frozen=True)
-class TableRow:
-    """One row of a table.
-
-    Attributes:
-        where: File and row, for messages: ``labels.csv, row 3`` (the line in a text editor).
-        name: What to call the image where it has no path.
-        values: Column → value.
-    """
-
-    where: str
-    name: str
-    values: Mapping[str, Any]
 
 
 def rows_of(path: Path) -> Iterator[TableRow]:
     """The rows of a table.
 
     Raises:
-        TableError: No such file, not the format that its name says, or a row that cannot be read.
+        TableError: No such file, not the format that its name says, or a row after which no other can be found.
     """
     if not path.is_file():
         raise TableError(f"{path}: no such file")
@@ -47,42 +29,44 @@ def rows_of(path: Path) -> Iterator[TableRow]:
         yield from reader(path)
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not UTF-8 text: {error}; save it as UTF-8") from error
-    except csv.Error as error:
-        raise TableError(f"{path}: not a CSV file: {error}") from error
-
-
-def _csv_rows(path: Path) -> Iterator[TableRow]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        names = [name.strip() for name in reader.fieldnames or ()]
-        twice = sorted(name for name, count in Counter(names).items() if count > 1)
-        if twice:
-            raise TableError(f"{path}: columns that occur more than once: {', '.join(map(repr, twice))}")
-        if len(names) == 1 and (mark := next((mark for mark in ";\t|" if mark in names[0]), None)):
-            raise TableError(f"{path}: the columns are separated by {mark!r}; save it with commas")
-        reader.fieldnames = names
-        while True:
-            line = max(reader.line_num + 1, 2)
-            values = next(reader, None)
-            if values is None:
-                return
-            if None in values:
-                raise TableError(f"{path}, row {line}: more values than columns; quote values that hold commas")
-            yield TableRow(f"{path.name}, row {line}", f"row {line}", values)
 
 
 def _jsonl_rows(path: Path) -> Iterator[TableRow]:
-    with path.open(encoding="utf-8-sig") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                values = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise TableError(f"{path}, row {number}: not JSON: {error}") from error
-            if not isinstance(values, dict):
-                raise TableError(f"{path}, row {number}: expected an object, got {type(values).__name__}")
-            yield TableRow(f"{path.name}, row {number}", f"row {number}", values)
+            if line.strip():
+                where, name = f"{path.name}, row {number}", f"row {number}"
+                try:
+                    yield TableRow(where, name, _json_object(line.decode("utf-8-sig" if number == 1 else "utf-8")))
+                except (TypeError, ValueError, RecursionError) as error:
+                    yield TableRow(where, name, {}, _json_fault(error))
+
+
+def _json_object(line: str) -> dict[str, Any]:
+    values = json.loads(line, object_pairs_hook=_without_repetition)
+    if not isinstance(values, dict):
+        raise TypeError(f"expected an object, got {type(values).__name__}")
+    return values
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        [(key, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"the key {key!r:.80} is there twice")
+    return values
+
+
+def _json_fault(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"not UTF-8 text: {error}"
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON: {error}"
+    if isinstance(error, RecursionError):
+        return "not readable: nested too deeply"
+    if "integer string conversion" in str(error):
+        return "not readable: a number of thousands of digits"
+    return str(error)
 
 
 def _parquet_rows(path: Path) -> Iterator[TableRow]:
@@ -97,8 +81,8 @@ def _parquet_rows(path: Path) -> Iterator[TableRow]:
                 for values in batch.to_pylist():
                     number += 1
                     yield TableRow(f"{path.name}, row {number}", f"row {number}", values)
-    except (ArrowException, ArrowInvalid, OSError) as error:
+    except (ArrowException, ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a Parquet file, or damaged after row {number}: {error}") from error
 
 
-READERS = {".csv": _csv_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
+READERS = {".csv": csv_rows, ".jsonl": _jsonl_rows, ".parquet": _parquet_rows}

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from blpo_inspect.data.tables.benchmark_yaml import IMAGE_ROLES, BenchmarkSettings
+from blpo_inspect.data.tables.cells import is_given
 from blpo_inspect.data.tables.pictures import Open, Picture, picture
-from blpo_inspect.data.tables.rows import TableRow
+from blpo_inspect.data.tables.table_row import TableRow
 
 SEPARATOR = ";"
 """Between the paths of ``images`` where they are one text."""
@@ -93,4 +94,4 @@ def _items(role: str, cell: Any) -> list[Any]:
 
 
 def _is_empty(cell: Any) -> bool:
-    return cell is None or cell != cell or cell in ([], ()) or (isinstance(cell, str) and not cell.strip())
+    return not is_given(cell) or cell in ([], ())

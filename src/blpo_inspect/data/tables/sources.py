@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from blpo_inspect._util.images import is_image
+from blpo_inspect._util.names_on_disk import on_disk
 from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings, load_settings
 from blpo_inspect.data.tables.hub_dataset import PREFIX, cached_file, load_hub
+from blpo_inspect.data.tables.options import Option, task_option
 from blpo_inspect.data.tables.pictures import Open, inside
-from blpo_inspect.data.tables.rows import READERS, TableError, TableRow, rows_of
+from blpo_inspect.data.tables.rows import READERS, rows_of
+from blpo_inspect.data.tables.table_row import TableError, TableRow
 
 SETTINGS = "benchmark.yaml"
 TABLES = tuple(f"{stem}{suffix}" for stem in ("metadata", "labels") for suffix in READERS)
@@ -37,6 +40,7 @@ class Source:
         settings: What the rows mean.
         about: For the log: where the data come from.
         notes: What else was found there, for people.
+        labels_are_folders: Whether somebody made a folder for each label.
     """
 
     name: str
@@ -45,9 +49,12 @@ class Source:
     settings: BenchmarkSettings
     about: Mapping[str, Any]
     notes: tuple[str, ...] = ()
+    labels_are_folders: bool = False
 
 
-def find_source(data: str, *, config: str | None = None, hub_split: str | None = None) -> Source:
+def find_source(
+    data: str, *, config: str | None = None, hub_split: str | None = None, option: Option = task_option
+) -> Source:
     """Find the rows.
 
     A folder is read by its ``benchmark.yaml`` if it has one; its table is what that names, else the first of `TABLES`,
@@ -57,28 +64,29 @@ def find_source(data: str, *, config: str | None = None, hub_split: str | None =
         data: A folder, a table, a ``benchmark.yaml``, or ``hub:NAME@REVISION``.
         config: Of a hub dataset; instead of what the settings say.
         hub_split: Of a hub dataset; instead of what the settings say.
+        option: What options are called, for messages.
 
     Raises:
         TableError: Nothing that can be read is there; says what was looked for.
     """
     if data.startswith(PREFIX):
-        return _hub(data, BenchmarkSettings(config=config, split=hub_split))
-    path = Path(data).expanduser()
+        return _hub(data, BenchmarkSettings(config=config, split=hub_split), option)
+    path = on_disk(Path(), str(Path(data).expanduser()))
     if path.suffix.lower() in (".yaml", ".yml"):
         settings, folder = load_settings(path), path.parent
     elif path.is_dir():
         settings, folder = _settings_in(path), path
     else:
-        return _table(path, _settings_in(path.parent))
+        return _table(path, _settings_in(path.parent), option)
     settings = settings.model_copy(update={"config": config or settings.config, "split": hub_split or settings.split})
     if settings.data is not None:
         if settings.data.startswith(PREFIX):
-            return _hub(settings.data, settings)
+            return _hub(settings.data, settings, option)
         folder = _within(folder, settings)
         if not folder.is_dir():
-            return _table(folder, settings)
+            return _table(folder, settings, option)
     table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
-    return _table(table, settings) if table else _sub_folders(folder, settings)
+    return _table(table, settings, option) if table else _sub_folders(folder, settings, option)
 
 
 def _settings_in(folder: Path) -> BenchmarkSettings:
@@ -87,7 +95,7 @@ def _settings_in(folder: Path) -> BenchmarkSettings:
 
 
 def _within(folder: Path, settings: BenchmarkSettings) -> Path:
-    path = folder / (settings.data or "")
+    path = on_disk(folder, settings.data or "")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise TableError(f"{settings.file}: data {settings.data} lies outside {folder}; move it there")
     if not path.exists():
@@ -95,16 +103,16 @@ def _within(folder: Path, settings: BenchmarkSettings) -> Path:
     return path
 
 
-def _hub(data: str, settings: BenchmarkSettings) -> Source:
-    hub_data = load_hub(data.removeprefix(PREFIX), settings.config, settings.split)
+def _hub(data: str, settings: BenchmarkSettings, option: Option) -> Source:
+    hub_data = load_hub(data.removeprefix(PREFIX), settings.config, settings.split, option)
     return Source(hub_data.name, hub_data.rows(), cached_file, settings, hub_data.about)
 
 
-def _table(path: Path, settings: BenchmarkSettings) -> Source:
-    return Source(str(path), rows_of(path), inside(path.parent), settings, {"data": path.name})
+def _table(path: Path, settings: BenchmarkSettings, option: Option) -> Source:
+    return Source(str(path), rows_of(path), inside(path.parent, option), settings, {"data": path.name})
 
 
-def _sub_folders(folder: Path, settings: BenchmarkSettings) -> Source:
+def _sub_folders(folder: Path, settings: BenchmarkSettings, option: Option) -> Source:
     labels = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     looked_for = f"looked for {SETTINGS}, {', '.join(TABLES)} and one sub-folder per label"
     if not labels:
@@ -132,7 +140,8 @@ def _sub_folders(folder: Path, settings: BenchmarkSettings) -> Source:
         f"images beside the sub-folders, which have no label: {_by_ending(beside)}" if beside else "",
     )
     about = {"data": folder.resolve().name}
-    return Source(str(folder), rows, inside(folder), settings, about, tuple(note for note in notes if note))
+    said = tuple(note for note in notes if note)
+    return Source(str(folder), rows, inside(folder, option), settings, about, said, labels_are_folders=True)
 
 
 def _is_image(path: Path) -> bool:

@@ -27,6 +27,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cache.lazy import LazyAPI
 from blpo_inspect.cache.memo import memoized
+from blpo_inspect.cache.request import TRAVEL
 from blpo_inspect.cache.store import Store, default_folder
 from blpo_inspect.judging.answer_mode import (
     WITH_PROBABILITIES,
@@ -152,8 +153,8 @@ def run(task: Task | str, model: str, log_dir: Path, **options: Any) -> EvalLog:
 
 
 def asked(scripted: type[ScriptedAPI]) -> dict[str, Any]:
-    """The settings of the requests so far, which are all the same, without what Inspect adds to every one."""
-    one, *others = [config.model_dump(exclude_none=True, exclude={"max_connections"}) for config in scripted.configs]
+    """The settings of the requests so far, which are all the same, without those of how a request travels."""
+    one, *others = [config.model_dump(exclude_none=True, exclude=set(TRAVEL)) for config in scripted.configs]
     assert all(other == one for other in others)
     return one
 

@@ -92,10 +92,10 @@ def test_labels_and_prompt_can_be_given(scripted: type[ScriptedAPI], table: Path
         ({"prompt": "a", "prompts": "b"}, "not both"),
         ({"prompts": "none.yaml"}, "no such prompt file"),
         ({"split": "dev"}, "split is all, train, validation or test, not 'dev'"),
-        ({"split": "train"}, "2 records are 2 unrelated ones"),
+        ({"split": "train"}, "2 records are too few for 3 splits"),
         ({"limit_per_class": 0}, "at least one of each"),
         ({"max_side": 0}, "max_side is a number of pixels, such as 2048, not 0"),
-        ({"max_side": "large"}, "max_side is a number of pixels, such as 2048, not 'large'"),
+        ({"max_side": "large"}, "max_side='large': it must be a valid integer"),
         ({"scale": "ordinal:5"}, "-T scale=…: a scale needs at least two labels"),
         ({"scale": "ordinal:1-5", "labels": "a,b"}, "give either -T labels=… or -T scale=…, not both"),
     ],
@@ -305,7 +305,7 @@ def test_the_command_shows_what_the_task_would_find(shades: Path) -> None:
     shown = CliRunner().invoke(main, ["data", "show", str(shades)])
     assert shown.exit_code == 1
     assert "labels.csv, row 4: none.png: no such image" in shown.output
-    assert "no splits: 2 records are 2 unrelated ones" in shown.output
+    assert "no splits: 2 records are too few for 3 splits" in shown.output
     as_json = json.loads(CliRunner().invoke(main, ["data", "show", str(shades), "--json"]).output)
     assert as_json["splits"] == {"all": ["0.png", "19.png"]}
     assert len(as_json["rejected"]) == 1

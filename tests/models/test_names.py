@@ -52,6 +52,7 @@ def test_the_embedded_model_misspelt(provider: str, name: str) -> None:
         ("qwen", "qwen: neither an existing folder nor a Hub id (owner/name)"),
         ("./judge", "./judge: no such folder: judge"),
         ("~/no-such-judge", "~/no-such-judge: no such folder: "),
+        ("~nobody-at-all/judge", "~nobody-at-all/judge: no such folder: "),
         ("/no/such/judge", "/no/such/judge: no such folder: "),
         ("a/b/c", "a/b/c: neither an existing folder nor a Hub id"),
         ("models/jugde", "did you mean hf-vlm/models/judge?"),

@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import json
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ def locate(name: str, revision: str | None = None) -> Path | None:
     if name == EMBEDDED:
         folder = Path(str(importlib.resources.files("blpo_inspect"))) / "world" / "judge"
     else:
-        folder = Path(name).expanduser()
+        folder = Path(os.path.expanduser(name))  # noqa: PTH111  # pathlib's fails where there is no such user
     if folder.is_dir():
         if revision is not None:
             raise CheckpointError(f"{name}: revision={revision!r} is for Hub ids, but this is a folder")
@@ -178,7 +179,7 @@ def _meant(name: str) -> str:
     """What somebody may have meant who typed a name that is none."""
     if Path(f"/{name}").is_dir():
         return f"; for the folder /{name} write hf-vlm//{name}"
-    beside = Path(name).expanduser().parent
+    beside = Path(os.path.expanduser(name)).parent  # noqa: PTH111
     known = {EMBEDDED.casefold(): EMBEDDED}
     with suppress(OSError):
         known |= {str(file.parent).casefold(): str(file.parent) for file in beside.glob("*/config.json")}

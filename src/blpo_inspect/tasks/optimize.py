@@ -21,7 +21,7 @@ from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
-from blpo_inspect.scorers.improvement import improvement
+from blpo_inspect.scorers.improvement import ACCURACY, improvement
 
 
 @task
@@ -76,7 +76,7 @@ def optimize(
         solver=blpo(),
         scorer=improvement(),
         config=GREEDY,
-        headline_metric=HeadlineMetric(score="accuracy_after", metric="mean"),
+        headline_metric=HeadlineMetric(score=f"{ACCURACY}_after", metric="mean"),
         metadata={"benchmark": problem.name, "data_digest": problem.digest},
     )
 

@@ -10,6 +10,7 @@ from inspect_ai.log import EvalLog, read_eval_log_sample
 from inspect_ai.scorer import Score
 
 from blpo_inspect.judging.prompts import RESULT
+from blpo_inspect.scorers.metric_keys import metric_key
 from comparison.methods import NONE, Method
 from comparison.plan import Run
 
@@ -118,10 +119,12 @@ def _judged(header: EvalLog, log: str) -> Figures:
     scores = {score.name: score for score in header.results.scores} if header.results else {}
     if "agreement" not in scores or "unread" not in scores:
         raise ValueError(f"no figures of agreement; see {log}")
-    metrics = {name: metric.value for name, metric in scores["agreement"].metrics.items()}
+    agreement = scores["agreement"]
     unread = int(scores["unread"].metrics["count"].value)
-    given = {name: round(metrics[name], 6) if name in metrics else None for name in _FIGURES}
-    return Figures.of({**given, "n": int(metrics.get("n", 0)), "unread": unread})
+    # the logs of an unfinished comparison may be older than the short keys
+    found = {name: agreement.metrics.get(metric_key(name), agreement.metrics.get(name)) for name in _FIGURES}
+    given = {name: None if metric is None else round(metric.value, 6) for name, metric in found.items()}
+    return Figures.of({**given, "n": agreement.scored_samples or 0, "unread": unread})
 
 
 def _seconds(header: EvalLog) -> float:

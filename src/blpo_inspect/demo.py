@@ -25,6 +25,7 @@ from blpo_inspect.regression.outputs import terminal
 from blpo_inspect.reporting.content import Options, report
 from blpo_inspect.reporting.page import html
 from blpo_inspect.reporting.run_data import gather
+from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.shapes import shapes_safety
 
@@ -100,12 +101,13 @@ def _agreement(judged: list[EvalLog], pair: PromptPair) -> Table:
     names = ("accuracy", "cohens_kappa")
     figures = [_figures(log) for log in judged]
     for name, found in zip(("first pair", "optimized pair"), figures, strict=True):
-        intervals = (f"{found[one]:.2f} ({found[f'{one}_low']:.2f}, {found[f'{one}_high']:.2f})" for one in names)
+        triples = ([found[metric_key(one, of)] for of in ("value", "low", "high")] for one in names)
+        intervals = (f"{value:.2f} ({low:.2f}, {high:.2f})" for value, low, high in triples)
         table.add_row(name, f"{found['share']:.0%}", *intervals)
     change = pair.provenance["test"]["difference"]
     table.add_row("paired difference", "", *(_difference(change[name]) for name in names))
     table.add_section()
-    table.add_row("rater against others", "", *(f"{figures[0][f'{name}_ceiling']:.2f}" for name in names))
+    table.add_row("rater against others", "", *(f"{figures[0][metric_key(name, 'ceiling')]:.2f}" for name in names))
     return table
 
 

@@ -346,7 +346,7 @@ def test_a_log_has_the_verdict_and_what_was_answered(tmp_path: Path, monkeypatch
     for sample in log.samples or []:
         assert (sample.output.completion, sample.messages[-1].text) == ("no", "hm")
         assert [event.output.completion for event in sample.events if event.event == "model"] == ["hm"]
-    assert figures(log)["agreement"]["accuracy"] == 0.5 and figures(log)["unread"]["share"] == 0
+    assert figures(log)["agreement"]["acc"] == 0.5 and figures(log)["unread"]["share"] == 0
     assert log.eval.metadata is not None and answer_of(log.eval.metadata) == "likelihood"
     assert answer_of(None) == answer_of(squares().metadata) == "text"
 
@@ -375,7 +375,8 @@ def test_the_tasks_take_it(name: str, script: type[ScriptedAPI], tmp_path: Path)
     assert {config.extra_body["blpo_answer"]["kind"] for config in script.configs if config.extra_body} == {
         "likelihood"
     }
-    assert figures(log)["calibration"]["n"] == len(script.configs) == len(log.samples or []) >= 2
+    assert log.results is not None
+    assert log.results.scores[0].scored_samples == len(script.configs) == len(log.samples or []) >= 2
 
 
 @pytest.mark.parametrize("model", ["by_labels/m", "by_tokens/m", "cached/by_labels/m"])

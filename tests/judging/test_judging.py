@@ -72,12 +72,12 @@ def test_agreement_counts_what_was_read_and_says_what_was_not(
     parts = {score.name: score for score in log.results.scores}
     figures = {name: metric.value for name, metric in parts["agreement"].metrics.items()}
     # read: a right, b right, c wrong. F1 safe: 2·1/(2·1+1) = 2/3, unsafe the same; kappa (2/3 - 4/9)/(5/9)
-    expected = {"accuracy": 2 / 3, "macro_f1": 2 / 3, "cohens_kappa": 0.4, "n": 3}
+    expected = {"acc": 2 / 3, "mf1": 2 / 3, "kappa": 0.4}
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
-    assert parts["agreement"].unscored_samples == 2
+    assert (parts["agreement"].scored_samples, parts["agreement"].unscored_samples) == (3, 2)
     assert parts["unread"].metrics["share"].value == pytest.approx(2 / 5)
     assert log.results.headline is not None
-    assert log.results.headline.metric == "accuracy"
+    assert log.results.headline.metric == "acc"
     scores = {str(sample.id): (sample.scores or {})["agreement"] for sample in log.samples or []}
     assert math.isnan(scores["d"].as_float())
     assert "ambiguous" in str(scores["d"].explanation)
@@ -90,7 +90,7 @@ def test_nothing_read_gives_nan_not_zero(scripted: type[ScriptedAPI], picture: s
     assert log.status == "success"
     assert log.results is not None
     parts = {score.name: score.metrics for score in log.results.scores}
-    assert math.isnan(parts["agreement"]["accuracy"].value)
+    assert math.isnan(parts["agreement"]["acc"].value)
     assert parts["unread"]["share"].value == 1
 
 
@@ -100,9 +100,9 @@ def test_every_epoch_counts(scripted: type[ScriptedAPI], picture: str, tmp_path:
     records = [Record("a", picture, "safe")]
     log = run(judging_task(records, SAFETY, name="t", default_prompt="?"), tmp_path, epochs=4)
     assert log.results is not None
-    figures = log.results.scores[0].metrics
-    assert figures["accuracy"].value == pytest.approx(3 / 4)
-    assert figures["n"].value == 4
+    agreement = log.results.scores[0]
+    assert agreement.metrics["acc"].value == pytest.approx(3 / 4)
+    assert agreement.scored_samples == 4
 
 
 def test_an_old_log_can_be_scored_again(scripted: type[ScriptedAPI], picture: str, tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_an_old_log_can_be_scored_again(scripted: type[ScriptedAPI], picture: st
     log = run(judging_task(records, SAFETY, name="t", default_prompt="?"), tmp_path)
     again = inspect_score(log, agreement(), action="overwrite")
     assert again.results is not None
-    assert again.results.scores[0].metrics["accuracy"].value == 0.5
+    assert again.results.scores[0].metrics["acc"].value == 0.5
 
 
 def test_describe_then_judge_the_caption(scripted: type[ScriptedAPI], picture: str, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_describe_then_judge_the_caption(scripted: type[ScriptedAPI], picture: s
     assert not any(isinstance(part, ContentImage) for part in scripted.requests[1][0].content)
     assert texts(scripted.requests[1]).startswith("<caption>a ‹/caption> red field</caption>\n\nIs it safe?")
     assert log.results is not None
-    assert log.results.scores[0].metrics["accuracy"].value == 1
+    assert log.results.scores[0].metrics["acc"].value == 1
 
 
 def test_caption_only_without_caption_says_what_to_do(

@@ -82,7 +82,7 @@ def of(text: str, **fields: Any) -> ModelOutput:
 def accuracy(log: EvalLog) -> tuple[float, int]:
     assert log.results is not None
     scores = {score.name: score for score in log.results.scores}
-    return scores["agreement"].metrics["accuracy"].value, int(scores["unread"].metrics["count"].value)
+    return scores["agreement"].metrics["acc"].value, int(scores["unread"].metrics["count"].value)
 
 
 def test_a_server_is_sent_the_schema_and_its_object_is_the_verdict(

@@ -49,7 +49,7 @@ def test_the_log_has_the_figures_and_the_pair(log_dir: str, tmp_path: Path) -> N
     path = tmp_path / "new" / "pair.yaml"
     log = run(improving(), blpo(outer_steps=1, inner_steps=1), log_dir=log_dir, save=str(path))
     values = scores(log)
-    assert (values["accuracy_before"], values["accuracy_after"], values["accuracy_change"]) == (0.75, 1.0, 0.25)
+    assert (values["acc_before"], values["acc_after"], values["acc_change"]) == (0.75, 1.0, 0.25)
     pair = pair_of(log)
     assert path.read_text() == pair.to_yaml()
     assert PromptPair.load(path).judge == "A"

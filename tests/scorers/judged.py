@@ -80,6 +80,13 @@ def figures(log: EvalLog, scorer: str) -> dict[str, float]:
     return {key: float(one.value) for key, one in found.metrics.items()}
 
 
+def scored(log: EvalLog, scorer: str) -> int:
+    """How many samples the scorer's figures rest on."""
+    assert log.results is not None
+    [found] = [score for score in log.results.scores if score.name == scorer]
+    return found.scored_samples or 0
+
+
 def unscored(log: EvalLog, scorer: str) -> int:
     """How many samples the scorer left unscored."""
     assert log.results is not None

@@ -8,7 +8,7 @@ from inspect_ai.model import Logprob, Logprobs, ModelOutput, TopLogprob
 
 from blpo_inspect.scorers import calibration
 from tests.conftest import ScriptedAPI
-from tests.scorers.judged import RATING, Row, evaluated, figures, unscored
+from tests.scorers.judged import RATING, Row, evaluated, figures, scored, unscored
 
 
 def sure_of(answer: str, probability: float) -> Logprobs:
@@ -45,9 +45,9 @@ def test_figures_by_hand(sure: type[ScriptedAPI], red: Path, tmp_path: Path) -> 
     # .1² + .1²; .9² + .9² (human 3 has the rest, .1); .4² + .4²
     assert found["brier"] == pytest.approx((0.02 + 1.62 + 0.32) / 3, abs=1e-6)
     # 4.1 2.1 1.4 against 4 3 1
-    assert found["expected_mae"] == pytest.approx((0.1 + 0.9 + 0.4) / 3, abs=1e-6)
-    assert found["expected_spearman"] == pytest.approx(1)
-    assert found["n"] == 3 and unscored(log, "calibration") == 2
+    assert found["emae"] == pytest.approx((0.1 + 0.9 + 0.4) / 3, abs=1e-6)
+    assert found["esrcc"] == pytest.approx(1)
+    assert (scored(log, "calibration"), unscored(log, "calibration")) == (3, 2)
     scores = [(sample.scores or {})["calibration"] for sample in log.samples or []]
     assert [score.reason for score in scores] == [None, None, None, "scoring_failed", "invalid_response_format"]
     assert "--top-logprobs" in str(scores[3].explanation)

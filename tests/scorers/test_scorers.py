@@ -14,8 +14,9 @@ from inspect_ai.scorer._scorer import scorer_metrics
 
 from blpo_inspect import statistics
 from blpo_inspect.scorers import agreement, calibration, correlation, error, preference, unread
+from blpo_inspect.scorers.metric_keys import metric_key
 from tests.conftest import ScriptedAPI
-from tests.scorers.judged import NUMBER, RATING, SAFETY, Row, evaluated, figures, rows, unscored
+from tests.scorers.judged import NUMBER, RATING, SAFETY, Row, evaluated, figures, rows, scored, unscored
 
 ROOT = Path(__file__).parent.parent.parent
 ALL: list[Any] = [agreement, calibration, correlation, error, preference, unread]
@@ -32,14 +33,15 @@ def test_an_ordinal_scale_has_every_figure_with_its_interval(
     found = figures(log, "agreement") | figures(log, "correlation") | figures(log, "error")
     for name, interval in expected.items():
         ends = (interval.value, interval.low, interval.high)
-        assert (found[name], found[f"{name}_low"], found[f"{name}_high"]) == pytest.approx(ends, nan_ok=True)
-    assert (found["n"], found["accuracy"], found["mae"]) == (8, 3 / 8, 5 / 8)
-    assert (found["precision(4)"], found["recall(4)"], found["support(4)"]) == (1 / 2, 1 / 2, 2)
+        drawn = [found[metric_key(name, of)] for of in ("value", "low", "high")]
+        assert drawn == pytest.approx(ends, nan_ok=True)
+    assert (scored(log, "agreement"), found["acc"], found["mae"]) == (8, 3 / 8, 5 / 8)
+    assert (found["prec (4)"], found["rec (4)"], found["support (4)"]) == (1 / 2, 1 / 2, 2)
     assert unscored(log, "agreement") == unscored(log, "correlation") == unscored(log, "error") == 2
     shares = figures(log, "unread")
     assert (shares["share"], shares["count"], shares["n"]) == (0.2, 2, 10)
     # Wilson's for 2 of 10
-    assert (shares["share_low"], shares["share_high"]) == pytest.approx((0.05668, 0.50984), abs=1e-4)
+    assert (shares["share_l"], shares["share_u"]) == pytest.approx((0.05668, 0.50984), abs=1e-4)
     assert log.results is not None and log.results.headline is not None
     values = {str(sample.id): (sample.scores or {})["error"].value for sample in log.samples or []}
     assert (values["s1"], values["s4"]) == (1, -1)
@@ -47,16 +49,16 @@ def test_an_ordinal_scale_has_every_figure_with_its_interval(
 
 def test_labels_are_left_out_unless_asked_for(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     found = figures(evaluated(scripted, red, tmp_path, RATING, RATED, agreement()), "agreement")
-    assert "accuracy" in found and not [key for key in found if "(" in key]
+    assert "acc" in found and not [key for key in found if "(" in key]
 
 
 def test_a_numeric_scale(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     judged = rows("1.5:2 3:3 7:6.5 9.25:8 4:nonsense")
     log = evaluated(scripted, red, tmp_path, NUMBER, judged, [agreement(), correlation(), error(), calibration()])
     assert figures(log, "error")["bias"] == pytest.approx((0.5 + 0 - 0.5 - 1.25) / 4)
-    assert figures(log, "correlation")["spearman"] == pytest.approx(1)
-    assert figures(log, "agreement")["accuracy"] == 1 / 4
-    assert "mcc" not in figures(log, "agreement") and "krippendorff_alpha" in figures(log, "agreement")
+    assert figures(log, "correlation")["srcc"] == pytest.approx(1)
+    assert figures(log, "agreement")["acc"] == 1 / 4
+    assert "mcc" not in figures(log, "agreement") and "alpha" in figures(log, "agreement")
     assert unscored(log, "calibration") == 5
     explanation = (log.samples or [])[0].scores
     assert explanation is not None and "numeric scale" in str(explanation["calibration"].explanation)
@@ -65,9 +67,9 @@ def test_a_numeric_scale(scripted: type[ScriptedAPI], red: Path, tmp_path: Path)
 def test_an_unordered_scale_has_no_values(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     judged = rows("safe:safe safe:unsafe unsafe:unsafe unsafe:unsafe")
     log = evaluated(scripted, red, tmp_path, SAFETY, judged, [agreement(), correlation(), error(), preference()])
-    assert "quadratic_kappa" not in figures(log, "agreement")
+    assert "qwk" not in figures(log, "agreement")
     # 1 of 2 and 2 of 2
-    assert figures(log, "agreement")["balanced_accuracy"] == 0.75
+    assert figures(log, "agreement")["bacc"] == 0.75
     for name in ("correlation", "error", "preference"):
         assert unscored(log, name) == 4
         scores = (log.samples or [])[0].scores
@@ -82,12 +84,12 @@ def test_all_unread_is_nan_with_the_shape_of_the_figures(
     label = scale.labels[0] if scale.labels else "1"
     scorers = [make() for make in ALL]
     log = evaluated(scripted, red, tmp_path, scale, [Row(label, "hm", "c", "g")] * 2, scorers)
-    for make, key in zip(ALL, ("accuracy", "ece", "spearman", "mae", "preference", "share"), strict=True):
+    for make, key in zip(ALL, ("acc", "ece", "srcc", "mae", "pref", "share"), strict=True):
         found = figures(log, make.__name__)
         if make is unread:
             assert found["share"] == 1
         else:
-            assert math.isnan(found[key]) and math.isnan(found[f"{key}_low"]) and found["n"] == 0
+            assert math.isnan(found[key]) and math.isnan(found[f"{key}_l"]) and found["n"] == 0
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -103,9 +105,9 @@ def test_metrics_of_nothing_are_no_failure(make: Any) -> None:
 def test_degenerate_answers(judged: str, scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     scorers = [make() for make in ALL]
     log = evaluated(scripted, red, tmp_path, RATING, rows(judged, group="g"), scorers)
-    assert figures(log, "agreement")["n"] == len(judged.split())
+    assert scored(log, "agreement") == len(judged.split())
     if judged != "1:2 2:1":
-        assert math.isnan(figures(log, "correlation")["spearman"])
+        assert math.isnan(figures(log, "correlation")["srcc"])
         assert math.isnan(figures(log, "agreement")["mcc"])
 
 
@@ -117,12 +119,12 @@ def test_by_category(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> 
     ]
     log = evaluated(scripted, red, tmp_path, RATING, judged, scorers)
     found = figures(log, "agreement")
-    assert (found["accuracy"], found["accuracy@Spam"], found["accuracy@Hate"]) == (3 / 5, 2 / 3, 1 / 2)
-    assert (found["n@Spam"], found["n@Hate"]) == (3, 2)
-    assert found["accuracy_low@Spam"] == pytest.approx(statistics.proportion([True, True, False]).low)
-    assert figures(log, "error")["bias@Hate"] == 1
-    assert figures(log, "unread")["share@Hate"] == pytest.approx(1 / 3)
-    assert found["recall(5)@Hate"] == 1
+    assert (found["acc"], found["acc @Spam"], found["acc @Hate"]) == (3 / 5, 2 / 3, 1 / 2)
+    assert (found["n @Spam"], found["n @Hate"]) == (3, 2)
+    assert found["acc_l @Spam"] == pytest.approx(statistics.proportion([True, True, False]).low)
+    assert figures(log, "error")["bias @Hate"] == 1
+    assert figures(log, "unread")["share @Hate"] == pytest.approx(1 / 3)
+    assert found["rec (5) @Hate"] == 1
 
 
 def test_ceilings_where_there_are_raters(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
@@ -134,14 +136,13 @@ def test_ceilings_where_there_are_raters(scripted: type[ScriptedAPI], red: Path,
     log = evaluated(scripted, red, tmp_path, SAFETY, judged, agreement(), epochs=2)
     found = figures(log, "agreement")
     # as by hand for the human ceiling: 1 of 3, 3 of 3, 3 of 3; pairs: 1 of 3, 3, 3
-    assert found["accuracy_ceiling"] == pytest.approx(7 / 9)
-    assert found["accuracy_raters"] == pytest.approx(7 / 9)
+    assert found["acc_c"] == pytest.approx(7 / 9)
+    assert found["acc_r"] == pytest.approx(7 / 9)
     # the judge: safe against the others' tie, tie, safe: 1/2 + 1/2 + 1; then 3 of 3; then none
-    assert found["accuracy_share"] == pytest.approx((5 / 9) / (7 / 9))
-    assert found["accuracy_ceiling_low"] < 7 / 9 < found["accuracy_ceiling_high"]
-    assert "quadratic_kappa_ceiling" not in found
+    assert found["acc_s"] == pytest.approx((5 / 9) / (7 / 9))
+    assert "qwk_c" not in found
     plain = evaluated(scripted, red, tmp_path, SAFETY, rows("safe:safe unsafe:safe"), agreement())
-    assert not [key for key in figures(plain, "agreement") if "ceiling" in key]
+    assert not [key for key in figures(plain, "agreement") if key.endswith("_c")]
 
 
 def test_ceilings_of_correlation(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
@@ -151,8 +152,8 @@ def test_ceilings_of_correlation(scripted: type[ScriptedAPI], red: Path, tmp_pat
     ]
     found = figures(evaluated(scripted, red, tmp_path, RATING, judged, correlation()), "correlation")
     a, b = ([float((row.raters or {})[name]) for row in judged] for name in "ab")
-    assert found["spearman_raters"] == pytest.approx(statistics.spearman(a, b))
-    assert found["pearson_ceiling"] == pytest.approx(statistics.pearson(a + b, b + a))
+    assert found["srcc_r"] == pytest.approx(statistics.spearman(a, b))
+    assert found["plcc_c"] == pytest.approx(statistics.pearson(a + b, b + a))
 
 
 def test_preference_within_a_group(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
@@ -168,10 +169,8 @@ def test_preference_within_a_group(scripted: type[ScriptedAPI], red: Path, tmp_p
     ]
     log = evaluated(scripted, red, tmp_path, RATING, judged, preference(), epochs=2)
     found = figures(log, "preference")
-    assert (found["pairs"], found["preference"]) == (2 * 3, 0.5)
-    assert (found["preference_decided"], found["judge_ties"], found["human_ties"]) == pytest.approx(
-        (1 / 2, 1 / 3, 1 / 4)
-    )
+    assert (found["pairs"], found["pref"]) == (2 * 3, 0.5)
+    assert (found["dec"], found["jtie"], found["htie"]) == pytest.approx((1 / 2, 1 / 3, 1 / 4))
     assert unscored(log, "preference") == 2
     scores = (log.samples or [])[6].scores
     assert scores is not None and "no group" in str(scores["preference"].explanation)
@@ -180,11 +179,12 @@ def test_preference_within_a_group(scripted: type[ScriptedAPI], red: Path, tmp_p
 def test_epochs_and_groups_are_clusters(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     judged = rows("safe:safe unsafe:safe safe:unsafe unsafe:unsafe safe:safe unsafe:unsafe")
     once = figures(evaluated(scripted, red, tmp_path, SAFETY, judged, agreement()), "agreement")
-    often = figures(evaluated(scripted, red, tmp_path, SAFETY, judged, agreement(), epochs=5), "agreement")
-    assert often["n"] == 30 and often["accuracy"] == once["accuracy"]
+    log = evaluated(scripted, red, tmp_path, SAFETY, judged, agreement(), epochs=5)
+    often = figures(log, "agreement")
+    assert scored(log, "agreement") == 30 and often["acc"] == once["acc"]
     # asked five times, the judge says the same of the same images: nothing more is known of other images
-    for end in ("low", "high"):
-        assert often[f"accuracy_{end}"] == pytest.approx(once[f"accuracy_{end}"], abs=0.06)
+    for end in ("acc_l", "acc_u"):
+        assert often[end] == pytest.approx(once[end], abs=0.06)
 
 
 @pytest.mark.parametrize("by_path", [False, True])
@@ -200,7 +200,7 @@ def test_old_logs_are_scored_from_the_command_line(
         assert done.exit_code == 0, done.output
         again = read_eval_log(log.location)
         expected = statistics.all_statistics([row.human for row in RATED], [row.answer for row in RATED], RATING)[key]
-        assert figures(again, name)[f"{key}_high"] == pytest.approx(expected.high)
+        assert figures(again, name)[metric_key(key, "high")] == pytest.approx(expected.high)
         assert unscored(again, name) == 1
 
 
@@ -208,5 +208,5 @@ def test_by_works_on_old_logs_too(scripted: type[ScriptedAPI], red: Path, tmp_pa
     judged = [*rows("1:1 2:2", category="x"), *rows("3:1", category="y")]
     log = evaluated(scripted, red, tmp_path, RATING, judged, unread())
     again = inspect_score(log, correlation(by="category"), action="append")
-    assert figures(again, "correlation")["pearson@x"] == pytest.approx(1)
-    assert math.isnan(figures(again, "correlation")["pearson@y"])
+    assert figures(again, "correlation")["plcc @x"] == pytest.approx(1)
+    assert math.isnan(figures(again, "correlation")["plcc @y"])

@@ -89,5 +89,5 @@ def test_judging_it(folder: str, scripted: type[ScriptedAPI], tmp_path: Path) ->
     scripted.script = staticmethod(lambda messages: "3")
     [log] = inspect_eval(agin(folder, limit_per_class=1), model="scripted/x", log_dir=str(tmp_path), display="none")
     assert log.status == "success" and log.results is not None
-    assert log.results.scores[0].metrics["accuracy"].value == pytest.approx(0.2)
+    assert log.results.scores[0].metrics["acc"].value == pytest.approx(0.2)
     assert "data:image/jpeg;base64," in str(scripted.requests[0][0].content[0])

@@ -46,7 +46,7 @@ def test_the_judge_sees_what_a_person_would_see(scripted: type[ScriptedAPI], tab
     [log] = inspect_eval(folder(str(table)), model="scripted/x", log_dir=str(tmp_path / "logs"), display="none")
     assert log.status == "success"
     assert log.results is not None
-    assert log.results.scores[0].metrics["accuracy"].value == 0.5
+    assert log.results.scores[0].metrics["acc"].value == 0.5
     sizes, texts = set(), []
     for [message] in scripted.requests:
         assert not isinstance(message.content, str)
@@ -293,7 +293,7 @@ def test_from_a_table_to_an_optimized_prompt(scripted: type[ScriptedAPI], shades
         display="none",
     )
     assert judged.results is not None
-    assert judged.results.scores[0].metrics["accuracy"].value == 1.0
+    assert judged.results.scores[0].metrics["acc"].value == 1.0
 
 
 def test_the_command_shows_what_the_task_would_find(shades: Path) -> None:

@@ -104,7 +104,7 @@ def test_judging_it(benchmarks: Hub, scripted: type[ScriptedAPI], tmp_path: Path
     [log] = inspect_eval(seetrue(limit_per_class=4), model="scripted/x", log_dir=str(tmp_path), display="none")
     assert log.status == "success" and log.results is not None
     assert log.results.completed_samples == 8
-    assert log.results.scores[0].metrics["accuracy"].value == 0.5
+    assert log.results.scores[0].metrics["acc"].value == 0.5
     [message] = scripted.requests[0]
     assert not isinstance(message.content, str)
     assert "data:image/png;base64," in str(message.content[0])

@@ -9,6 +9,7 @@ from inspect_ai.solver import TaskState
 from blpo_inspect import statistics
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
+from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.scorers.metrics import Judged, Statistics, ceilings, grouped, keys, n, named
 from blpo_inspect.scorers.verdicts import facts, unreadable
 
@@ -23,7 +24,7 @@ def _per_label(judged: Judged) -> Statistics:
             judged.human, judged.judge, label, clusters=judged.clusters
         ).items():
             found |= keys(name, interval, label)
-        found[f"support({label})"] = figures.support
+        found[metric_key("support", label=label)] = figures.support
     return found
 
 
@@ -83,13 +84,13 @@ def krippendorff_alpha() -> Metric:
 
 @metric(scores="unreduced")
 def per_label() -> Metric:
-    """``precision(LABEL)``, ``recall(LABEL)``, ``f1(LABEL)`` with intervals, ``support(LABEL)``, on request."""
-    return grouped(_per_label)
+    """Precision, recall and F1 of each label with intervals, and how often people used it, on request."""
+    return grouped(_per_label, metric_key("f1"))
 
 
 @metric(scores="unreduced")
 def ceiling() -> Metric:
-    """How well people agree, and the judge's share of it; see `figures.ceilings`."""
+    """How well people agree, and the judge's share of it; see `metrics.ceilings`."""
     return ceilings(("accuracy", "cohens_kappa", "quadratic_kappa"))
 
 
@@ -116,7 +117,7 @@ def agreement(by: str | None = None, per_label: bool = False) -> Scorer:
     figures and counts it. The scorer `unread` gives its share.
 
     Args:
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``.
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``.
         per_label: Also precision, recall and F1 of each label: ten rows a label. Not for numeric scales.
     """
 

@@ -16,6 +16,7 @@ from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
 from blpo_inspect.judging.outputs import failure, verdict_of
 from blpo_inspect.judging.samples import scale_of
+from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
 from blpo_inspect.scorers.verdicts import facts, unreadable
 from blpo_inspect.statistics import probabilities
@@ -67,10 +68,10 @@ def brier() -> Metric:
 
 @metric(scores="unreduced")
 def expected_score() -> Metric:
-    """The mean value under the probabilities against people's: ``expected_mae``, ``expected_pearson``,
-    ``expected_spearman``; for ordinal scales.
+    """The mean value under the probabilities against people's: mean absolute error, Pearson's and Spearman's
+    correlation; for ordinal scales.
     """
-    return grouped(_expected)
+    return grouped(_expected, metric_key("expected_mae"))
 
 
 @scorer(metrics=[ece(), brier(), expected_score(), n()])
@@ -78,7 +79,7 @@ def calibration(by: str | None = None) -> Scorer:
     """Score the probability that the judge gave to people's label; unscored where it gave none.
 
     Args:
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``.
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``.
     """
 
     async def score(state: TaskState, target: Target) -> Score:

@@ -30,7 +30,7 @@ def kendall_tau() -> Metric:
 
 @metric(scores="unreduced")
 def correlation_ceiling() -> Metric:
-    """How well people's values go together, and the judge's share of it; see `figures.ceilings`."""
+    """How well people's values go together, and the judge's share of it; see `metrics.ceilings`."""
     return ceilings(("pearson", "spearman"))
 
 
@@ -39,7 +39,7 @@ def correlation(by: str | None = None) -> Scorer:
     """Score the verdict's value on the scale; unscored where it cannot be read or the scale has no order.
 
     Args:
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``.
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``.
     """
 
     async def score(state: TaskState, target: Target) -> Score:

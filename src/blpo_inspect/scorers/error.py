@@ -33,7 +33,7 @@ def error(by: str | None = None) -> Scorer:
     """Score judge minus human in the scale's units; unscored where it cannot be read or the scale has no order.
 
     Args:
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``.
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``.
     """
 
     async def score(state: TaskState, target: Target) -> Score:

@@ -6,15 +6,18 @@ from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect.judging.prompts import PromptError, PromptPair
+from blpo_inspect.scorers.metric_keys import metric_key
+
+ACCURACY, KAPPA = metric_key("accuracy"), metric_key("cohens_kappa")
 
 
 @scorer(
     metrics={
-        "accuracy_before": [mean()],
-        "accuracy_after": [mean()],
-        "accuracy_change": [mean()],
-        "kappa_before": [mean()],
-        "kappa_after": [mean()],
+        f"{ACCURACY}_before": [mean()],
+        f"{ACCURACY}_after": [mean()],
+        f"{ACCURACY}_change": [mean()],
+        f"{KAPPA}_before": [mean()],
+        f"{KAPPA}_after": [mean()],
         "calls": [mean()],
     }
 )
@@ -38,11 +41,11 @@ def improvement() -> Scorer:
             )
         before, after = test["before"], test["after"]
         values = {
-            "accuracy_before": before["accuracy"],
-            "accuracy_after": after["accuracy"],
-            "accuracy_change": test["difference"]["accuracy"]["value"],
-            "kappa_before": before["cohens_kappa"],
-            "kappa_after": after["cohens_kappa"],
+            f"{ACCURACY}_before": before["accuracy"],
+            f"{ACCURACY}_after": after["accuracy"],
+            f"{ACCURACY}_change": test["difference"]["accuracy"]["value"],
+            f"{KAPPA}_before": before["cohens_kappa"],
+            f"{KAPPA}_after": after["cohens_kappa"],
             "calls": sum(found["calls"].values()),
         }
         return Score(

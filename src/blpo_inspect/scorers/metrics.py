@@ -1,8 +1,8 @@
 """Figures of `blpo_inspect.statistics` as Inspect metrics: value, both ends of the interval, by group where asked for.
 
-A figure NAME has the keys ``NAME``, ``NAME_low`` and ``NAME_high`` (95 %), and ``NAME@GROUP`` and so on for each group.
-Figures that do not apply to the scale have no keys; those that are not defined on the samples are NaN. Samples of one
-``group``, or epochs of one sample, are a cluster to the intervals.
+A figure has a key for its value and for each end of its interval (95 %), and the same again for each group; how they
+are called: `metric_keys`. Figures that do not apply to the scale have no keys; those that are not defined on the
+samples are NaN. Samples of one ``group``, or epochs of one sample, are a cluster to the intervals.
 """
 
 import math
@@ -15,6 +15,7 @@ from inspect_ai.scorer import Metric, SampleScore, Value, metric
 
 from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.scorers.metric_keys import in_group, metric_key
 from blpo_inspect.statistics import Interval
 
 Statistics = dict[str, float]
@@ -84,19 +85,30 @@ class Judged:
 
 
 def keys(name: str, interval: Interval, label: str | None = None) -> Statistics:
-    """The keys of one figure, for one label where it is of one."""
-    end = "" if label is None else f"({label})"
-    return {f"{name}{end}": interval.value, f"{name}_low{end}": interval.low, f"{name}_high{end}": interval.high}
+    """A figure and the ends of its interval, for one label where it is of one."""
+    return {
+        metric_key(name, "value", label): interval.value,
+        metric_key(name, "low", label): interval.low,
+        metric_key(name, "high", label): interval.high,
+    }
 
 
-def grouped(figures: Callable[[Judged], Statistics]) -> Metric:
-    """A metric over all scored samples, and over each group where the scorer was asked for groups."""
+def grouped(figures: Callable[[Judged], Statistics], undefined: str | None = None) -> Metric:
+    """A metric over all scored samples, and over each group where the scorer was asked for groups.
+
+    Args:
+        figures: Makes the keys and values.
+        undefined: The key that is NaN where no sample is scored, and `figures` makes none. Without any key, Inspect
+            would show the name of the metric's function.
+    """
 
     def compute(scores: list[SampleScore]) -> Value:
+        if undefined is not None and not scores:
+            return {undefined: math.nan}
         judged = Judged(scores)
         found = figures(judged)
         for group, part in judged.groups().items():
-            found |= {f"{key}@{group}": value for key, value in figures(part).items()}
+            found |= {in_group(key, group): value for key, value in figures(part).items()}
         return found
 
     return compute
@@ -119,10 +131,10 @@ def named(name: str) -> Metric:
 
 
 def ceilings(names: Sequence[str]) -> Metric:
-    """How well people agree by these figures, and the judge's share of it, where samples have raters.
+    """How well people agree by these figures, and the judge's share of it, where samples have raters; no intervals.
 
-    ``NAME_ceiling``: one rater against the consensus of the others. ``NAME_raters``: raters pair by pair.
-    ``NAME_share``: the judge's figure over one rater's, both against the same consensuses.
+    Three keys a figure. The ceiling: one rater against the consensus of the others. Raters pair by pair. The share: the
+    judge's figure over one rater's, both against the same consensuses.
     """
 
     def figures(judged: Judged) -> Statistics:
@@ -139,20 +151,26 @@ def ceilings(names: Sequence[str]) -> Metric:
             def value(label: str, figure: statistics.Named = figure) -> Any:
                 return figure.value(label, scale)
 
+            # one resample: the interval is not shown
             people = statistics.rater_consensus(
-                [labels[place] for place in judged.once], scale, figure.figure, value=value, clusters=once.clusters
+                [labels[place] for place in judged.once], scale, figure.figure, value=value, resamples=1
             )
-            pairs = statistics.rater_rater(once.raters, figure.figure, value=value, clusters=once.clusters)
-            share = statistics.share_of_ceiling(
-                judged.judge, labels, scale, figure.figure, value=value, clusters=judged.clusters
-            )
-            found |= keys(f"{name}_ceiling", people) | keys(f"{name}_raters", pairs) | keys(f"{name}_share", share)
+            pairs = statistics.rater_rater(once.raters, figure.figure, value=value, resamples=1)
+            share = statistics.share_of_ceiling(judged.judge, labels, scale, figure.figure, value=value, resamples=1)
+            found[metric_key(name, "ceiling")] = people.value
+            found[metric_key(name, "raters")] = pairs.value
+            found[metric_key(name, "share")] = share.value
         return found
 
-    return grouped(figures)
+    return grouped(figures, metric_key(names[0], "ceiling"))
 
 
 @metric(scores="unreduced")
 def n() -> Metric:
-    """Number of scored samples that the other figures rest on."""
-    return grouped(lambda judged: {"n": len(judged.scores)})
+    """Number of scored samples of each group; that of all is Inspect's own ``scored_samples``, and only a 0 is said."""
+
+    def compute(scores: list[SampleScore]) -> Value:
+        sizes = {in_group("n", group): len(part.scores) for group, part in Judged(scores).groups().items()}
+        return sizes if scores else {"n": 0}
+
+    return compute

@@ -48,7 +48,7 @@ def preference(rank: str = "rank", by: str | None = None) -> Scorer:
     Args:
         rank: Sample metadata with people's rank within the group, 1 the best; samples without it are compared by
             people's label.
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``. Pairs
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``. Pairs
             across values count for the whole only.
     """
 

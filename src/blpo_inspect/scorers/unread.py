@@ -9,7 +9,7 @@ from inspect_ai.solver import TaskState
 from blpo_inspect import statistics
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
+from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys
 from blpo_inspect.scorers.verdicts import facts
 
 
@@ -26,16 +26,18 @@ def share() -> Metric:
 
 @metric(scores="unreduced")
 def count() -> Metric:
-    """Number of answers that could not be read."""
-    return grouped(lambda judged: {"count": sum(item.score.as_float() for item in judged.scores)})
+    """Number of answers that could not be read, and ``n``, the number of all answers."""
+    return grouped(
+        lambda judged: {"count": sum(item.score.as_float() for item in judged.scores), "n": len(judged.scores)}
+    )
 
 
-@scorer(metrics=[share(), count(), n()])
+@scorer(metrics=[share(), count()])
 def unread(by: str | None = None) -> Scorer:
     """Score 1 where the answer cannot be read (the explanation says why), 0 where it can.
 
     Args:
-        by: Sample metadata such as ``category``: every figure also for each of its values, as ``NAME@VALUE``.
+        by: Sample metadata such as ``category``: every figure also for each of its values, as ``KEY @VALUE``.
     """
 
     async def score(state: TaskState, target: Target) -> Score:

@@ -21,6 +21,7 @@ from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import GREEDY, judge
 from blpo_inspect.scorers import agreement, correlation, error, unread
+from blpo_inspect.scorers.metric_keys import metric_key
 
 _MAX_SHOWN = 2_000
 """Characters of a prompt that are printed."""
@@ -74,7 +75,7 @@ def judging_task(
         solver=judge(pair.judge, answer=answer, reask=reask),
         scorer=[agreement(), unread(), *(() if scale.kind == "unordered" else (correlation(), error())), *scorers],
         config=GREEDY,
-        headline_metric=HeadlineMetric(scorer="agreement", metric="accuracy"),
+        headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")),
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again},
     )
 

@@ -22,7 +22,7 @@ from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
 from blpo_inspect.optimizers.solver import need_optimizer
-from blpo_inspect.scorers.improvement import improvement
+from blpo_inspect.scorers.improvement import ACCURACY, improvement
 
 
 @task
@@ -78,7 +78,7 @@ def optimize(
         solver=blpo(),
         scorer=improvement(),
         config=GREEDY,
-        headline_metric=HeadlineMetric(score="accuracy_after", metric="mean"),
+        headline_metric=HeadlineMetric(score=f"{ACCURACY}_after", metric="mean"),
         metadata={"benchmark": problem.name, "data_digest": problem.digest},
     )
     return dataset.task

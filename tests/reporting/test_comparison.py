@@ -9,7 +9,7 @@ from blpo_inspect import statistics
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.reporting.comparison import Group, compared, letter
 from blpo_inspect.reporting.content import Options, report
-from blpo_inspect.reporting.failures import calibration, categories, confusion, disagreements
+from blpo_inspect.reporting.failures import calibration, confusion, disagreements
 from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import pairs_of
 from tests.reporting.runs import RATING, run_of
@@ -112,12 +112,11 @@ def test_the_human_ceiling_and_the_share_of_it() -> None:
     assert group.rows[0].share.value > 1
 
 
-def test_confusion_categories_and_calibration_by_hand() -> None:
+def test_confusion_and_calibration_by_hand() -> None:
     sure = [{"safe": 0.9, "unsafe": 0.1}, {"safe": 0.9, "unsafe": 0.1}]
     run = run_of(
         ["safe", "unsafe", "safe"],
         ["safe", "safe", None],
-        category=["indoor", "indoor", "outdoor"],
         probabilities=[*sure, None],
     )
     matrix = confusion(run, run.scale)
@@ -126,9 +125,6 @@ def test_confusion_categories_and_calibration_by_hand() -> None:
         "safe": {"safe": 1, "unsafe": 0, "unread": 1},
         "unsafe": {"safe": 1, "unsafe": 0, "unread": 0},
     }
-    found = categories(run, run.scale)
-    assert found["indoor"][0] == 2 and found["indoor"][1].value == 0.5
-    assert found["outdoor"][0] == 1 and found["outdoor"][1].n == 0
     known = calibration(run)
     assert known is not None
     assert [(one.n, one.right) for one in known.bins] == [(2, 0.5)]

@@ -48,6 +48,9 @@ class _ReportCommand(click.Command):
 @click.option(
     "--most", type=click.IntRange(min=1), default=20, show_default=True, help="Runs of a group tested in pairs."
 )
+@click.option(
+    "--by", multiple=True, metavar="NAME", help="Figures by this metadata of samples, as by category; can be repeated."
+)
 def command(
     logs: tuple[str, ...],
     file: Path | None,
@@ -57,6 +60,7 @@ def command(
     blur: bool | None,
     gallery: int,
     most: int,
+    by: tuple[str, ...],
 ) -> None:
     """Compare judges and show optimizations: LOGS → one report.
 
@@ -75,7 +79,7 @@ def command(
     if file is not None and any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
         raise click.UsageError(f"{file} is one of the logs")
     with _progress() as on_log:
-        found = report(logs, Options(title, not no_images, blur, most, gallery), on_log=on_log)
+        found = report(logs, Options(title, not no_images, blur, most, gallery, by), on_log=on_log)
     if file is None:
         click.echo(as_bytes(found, form), nl=False)
     else:

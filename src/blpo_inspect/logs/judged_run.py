@@ -40,6 +40,7 @@ class JudgedSample:
         raters: Rater → label, where known.
         probabilities: Label → probability, where the log has log-probabilities.
         caption: The description that the judge or the optimizer was given, where there is one.
+        metadata: What the sample's metadata say in one word or number, by name; empty in a baseline.
         asked_again: Whether the label came from a second question, after a reply that could not be read.
 
     Raises:
@@ -61,6 +62,7 @@ class JudgedSample:
     raters: Mapping[str, str] = field(default_factory=dict)
     probabilities: Mapping[str, float] | None = None
     caption: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     asked_again: bool = False
 
     def __post_init__(self) -> None:

@@ -101,6 +101,7 @@ def _judged_sample(sample: "EvalSample", scale: LabelScale) -> JudgedSample:
         said=said if len(said) <= MAX_SAID else f"{said[:MAX_SAID]} … ({len(said):,} characters)",
         image=_image(sample),
         raters={str(k): str(v) for k, v in raters.items()} if isinstance(raters, Mapping) else {},
+        metadata={name: str(value) for name, value in known.items() if isinstance(value, str | int | float)},
         asked_again=NOTE in (sample.output.metadata or {}),
         probabilities=None if failed else label_probabilities(sample.output, scale),
         **{name: None if value is None else str(value) for name, value in texts.items()},

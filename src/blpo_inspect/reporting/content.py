@@ -3,14 +3,20 @@
 Does not know how it will look (`page`, `export`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blpo_inspect.cache.logs import LogError
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import comparison, failures, significance
+from blpo_inspect.reporting.breakdown import Breakdown, breakdowns
 from blpo_inspect.reporting.comparison import Group
 from blpo_inspect.reporting.failures import Disagreement
 from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import Pair
+
+CATEGORY = "category"
+"""The metadata by which there are figures unasked, where samples have it."""
 
 UNSAFE = ("unsafe", "nsfw", "harmful", "toxic", "violent", "sexual", "explicit")
 """A label or benchmark whose name begins with one of these is taken for unsafe content."""
@@ -26,6 +32,7 @@ class Options:
         blur: Whether they are blurred until asked for; None: where labels or benchmark say unsafe.
         most: How many runs of a group are tested against each other and shown in detail.
         gallery: How many samples the gallery has of each kind and group.
+        by: Metadata of samples, beside ``category``, over whose values there are figures too.
 
     Raises:
         ValueError: A number below 1.
@@ -36,6 +43,7 @@ class Options:
     blur: bool | None = None
     most: int = 20
     gallery: int = 12
+    by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.most < 1 or self.gallery < 0:
@@ -48,6 +56,7 @@ class Part:
 
     group: Group
     pairs: tuple[Pair, ...]
+    breakdowns: tuple[Breakdown, ...]
     wrong: tuple[Disagreement, ...]
     split: tuple[Disagreement, ...]
     blurred: bool
@@ -73,14 +82,25 @@ class Report:
 
 
 def report(gathered: Gathered, options: Options) -> Report:
-    """Compare what was gathered."""
+    """Compare what was gathered.
+
+    Raises:
+        LogError: Figures by metadata that no sample has.
+    """
+    _check(gathered, options.by)
     groups, notes = comparison.compared(gathered)
     left_out: list[LeftOut] = [*gathered.left_out, *notes]
     parts = []
     for group in groups:
         pairs, untested = significance.pairs_of(group, options.most)
+        by, not_shown = breakdowns(group, list(dict.fromkeys([CATEGORY, *options.by])), options.most)
+        not_shown += [
+            LeftOut(f"{group.name}: figures by {name}", "none of its samples has this metadata")
+            for name in options.by
+            if name not in [one.field for one in by]
+        ]
         wrong, split = failures.disagreements(group, options.gallery, options.most)
-        left_out += untested
+        left_out += [*untested, *not_shown]
         left_out += [
             LeftOut(
                 f"{group.name}: {pair.first} against {pair.second}",
@@ -98,7 +118,7 @@ def report(gathered: Gathered, options: Options) -> Report:
             for row in group.rows
             if row.run.asked_again
         ]
-        parts.append(Part(group, tuple(pairs), tuple(wrong), tuple(split), _blurred(group, options)))
+        parts.append(Part(group, tuple(pairs), tuple(by), tuple(wrong), tuple(split), _blurred(group, options)))
     logs = {run.record.log for run in gathered.judges} | {run.record.log for run in gathered.optimizations}
     return Report(options, tuple(parts), gathered.optimizations, tuple(sorted(set(left_out))), len(logs))
 
@@ -111,6 +131,16 @@ def wanted_images(report: Report) -> dict[str, list[str]]:
             for disagreement in (*part.wrong, *part.split):
                 wanted.setdefault(str(disagreement.source.log), []).append(disagreement.sample.id)
     return wanted
+
+
+def _check(gathered: Gathered, by: Sequence[str]) -> None:
+    known = {name for run in gathered.judges for answer in run.answers for name in answer.metadata}
+    missing = [name for name in by if name not in known]
+    if missing:
+        raise LogError(
+            f"no sample has the metadata {', '.join(missing)}, by which figures are to be shown; samples have: "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )
 
 
 def _blurred(group: Group, options: Options) -> bool:

@@ -10,6 +10,7 @@ from blpo_inspect._util.table import Table, as_csv
 from blpo_inspect._util.text import printable, visible
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting
+from blpo_inspect.reporting.breakdown import Breakdown, Cell
 from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
 from blpo_inspect.reporting.content import Part, Report
 from blpo_inspect.reporting.failures import Disagreement
@@ -88,6 +89,8 @@ def markdown(report: Report) -> str:
     for part in report.parts:
         for row in part.group.rows:
             lines += _confusion(part, row)
+        for by in part.breakdowns:
+            lines += _by_group(part, by)
     lines += ["## How was the prompt found?", ""]
     for run in report.optimizations:
         lines += _optimized(run)
@@ -151,6 +154,22 @@ def _confusion(part: Part, row: Row) -> list[str]:
         *Table(["people ↓ judge →", *columns], rows).markdown(_md),
         "",
     ]
+
+
+def _by_group(part: Part, by: Breakdown) -> list[str]:
+    lines = []
+    corner, columns, rows = by.table()
+    for name in by.figures:
+        cells = [
+            [title, *(formatting.NONE if one is None else _of_group(one, name) for one in row)] for title, row in rows
+        ]
+        title = f"{part.group.name}: {NAMES[name]} by {by.field}"
+        lines += [f"### {_md(title)}", "", *Table([corner, *columns], cells).markdown(_md), ""]
+    return lines
+
+
+def _of_group(cell: Cell, name: str) -> str:
+    return f"{formatting.interval(cell.figures[name])}, {formatting.size(cell)}"
 
 
 def _optimized(run: OptimizeRun) -> list[str]:
@@ -219,9 +238,9 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "data_digest": run.digest,
         "record": asdict(run.record),
         "confusion": confusion.counts if confusion else None,
-        "categories": {
-            name: {"n": n, "accuracy": _interval(accuracy)}
-            for name, (n, accuracy) in failures.categories(run, part.group.scale).items()
+        "by": {
+            by.field: {group: asdict(cell) for (letter, group), cell in by.cells.items() if letter == row.letter}
+            for by in part.breakdowns
         },
         "calibration": asdict(calibration) if calibration else None,
     }

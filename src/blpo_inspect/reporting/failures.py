@@ -1,4 +1,4 @@
-"""Where judges fail: confusion, figures by category, calibration, and the most telling disagreements.
+"""Where judges fail: confusion, calibration, and the most telling disagreements. By category: `breakdown`.
 
 Computes only; pictures are drawn in `plots` and cut in `thumbnails`.
 """
@@ -101,21 +101,6 @@ def confusion(run: JudgedRun, scale: LabelScale) -> Confusion | None:
     columns = (*scale.labels, UNREAD) if unread else scale.labels
     table = {human: {label: counts[human, label] for label in columns} for human in scale.labels}
     return Confusion(scale.labels, table, unread)
-
-
-def categories(run: JudgedRun, scale: LabelScale) -> dict[str, tuple[int, Interval]]:
-    """Category → number of answers and mean agreement of those that could be read; empty where none is known.
-
-    Agreement is 1 less the scale's loss: accuracy for an unordered scale.
-    """
-    known = sorted({answer.category for answer in run.by_unit.values() if answer.category is not None})
-    figures = {}
-    for name in known:
-        part = [answer for answer in run.by_unit.values() if answer.category == name]
-        read = [answer for answer in part if answer.label is not None]
-        hits = [answer.label == answer.human for answer in read]
-        figures[name] = (len(part), statistics.proportion(hits, clusters=clusters(read)))
-    return figures
 
 
 def calibration(run: JudgedRun) -> Calibration | None:

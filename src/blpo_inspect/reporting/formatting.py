@@ -3,6 +3,7 @@
 import math
 
 from blpo_inspect.logs.usage import Usage
+from blpo_inspect.reporting.breakdown import Cell
 from blpo_inspect.reporting.comparison import NAMES, Row
 from blpo_inspect.reporting.content import Part
 from blpo_inspect.statistics import Interval
@@ -22,6 +23,12 @@ def interval(estimate: Interval | None, form: str = ".2f") -> str:
     if math.isnan(estimate.low):
         return number(estimate.value, form)
     return f"{number(estimate.value, form)} ({number(estimate.low, form)}, {number(estimate.high, form)})"
+
+
+def size(cell: Cell) -> str:
+    """``n = 12, 1 unread``: what the figures of a group rest on, and whether that is little."""
+    unread = f", {cell.unread} unread" if cell.unread else ""
+    return f"n = {cell.read}{unread}{', few' if cell.few else ''}"
 
 
 def share(value: float | None) -> str:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from blpo_inspect._util.word_diff import Piece, diff_lines, word_diff
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import failures, formatting, plots, thumbnails
+from blpo_inspect.reporting.breakdown import FEW
 from blpo_inspect.reporting.comparison import NAMES, SHOWN
 from blpo_inspect.reporting.content import Part, Report, wanted_images
 
@@ -43,6 +44,7 @@ def html(report: Report) -> str:
         pretty=_pretty,
         seconds=formatting.seconds,
         share=formatting.share,
+        size=formatting.size,
         tokens=formatting.tokens,
     )
     style, script = (Markup(_source(environment, name)) for name in ("style.css", "sort.js"))  # our own
@@ -55,6 +57,7 @@ def html(report: Report) -> str:
         names=NAMES,
         style=style,
         script=script,
+        few=FEW,
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
@@ -68,7 +71,6 @@ def _part(part: Part, number: int) -> dict[str, Any]:
     group = part.group
     shown = group.rows[: part_limit(part)]
     matrices = [(row, failures.confusion(row.run, group.scale)) for row in shown]
-    kinds = [(row, failures.categories(row.run, group.scale)) for row in shown]
     sure = [(row, calibration) for row in shown if (calibration := failures.calibration(row.run)) is not None]
     return {
         "number": number,
@@ -81,8 +83,6 @@ def _part(part: Part, number: int) -> dict[str, Any]:
         "letters": list(dict.fromkeys(letter for pair in part.pairs for letter in (pair.first, pair.second))),
         "cells": _cells(part),
         "confusions": [(row, matrix) for row, matrix in matrices if matrix is not None],
-        "categories": sorted({name for _, categories in kinds for name in categories}),
-        "by_category": [(row, categories) for row, categories in kinds if categories],
         "calibrations": [
             (row, calibration, Markup(plots.reliability(calibration, f"c{number}-{row.letter}")))  # escapes its texts
             for row, calibration in sure

@@ -64,7 +64,8 @@ def pairs_of(group: Group, most: int) -> tuple[list[Pair], list[LeftOut]]:
         notes.append(
             LeftOut(
                 f"{group.name}: tests of {group.rows[most].letter} to {group.rows[-1].letter}",
-                f"only the first {most} of {len(group.rows)} runs are tested against each other; --most N changes it",
+                f"only the first {most} of {len(group.rows)} runs are tested against each other and shown in detail;"
+                " --most N changes it",
             )
         )
     return corrected, notes

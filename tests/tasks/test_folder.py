@@ -300,6 +300,7 @@ def test_the_command_shows_what_the_task_would_find(shades: Path) -> None:
     shown = CliRunner().invoke(main, ["data", "show", str(shades)])
     assert shown.exit_code == 0, shown.output
     assert "  together   20      8           4     8\n" in shown.output
+    assert "judge prompt (from benchmark.yaml): Mine?\n" in shown.output
     (shades / "labels.csv").write_text("image,label\n0.png,safe\n19.png,unsafe\nnone.png,safe\n")
     (shades / "benchmark.yaml").unlink()
     shown = CliRunner().invoke(main, ["data", "show", str(shades)])

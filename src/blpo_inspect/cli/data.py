@@ -38,7 +38,7 @@ def show(
     max_side: int | None,
     as_json: bool,
 ) -> None:
-    """Print the scale of DATA, its labels by split, the largest request, and every row that cannot be used.
+    """Print the scale of DATA, its labels by split, the largest request, the judge prompt, and every row that cannot be used.
 
     DATA is what the task blpo_inspect/folder takes: a folder, a table (.csv, .jsonl, .parquet), a benchmark.yaml or
     hub:NAME@REVISION. Exit code 1 means that rows cannot be used, or that the labels must be stated.
@@ -47,6 +47,8 @@ def show(
     from blpo_inspect.data.splits import split_records
     from blpo_inspect.data.tables import read_benchmark, summarize
     from blpo_inspect.data.tables.options import command_option
+    from blpo_inspect.tasks.common import prompt_line
+    from blpo_inspect.tasks.folder import default_prompt
 
     benchmark = read_benchmark(
         data,
@@ -73,6 +75,7 @@ def show(
                 "scale": benchmark.scale.to_dict(),
                 "splits": {name: [record.id for record in records] for name, records in parts.items()},
                 "images": benchmark.images.to_dict(),
+                "judge_prompt": default_prompt(benchmark)[0],
                 "rejected": list(benchmark.rejected),
                 "notes": list(benchmark.notes),
                 "doubts": list(benchmark.doubts),
@@ -83,6 +86,7 @@ def show(
         click.echo(summarize(benchmark, parts))
         for line in benchmark.images.lines():
             click.echo(printable(line))
+        click.echo(prompt_line(*default_prompt(benchmark)))
         if why_not:
             click.echo(f"no splits: {why_not}")
     finish(problem=bool(benchmark.rejected or benchmark.doubts))

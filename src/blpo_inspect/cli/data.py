@@ -38,7 +38,7 @@ def show(
     max_side: int | None,
     as_json: bool,
 ) -> None:
-    """Print the scale of DATA, its labels by split, the largest request, the judge prompt, and every row that cannot be used.
+    """Print the scale of DATA, its labels by split, the largest request, the prompt, and every row that cannot be used.
 
     DATA is what the task blpo_inspect/folder takes: a folder, a table (.csv, .jsonl, .parquet), a benchmark.yaml or
     hub:NAME@REVISION. Exit code 1 means that rows cannot be used, or that the labels must be stated.

@@ -72,7 +72,9 @@ def gepa(preset: str = "default", **settings: Any) -> Solver:
     try:
         import gepa as _library  # noqa: F401  # told now, not in the middle of a run
     except ImportError as error:
-        raise PrerequisiteError("blpo_inspect/gepa needs a library: pip install 'blpo-inspect[gepa]'") from error
+        raise PrerequisiteError(
+            "blpo_inspect/gepa needs a library: pip install -e '.[gepa]' in the clone of this package"
+        ) from error
     return solving(Method("gepa", run_gepa), PRESETS, preset, settings)
 
 

@@ -26,7 +26,7 @@ MAX_PIXELS = 100_000_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """Formats that are opened, and HEIC where pillow-heif is installed. Anything else (EPS runs Ghostscript) is refused."""
 
-HEIC_EXTRA = "pip install 'blpo-inspect[heic]'"
+HEIC_EXTRA = "pip install pillow-heif"
 
 _PLAIN = ("PNG", "JPEG", "WEBP")
 _HEIC = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"})

@@ -158,8 +158,8 @@ def odd_files() -> dict[str, tuple[bytes, str]]:
         "ycbcr.tif": (encoded(picture("YCbCr"), "TIFF"), f"{PNG}, {RED_BLUE}"),
         "fax.tif": (encoded(halves(0, 255, "u1").convert("1"), "TIFF"), f"{PNG}, 16×8, black white black white"),
         # cannot be used
-        "phone.heic": (ftyp(b"heic", b"mif1"), "an HEIC image; pip install 'blpo-inspect[heic]' reads it"),
-        "camera.hif": (ftyp(b"msf1", b"hevc"), "an HEIC image; pip install 'blpo-inspect[heic]' reads it"),
+        "phone.heic": (ftyp(b"heic", b"mif1"), "an HEIC image; pip install pillow-heif reads it"),
+        "camera.hif": (ftyp(b"msf1", b"hevc"), "an HEIC image; pip install pillow-heif reads it"),
         "broken.avif": (ftyp(b"avif", b"mif1"), "damaged, or a kind of AVIF that is not supported"),
         "half.jpg": (encoded(Image.effect_noise((64, 64), 50), "JPEG")[:900], "probably truncated or damaged"),
         "half.png": (encoded(Image.effect_noise((64, 64), 50), "PNG")[:900], "probably truncated or damaged"),

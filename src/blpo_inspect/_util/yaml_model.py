@@ -210,7 +210,7 @@ def _read(model: type[M], text: str, strict: bool, as_written: frozenset[str], c
         if isinstance(root, yaml.MappingNode) and key not in (*model.known_keys(), "<<"):
             raise _WrongError(node, str(key), _no_such_key(model.known_keys()))
     if _size(root, {}) > max(MAX_BYTES, 2 * len(text)):
-        raise _WrongError(root, "", f"anchors and aliases (& and *) make more than {MAX_BYTES:,} characters of it")
+        raise _WrongError(root, "", f"too many values: aliases (*) make more than {MAX_BYTES:,} characters of it")
     for place, node in _nodes(root, "", set()):
         if not as_written.isdisjoint(_places_around(place)):
             _take_as_text(node, listed=place.endswith("]"))

@@ -204,7 +204,7 @@ def test_ratings_in_half_points_through_a_run(scripted: type[ScriptedAPI], shade
     assert all("exactly one of: 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5." in m.text for [m] in scripted.requests)
     assert log.results is not None
     metrics = {name: metric.value for score in log.results.scores for name, metric in score.metrics.items()}
-    assert metrics["accuracy"] == pytest.approx(2 / 18)
+    assert metrics["acc"] == pytest.approx(2 / 18)
     assert metrics["mae"] == pytest.approx(2 * (0.5 + 1 + 1.5 + 2) / 9)  # in points, not in steps
 
 
@@ -379,7 +379,7 @@ def test_a_judge_of_two_images_sees_them_in_order(scripted: type[ScriptedAPI], s
         folder(str(shades / "pairs.csv")), model="scripted/x", log_dir=str(tmp_path / "logs"), display="none"
     )
     assert log.results is not None
-    assert log.results.scores[0].metrics["accuracy"].value == 1.0
+    assert log.results.scores[0].metrics["acc"].value == 1.0
     # each pair is there in both orders, and no call was taken for the other's
     assert sorted(reds) == [(k, 19 - k) for k in range(20)]
     splits = [folder(str(shades / "pairs.csv"), split=split) for split in SPLITS]

@@ -266,7 +266,7 @@ def test_images_are_decoded_together_within_a_budget(monkeypatch: pytest.MonkeyP
 def test_heic_needs_an_extra_and_is_read_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     data = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + b"\0" * 20
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match=r"x: an HEIC image; pip install 'blpo-inspect\[heic\]' reads it"):
+    with pytest.raises(ImageError, match=r"x: an HEIC image; pip install pillow-heif reads it"):
         shown(data, name="x")
 
     def as_if_read(file: Any, name: Any) -> Any:

@@ -195,6 +195,8 @@ def test_a_model_has_the_last_word_and_hears_of_retries() -> None:
 
 def test_a_run_knows_itself(tmp_path: Path) -> None:
     from inspect_ai import eval as inspect_eval
+    from inspect_ai.model import get_model
+    from inspect_ai.model._model import init_active_model
 
     from blpo_inspect._util.inspect_internals import current_run, evaluating
 
@@ -216,7 +218,9 @@ def test_a_run_knows_itself(tmp_path: Path) -> None:
     first, second, third, fourth = (run or ("", None) for run in seen)
     assert first == second != third == fourth, changed("samples of a run do not know which it is")
     assert (first[1], third[1]) == (True, False), changed("samples do not know whether an error ends their run")
-    assert current_run() is None and not evaluating()
+    assert current_run() is None
+    init_active_model(get_model("none/none"), GenerateConfig())  # as an evaluation that was called here leaves it
+    assert not evaluating()
 
 
 def test_cost_of_a_call() -> None:

@@ -108,4 +108,5 @@ def test_no_other_number_is_ever_read(scale: LabelScale, reply: str) -> None:
     if label is not None:
         value = abs(float(label))
         assert f"{value:g}" in reply.replace(",", ".") or f"{value:g}".removeprefix("0") in reply.replace(",", ".")
-        assert (float(label) < 0) == (reply.strip().startswith(("-", "−")) and scale is SIGNED)
+        signed = scale is SIGNED and value > 0  # zero has no sign
+        assert (float(label) < 0) == (signed and reply.strip().startswith(("-", "−")))

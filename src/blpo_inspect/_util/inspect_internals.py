@@ -5,6 +5,7 @@ part to what is needed of it: a version of Inspect that changed one fails there 
 of the version in ``pyproject.toml`` are there for the same reason.
 """
 
+import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
@@ -84,7 +85,14 @@ def current_run() -> tuple[str, bool] | None:
 
 
 def evaluating() -> bool:
-    """Whether an evaluation is being prepared or is running here, with a main model. A task may be made before."""
+    """Whether an evaluation is being prepared or is running here, with a main model. A task may be made before.
+
+    The active model outlives its evaluation where that was called from Python, so there must be an event loop too.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
     return _active_model() is not None
 
 

@@ -195,5 +195,5 @@ def test_the_global_random_state_is_left_alone() -> None:
 
 def test_without_the_library_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gepa", None)
-    with pytest.raises(PrerequisiteError, match=r"blpo-inspect\[gepa\]"):
+    with pytest.raises(PrerequisiteError, match=r"pip install -e '\.\[gepa\]'"):
         gepa()

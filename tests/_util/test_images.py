@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from blpo_inspect._util import images
-from blpo_inspect._util.images import ImageError, as_seen, decode, shown
+from blpo_inspect._util.images import ImageError, decode, shown
 from blpo_inspect._util.memory import MemoryBudget
 
 
@@ -139,7 +139,8 @@ def test_damage_never_escapes_as_another_error(noise: bytes, format: str, place:
 def test_plain_files_stay_as_they_are() -> None:
     for format, media_type in (("PNG", "image/png"), ("JPEG", "image/jpeg"), ("WEBP", "image/webp")):
         data = encoded(left_red_right_blue(), format)
-        assert as_seen(data, name="x") == (data, media_type)
+        seen = shown(data, name="x")
+        assert (seen.data, seen.media_type) == (data, media_type)
 
 
 def turned(orientation: object = 6) -> Image.Exif:
@@ -154,10 +155,10 @@ def test_others_become_what_is_seen() -> None:
         encoded(left_red_right_blue("P"), "GIF"),
         encoded(left_red_right_blue("RGBA"), "PNG"),
     ):
-        new, media_type = as_seen(data, name="x")
-        assert media_type == "image/png"
-        assert new != data
-        assert (np.asarray(decode(new, name="y")) == np.asarray(decode(data, name="x"))).all()
+        seen = shown(data, name="x")
+        assert seen.media_type == "image/png"
+        assert seen.data != data
+        assert (np.asarray(decode(seen.data, name="y")) == np.asarray(decode(data, name="x"))).all()
 
 
 @pytest.mark.parametrize("orientation", [6, (6,), 6.0, "6", b"\6"])

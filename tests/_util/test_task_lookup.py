@@ -33,6 +33,12 @@ def any_arguments(text: str, **others: str) -> Task:
     return Task(dataset=MemoryDataset([Sample(input=text + "".join(others.values()))]))
 
 
+@task
+def own_words(text: str, unknown: str = "", **rest: str) -> Task:
+    """Has arguments that are called as a checked task's catch-all is."""
+    return Task(dataset=MemoryDataset([Sample(input=text + unknown + "".join(rest.values()))]))
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a user's file."""
@@ -78,6 +84,16 @@ def test_a_task_that_takes_anything() -> None:
     found = find("any_arguments")
     assert found.unknown(["colour"]) == [] == found.lacking([])
     assert inputs(found.make({"text": "a", "colour": "b"})) == ["ab"]
+
+
+def test_only_a_checked_task_refuses_what_its_catch_all_takes() -> None:
+    found = find("own_words")
+    assert list(found.parameters) == ["text", "unknown", "rest"]
+    assert found.unknown(["unknown", "colour"]) == []
+    assert inputs(found.make({"text": "a", "unknown": "b", "colour": "c"})) == ["abc"]
+    checked = find("shapes_safety")
+    assert "unknown" not in checked.parameters
+    assert checked.unknown(["colour", "policy"]) == ["colour"]
 
 
 @pytest.mark.parametrize(

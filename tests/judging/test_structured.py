@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -23,6 +23,7 @@ from blpo_inspect.judging.samples import Record
 from blpo_inspect.judging.structured import honours_schema
 from blpo_inspect.tasks.common import judging_task
 from tests.conftest import ScriptedAPI
+from tests.openai_handler import handler
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"), aliases={"ok": "safe"})
 SCHEMA = {
@@ -37,28 +38,14 @@ Answer = Callable[[dict[str, Any]], str]
 
 @contextmanager
 def served(answer: Answer) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that speaks as much of the OpenAI API as Inspect needs: its address, and the bodies that it was sent."""
+    """A served model: its address, and the bodies that it was sent."""
     bodies: list[dict[str, Any]] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            bodies.append(body)
-            message = {"role": "assistant", "content": answer(body)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-            said = {"id": "1", "object": "chat.completion", "created": 0, "model": "judge", "choices": [choice]}
-            content = json.dumps({**said, "usage": usage}).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def noted(body: dict[str, Any], who: str) -> str:
+        bodies.append(body)
+        return answer(body)
 
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(noted))
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", bodies

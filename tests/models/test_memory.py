@@ -11,7 +11,6 @@ import torch
 from inspect_ai.model import ModelCall, ModelOutput
 
 from blpo_inspect.models import engine as engines
-from blpo_inspect.models import memory
 from blpo_inspect.models.engine import forget_engines
 from blpo_inspect.models.hf_vlm import HfVlmAPI
 from blpo_inspect.models.memory import SHARE_FOR_BATCH, bytes_per_token, free_bytes, is_out_of_memory
@@ -29,13 +28,7 @@ GB = 1 << 30
 @pytest.fixture
 def cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in place of /sys/fs/cgroup, on a machine with 64 GB free."""
-    asked: list[str] = []
-
-    def path(name: str) -> Path:
-        asked.append(name)
-        return tmp_path
-
-    monkeypatch.setattr(memory, "Path", path)
+    monkeypatch.setattr("blpo_inspect._util.memory.CGROUP", str(tmp_path))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=64 * GB))
     return tmp_path
 

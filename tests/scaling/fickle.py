@@ -7,9 +7,12 @@ model.asked  # [("one", digest of the messages), …]
 
 import hashlib
 import json
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from threading import Condition, Thread
 from types import TracebackType
+from typing import Any
+
+from tests.openai_handler import handler
 
 PATIENCE = 60.0
 """Seconds for all who are expected to come."""
@@ -33,7 +36,7 @@ class Fickle:
         self.asked: list[tuple[str, str]] = []
         self.together: frozenset[str] = frozenset()
         self._news = Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self._asked))
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
 
@@ -54,6 +57,9 @@ class Fickle:
                 )
         return ("safe", "unsafe")[turn % 2]
 
+    def _asked(self, body: dict[str, Any], who: str) -> str:
+        return self.answer(who, hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest())
+
     def __enter__(self) -> "Fickle":
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
@@ -63,35 +69,3 @@ class Fickle:
     ) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def _handler(model: Fickle) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            who = self.headers["Authorization"].removeprefix("Bearer ")
-            what = hashlib.sha256(json.dumps(body["messages"], sort_keys=True).encode()).hexdigest()
-            content = json.dumps(_completion(body["model"], model.answer(who, what))).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler
-
-
-def _completion(model: str, text: str) -> dict[str, object]:
-    return {
-        "id": "completion",
-        "object": "chat.completion",
-        "created": 0,
-        "model": model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    }

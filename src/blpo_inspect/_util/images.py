@@ -94,12 +94,6 @@ def decode(data: bytes, *, name: str, max_pixels: int = MAX_PIXELS) -> Image.Ima
             return _upright(image, None)
 
 
-def as_seen(data: bytes, *, name: str) -> tuple[bytes, str]:
-    """The bytes and the media type of what is `shown`."""
-    seen = shown(data, name=name)
-    return seen.data, seen.media_type
-
-
 def shown(data: bytes, *, name: str, max_side: int | None = None) -> Shown:
     """An image file that every provider shows as a person would see it.
 

@@ -7,7 +7,6 @@ value, and drops names that a task does not have. Does not know what tasks do wi
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from inspect import Parameter
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
@@ -15,13 +14,11 @@ from typing import Any, ParamSpec, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from blpo_inspect._util.close_names import close_to
 from blpo_inspect._util.inspect_internals import PrerequisiteError, typed_task_arguments
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-UNKNOWN = "unknown"
-"""Name of the catch-all that a checked task has, so that Inspect passes on what it would drop with a warning."""
 
 
 def checked_arguments(task: Callable[P, R]) -> Callable[P, R]:
@@ -50,7 +47,8 @@ def checked_arguments(task: Callable[P, R]) -> Callable[P, R]:
                 raise PrerequisiteError(f"{name} needs {argument}: give it with -T {argument}=…")
         return task(*bound.args, **bound.kwargs)
 
-    catch_all = Parameter(UNKNOWN, Parameter.VAR_KEYWORD)
+    # so that Inspect passes on what it would drop with a warning
+    catch_all = Parameter("unknown", Parameter.VAR_KEYWORD)
     checked.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[*signature.parameters.values(), catch_all]
     )
@@ -58,8 +56,8 @@ def checked_arguments(task: Callable[P, R]) -> Callable[P, R]:
 
 
 def _stray(task: str, argument: str, known: Sequence[str]) -> str:
-    close = get_close_matches(argument, known, n=1)
-    return f"{task} has no argument {argument}" + (f": did you mean {close[0]}?" if close else f"; {', '.join(known)}")
+    close = close_to(argument, known)
+    return f"{task} has no argument {argument}" + (f": did you mean {close}?" if close else f"; {', '.join(known)}")
 
 
 def _value(name: str, kind: Any, value: Any) -> Any:

@@ -14,7 +14,6 @@ from inspect_ai import Task
 from inspect_ai.util import registry_info
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError, make_task, register_file_tasks, registered_task
-from blpo_inspect._util.task_arguments import UNKNOWN
 
 
 class NoBenchmarkError(PrerequisiteError):
@@ -85,5 +84,5 @@ def _registered(name: str) -> Callable[..., Task] | None:
 
 
 def _task(spec: str, factory: Callable[..., Task]) -> BenchmarkTask:
-    parameters = inspect.signature(factory).parameters
-    return BenchmarkTask(spec, {name: one for name, one in parameters.items() if name != UNKNOWN})
+    # the task's own parameters, without what a checked one (`task_arguments`) shows Inspect
+    return BenchmarkTask(spec, inspect.signature(inspect.unwrap(factory)).parameters)

@@ -4,7 +4,6 @@ A Hub id becomes a commit, a folder becomes a digest of its files, so that "the 
 told from the name alone. Nothing here loads or downloads weights except `fetch`.
 """
 
-import difflib
 import hashlib
 import importlib.metadata
 import importlib.resources
@@ -18,6 +17,7 @@ from threading import Lock
 
 from pydantic import JsonValue
 
+from blpo_inspect._util.close_names import close_to
 from blpo_inspect.models.errors import CheckpointError
 from blpo_inspect.models.model_args import ModelSettings
 
@@ -180,11 +180,11 @@ def _meant(name: str) -> str:
     if Path(f"/{name}").is_dir():
         return f"; for the folder /{name} write hf-vlm//{name}"
     beside = Path(os.path.expanduser(name)).parent  # noqa: PTH111
-    known = {EMBEDDED.casefold(): EMBEDDED}
+    known = [EMBEDDED]
     with suppress(OSError):
-        known |= {str(file.parent).casefold(): str(file.parent) for file in beside.glob("*/config.json")}
-    close = difflib.get_close_matches(name.casefold(), known, 1)
-    return f"; did you mean hf-vlm/{known[close[0]]}?" if close else ""
+        known += [str(file.parent) for file in beside.glob("*/config.json")]
+    close = close_to(name, known)
+    return f"; did you mean hf-vlm/{close}?" if close else ""
 
 
 def identity(checkpoint: Checkpoint, settings: ModelSettings) -> dict[str, JsonValue]:

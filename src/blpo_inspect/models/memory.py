@@ -1,12 +1,11 @@
 """How much memory there is, and how much of it a token in a batch takes."""
 
-from pathlib import Path
 from typing import Any
 
 import psutil
 import torch
 
-from blpo_inspect._util.memory import CGROUP, left_in_container
+from blpo_inspect._util.memory import free_memory
 
 SHARE_FOR_BATCH = 0.5
 """Of the memory that is free after the weights are loaded."""
@@ -34,10 +33,10 @@ def free_bytes(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         # what torch holds without using it can be used again
         return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    free = int(psutil.virtual_memory().available)
     if device.type == "mps":
+        free = int(psutil.virtual_memory().available)
         return min(free, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
-    return min(free, left_in_container(Path(CGROUP)))
+    return free_memory()
 
 
 def bytes_per_token(model: Any) -> int:

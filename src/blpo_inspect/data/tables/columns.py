@@ -1,12 +1,12 @@
 """Names of columns: which are not used, and what was probably meant by them."""
 
-from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable
 
+from blpo_inspect._util.close_names import close_to
 from blpo_inspect.data.tables.benchmark_yaml import RATERS, ROLES, BenchmarkSettings
 
 _SHOWN = 20
-_CLOSE = 0.7
+CLOSE = 0.7
 """Of difflib's ratio: ``grp`` is close to ``group``, ``date`` to nothing."""
 
 
@@ -25,14 +25,7 @@ def unused_columns(columns: Iterable[str], used: Iterable[str], settings: Benchm
     free = [role for role in ROLES[1:] if role not in settings.columns and role not in known]
     if settings.raters == RATERS and not settings.rater_columns(known):
         free.append("rater_…")
-    meant = dict.fromkeys(match for name in unused if (match := close_to(name, free)))
+    meant = dict.fromkeys(match for name in unused if (match := close_to(name, free, CLOSE)))
     more = f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else ""
     question = f"; did you mean {', '.join(meant)}?" if meant else ""
     return f"columns not used: {', '.join(name or repr(name) for name in unused[:_SHOWN])}{more}{question}"
-
-
-def close_to(name: str, others: Sequence[str]) -> str | None:
-    """The one of some names that a name is probably a slip of."""
-    folded = {other.casefold(): other for other in others}
-    matches = get_close_matches(name.casefold(), list(folded), n=1, cutoff=_CLOSE)
-    return folded[matches[0]] if matches else None

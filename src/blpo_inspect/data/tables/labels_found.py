@@ -76,7 +76,7 @@ class LabelsFound:
 
         Raises:
             TypeError: The cell holds no text.
-        ValueError: It holds one that is not on the scale.
+            ValueError: It holds one that is not on the scale.
         """
         text = label_text(value)
         if text is None or text in self.missing:

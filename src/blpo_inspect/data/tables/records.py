@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
+from blpo_inspect._util.close_names import close_to
 from blpo_inspect._util.images import ImageError
 from blpo_inspect._util.text import printable, shortened
 from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
-from blpo_inspect.data.tables.columns import close_to, unused_columns
+from blpo_inspect.data.tables.columns import CLOSE, unused_columns
 from blpo_inspect.data.tables.consensus_label import consensus_label
 from blpo_inspect.data.tables.image_summary import ImageSummary, summarize_images
 from blpo_inspect.data.tables.labels_found import LabelsFound, find_labels, label_text
@@ -224,7 +225,7 @@ def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]
         needed.add(source.settings.column("label"))
     missing = sorted(needed - set(columns))
     if missing:
-        near = [name for role in missing if (name := close_to(role, columns))]
+        near = [name for role in missing if (name := close_to(role, columns, CLOSE))]
         meant = f"did you mean {', '.join(near)}? " if near else ""
         raise TableError(
             f"{source.name}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"

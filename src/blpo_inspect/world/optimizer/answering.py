@@ -1,6 +1,7 @@
 """Answers an optimizer's question in text: a sentence with the reason, then the prompt in its tag."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from blpo_inspect.world.optimizer import aspects, i2t_search, rubric, rules
@@ -35,26 +36,50 @@ _MOST = 60
 _Idea = tuple[str, str]
 
 
-def answer(question: ParsedQuestion, sampling: Sampling = GREEDY) -> str:
-    """The best new idea, or one of the next best.
+@dataclass(frozen=True)
+class Found:
+    """What is to be answered.
 
-    An idea is new if it differs from the prompt in force, from everything that has a score and from all earlier
-    answers. It may not be too long. Where there is no such idea, the prompt in force comes back unchanged.
+    Attributes:
+        text: The new prompt, request or critique; None where there is no idea.
+        reason: Why, in a sentence.
+        others: The reasons of ideas that were not chosen, the best first.
+    """
+
+    text: str | None
+    reason: str
+    others: tuple[str, ...] = ()
+
+
+def answer(question: ParsedQuestion, sampling: Sampling = GREEDY) -> str:
+    """The best new idea, or one of the next best; without any, the prompt in force comes back unchanged."""
+    found = find(question, sampling)
+    return tagged(question.tag, in_force(question) if found.text is None else found.text, found.reason)
+
+
+def find(question: ParsedQuestion, sampling: Sampling) -> Found:
+    """An idea that differs from the prompt in force, from everything that has a score and from all earlier answers.
+
+    It may not be too long.
     """
     ideas = list(islice(_new(question, _ideas(question)), _MOST))
     if question.tag == CRITIQUE:
         reasons = [reason for _, reason in ideas if reason not in question.earlier]
-        return _tagged(CRITIQUE, sampling.choose(reasons) if reasons else NOTHING, "I compared the examples.")
+        return Found(sampling.choose(reasons) if reasons else NOTHING, "I compared the examples.")
     if question.critique is not None:
         # the idea that the critique came from, if it can be found again
         ideas = [idea for idea in ideas if idea[1] == question.critique] or ideas
-    if ideas:
-        prompt, reason = sampling.choose(ideas)
-        return _tagged(question.tag, prompt, reason)
-    unchanged = question.current
+    if not ideas:
+        return Found(None, NOTHING)
+    text, reason = sampling.choose(ideas)
+    return Found(text, reason, tuple(dict.fromkeys(other for _, other in ideas if other != reason)))
+
+
+def in_force(question: ParsedQuestion) -> str:
+    """The prompt that an answer is to improve on; of requests with scores the best."""
     if question.tag == I2T_PROMPT:
-        unchanged = max(question.tried, key=lambda request: request.score).text if question.tried else ""
-    return _tagged(question.tag, unchanged, NOTHING)
+        return max(question.tried, key=lambda request: request.score).text if question.tried else ""
+    return question.current
 
 
 def _ideas(question: ParsedQuestion) -> Iterator[_Idea]:
@@ -75,7 +100,8 @@ def _new(question: ParsedQuestion, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
             yield prompt, reason
 
 
-def _tagged(tag: str, prompt: str, reason: str) -> str:
+def tagged(tag: str, prompt: str, reason: str) -> str:
+    """An answer: the reason, then the prompt in its tag."""
     return f"{reason}\n\n<{tag}>\n{prompt}\n</{tag}>"
 
 

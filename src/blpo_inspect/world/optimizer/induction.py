@@ -3,7 +3,7 @@
 It answers from the text of the messages alone, as a language model would have to, and always in the same way.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -23,7 +23,9 @@ from pydantic import JsonValue
 from blpo_inspect.models.errors import CheckpointError, RequestError
 from blpo_inspect.world.optimizer.answering import UNKNOWN, answer
 from blpo_inspect.world.optimizer.choosing import GREEDY, Sampling
+from blpo_inspect.world.optimizer.framing import Draw
 from blpo_inspect.world.optimizer.question_parser import read
+from blpo_inspect.world.optimizer.styles import Style, styled_answer
 
 NAME = "rules"
 """The one model there is."""
@@ -49,10 +51,12 @@ class InductionAPI(ModelAPI):
         base_url: Not used.
         api_key: Not used.
         config: Default generation settings.
+        style: ``plain``, or ``llm``: the same idea written as language models write, in a form that the question,
+            temperature and seed decide.
         model_args: None are known.
 
     Raises:
-        CheckpointError: Another name, or a model argument.
+        CheckpointError: Another name, an unknown style or another model argument.
     """
 
     def __init__(
@@ -61,17 +65,25 @@ class InductionAPI(ModelAPI):
         base_url: str | None = None,
         api_key: str | None = None,
         config: GenerateConfig | None = None,
+        style: Style = "plain",
         **model_args: Any,
     ) -> None:
         super().__init__(model_name, base_url, api_key, [], config or GenerateConfig())
         if model_name != NAME:
             raise CheckpointError(f"induction has no model {model_name!r}; use induction/{NAME}")
         if model_args:
-            raise CheckpointError(f"induction/{NAME} has no model arguments, but {', '.join(model_args)} were given")
+            raise CheckpointError(f"induction/{NAME} has no model argument {', '.join(model_args)}; it has style")
+        if style not in get_args(Style):
+            raise CheckpointError(
+                f"induction/{NAME} has no style {style!r}; use style={' or style='.join(get_args(Style))}"
+            )
+        self.style = style
 
     def identity(self) -> dict[str, JsonValue]:
         """Which model this is, exactly."""
-        return {"name": NAME, "version": VERSION}
+        # recorded answers of the plain style are from before there was another, and are kept under this
+        styled = {} if self.style == "plain" else {"style": self.style}
+        return {"name": NAME, "version": VERSION, **styled}
 
     async def generate(
         self,
@@ -93,7 +105,8 @@ class InductionAPI(ModelAPI):
             raise RequestError(
                 f"induction/{NAME} has no tools, but {', '.join(tool.name for tool in tools)} were passed"
             )
-        texts = replies(input, config.num_choices or 1, Sampling(config.temperature or 0.0, config.seed))
+        sampling = Sampling(config.temperature or 0.0, config.seed)
+        texts = replies(input, config.num_choices or 1, sampling, style=self.style)
         asked, said = sum(len(message.text.split()) for message in input), sum(len(text.split()) for text in texts)
         return ModelOutput(
             model=self.model_name,
@@ -116,11 +129,19 @@ def _parts(message: ChatMessage) -> list[Content]:
     return [] if isinstance(message.content, str) else message.content
 
 
-def replies(messages: list[ChatMessage], count: int = 1, sampling: Sampling = GREEDY) -> list[str]:
+def replies(
+    messages: list[ChatMessage], count: int = 1, sampling: Sampling = GREEDY, *, style: Style = "plain"
+) -> list[str]:
     """What is answered to a conversation, and the next best answers after it."""
     conversation, texts = list(messages), []
     for _ in range(count):
         question = read(conversation)
-        texts.append(UNKNOWN if question is None else answer(question, sampling))
+        if question is None:
+            texts.append(UNKNOWN)
+        elif style == "plain":
+            texts.append(answer(question, sampling))
+        else:
+            draw = Draw("\n".join(f"{message.role}: {message.text}" for message in conversation), sampling)
+            texts.append(styled_answer(question, sampling, draw))
         conversation.append(ChatMessageAssistant(content=texts[-1]))
     return texts

@@ -129,6 +129,11 @@ def singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
+def plural(word: str) -> str:
+    """``stars`` for ``star``, ``boxes`` for ``box``; regular plurals only."""
+    return f"{word}es" if word.endswith(("ch", "sh", "s", "x")) else f"{word}s"
+
+
 def describe(caption: str) -> Description:
     """Read a caption: lists of noun phrases, and sentences such as ``three shapes.``
 

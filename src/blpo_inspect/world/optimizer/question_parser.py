@@ -106,13 +106,19 @@ def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
         critique=critique,
         max_chars=int(length[1]) if length else None,
         earlier=tuple(
-            answer for role, said in texts[start + 1 :] if role == "assistant" for answer in _blocks(said, tag)[-1:]
+            _answered(said, tag) for role, said in texts[start + 1 :] if role == "assistant" and _blocks(said, tag)
         ),
     )
 
 
 def _blocks(text: str, tag: str) -> list[str]:
     return [block.strip() for block in re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)]
+
+
+def _answered(said: str, tag: str) -> str:
+    """The longest text between the tags, which an answer may also mention in passing."""
+    between: list[str] = re.findall(rf"<{tag}>((?:(?!</?{tag}>).)*)</{tag}>", said, re.DOTALL)
+    return max((text.strip() for text in between), key=len)
 
 
 def _first(text: str, tag: str) -> str | None:

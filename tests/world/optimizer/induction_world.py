@@ -1,6 +1,7 @@
 """A loop around the rule-finding optimizer: a judge that follows prompts without error, and captions without error."""
 
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,9 @@ from blpo_inspect.statistics import consensus
 from blpo_inspect.world.benchmarks import BENCHMARKS, Name
 from blpo_inspect.world.captions import describe
 from blpo_inspect.world.optimizer.induction import replies
+from blpo_inspect.world.optimizer.restating import in_plain_words
 from blpo_inspect.world.optimizer.statements import aspect_rules, label_rules, point_rules
+from blpo_inspect.world.optimizer.styles import Style
 from blpo_inspect.world.policies import (
     DEFAULT_UNSAFE,
     AlignmentPolicy,
@@ -79,7 +82,8 @@ def _drawn(name: Name, policy: int, rng: random.Random, number: int) -> Item | N
 
 def judged(name: Name, prompt: str, item: Item) -> str:
     """What a judge says that follows the prompt, or its own default where the prompt states no rule."""
-    scene = item.scene
+    scene, scale = item.scene, BENCHMARKS[name].scale
+    prompt = in_plain_words(prompt, scale.labels, ordered=scale.kind == "ordinal")
     if name == "safety":
         rules = label_rules(prompt, ("safe", "unsafe")).rules.get("unsafe", ())
         features = [Feature(f.colour, f.noun, f.size, f.more_than) for f in rules] or [DEFAULT_UNSAFE]
@@ -112,6 +116,7 @@ def optimized(
     examples: int = 10,
     slip: float = 0.0,
     on_step: Callable[[int, str, str, float], None] | None = None,
+    style: Style = "plain",
 ) -> str:
     """The judge prompt after so many outer steps; a step counts only if the validation loss falls.
 
@@ -123,6 +128,7 @@ def optimized(
         examples: Misjudged images shown in each.
         slip: How often one word of a caption is wrong.
         on_step: Is told of each step's prompt, proposal and its loss.
+        style: How proposals are written.
     """
     benchmark = BENCHMARKS[name]
     train, validation = split(name, policy, "train", 100), split(name, policy, "validation", 60)
@@ -139,7 +145,8 @@ def optimized(
         ]
         question = update_judge_prompt(prompt, blocks, benchmark.scale, max_chars=2000)
         messages: list[ChatMessage] = [ChatMessageUser(content=question)]
-        proposal = replies(messages)[0].split("<judge_prompt>")[1].split("</judge_prompt>")[0].strip()
+        [answer] = replies(messages, style=style)
+        proposal = max(re.findall(r"<judge_prompt>\n(.*?)\n</judge_prompt>", answer, re.DOTALL), key=len)
         new = loss(name, proposal, validation)
         if on_step is not None:
             on_step(step, prompt, proposal, new)

@@ -116,8 +116,13 @@ class Form:
         separator = "\n" if self.between == LINES else "; " if self.between == ";" else f", | {self.between} "
         pattern = self._item_pattern(values).replace(r"[^\n|]+?", r"(?P<phrase>[^\n|]+)")
         matches = [re.fullmatch(pattern, item) for item in re.split(separator, items)]
-        return tuple(match["phrase"] if match else "" for match in matches)
+        phrases = tuple(match["phrase"] if match else "" for match in matches)
+        return tuple(map(_with_article, phrases)) if "{bare}" in self.item else phrases
 
 
 def _bare(phrase: str) -> str:
     return re.sub(r"^an? ", "", phrase)
+
+
+def _with_article(bare: str) -> str:
+    return bare if bare.startswith("more than ") else f"a {bare}"

@@ -1,6 +1,7 @@
 """What language models write around a tagged answer: preambles, reasoning, notes, fences, and tags in passing."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -36,22 +37,22 @@ class Draw:
 
 
 def decorated(draw: Draw, prompt: str) -> str:
-    """The prompt, now and then in a code fence or in bold type."""
+    """The prompt, now and then in a code fence or, where it is prose, in bold type."""
     way = draw.order(("plain",) * 6 + ("fence", "bold"), "decoration")[0]
     if way == "fence":
         return f"{_FENCE}\n{prompt}\n{_FENCE}"
-    return f"**{prompt}**" if way == "bold" and not set(prompt) & set("*\n") else prompt
+    paragraphs = prompt.split("\n\n")
+    prose = not any(set(paragraph) & set("*\n") or not paragraph for paragraph in paragraphs)
+    return "\n\n".join(f"**{paragraph}**" for paragraph in paragraphs) if way == "bold" and prose else prompt
 
 
 def undecorated(prompt: str) -> str:
     """The prompt without what `decorated` put around it."""
-    text = prompt.strip()
-    lines = text.split("\n")
+    lines = prompt.strip().split("\n")
     if len(lines) > 2 and lines[0].startswith(_FENCE) and lines[-1].strip() == _FENCE:
         return "\n".join(lines[1:-1]).strip()
-    inner = text[2:-2].strip()
-    bold = len(text) > 4 and text.startswith("**") and text.endswith("**") and not set(inner) & set("*\n")
-    return inner if bold else prompt
+    bold = [re.fullmatch(r"\*\*([^*\n]+)\*\*", paragraph) for paragraph in prompt.strip().split("\n\n")]
+    return "\n\n".join(paragraph[1] for paragraph in bold if paragraph) if all(bold) else prompt
 
 
 def framed(draw: Draw, tag: str, prompt: str, reason: str, others: Sequence[str]) -> str:

@@ -83,8 +83,7 @@ POINTS = (
         closing=" Apart from that, {exceptions} cost nothing. Nothing else lowers the rating.",
     ),
     Form(
-        opening="Go through these steps in order, starting with a rating of {best}:\n",
-        rule="{items}",
+        rule="Go through these steps in order, starting with a rating of {best}:\n{items}",
         item="{n}. IF the image contains {phrase}, THEN subtract 1.",
         closing="\n\nA rating that would be below {worst} is {worst}.",
     ),

@@ -176,7 +176,7 @@ def _phrases(features: Sequence[CaptionFeature]) -> tuple[str, ...]:
 
 
 def _features(phrases: Sequence[str]) -> tuple[CaptionFeature, ...] | None:
-    read = [feature(phrase) or feature(f"a {phrase}") for phrase in phrases]
+    read = [feature(phrase) for phrase in phrases]
     known = tuple(named for named in read if named is not None)
     return known if len(known) == len(read) else None
 

@@ -4,7 +4,7 @@ import asyncio
 from itertools import combinations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, GenerateConfig, ModelOutput, get_model
 
@@ -208,7 +208,9 @@ def test_an_answer_that_was_refused_is_not_given_again() -> None:
 def test_no_form_is_longer_than_allowed() -> None:
     forms = sorted(in_forms(f"{IS_SAFE} {RULE}", SAFETY.labels, ordered=False), key=len)
     short = update_judge_prompt(IS_SAFE, EXAMPLES, SAFETY, max_chars=len(forms[2]))
-    assert {undecorated(proposed(said(short, seed))) for seed in range(30)} == set(forms[:3])
+    prompts = [proposed(said(short, seed)) for seed in range(40)]
+    assert max(map(len, prompts)) <= len(forms[2])
+    assert set(map(undecorated, prompts)) == {form for form in forms if len(form) <= len(forms[2])}
     tight = update_judge_prompt(IS_SAFE, EXAMPLES, SAFETY, max_chars=len(IS_SAFE) + len(RULE) + 1)
     assert undecorated(proposed(said(tight, 0))) == f"{IS_SAFE} {RULE}"
 

@@ -32,7 +32,9 @@ def styled_answer(question: ParsedQuestion, sampling: Sampling, draw: Draw) -> s
     elif question.tag == CRITIQUE:
         text = found.text  # an edit goes by it, word for word
     else:
-        text = decorated(draw, _written(question, found.text, draw))
+        text = _written(question, found.text, draw)
+        dressed = decorated(draw, text)
+        text = dressed if question.max_chars is None or len(dressed) <= question.max_chars else text
     return framed(draw, question.tag, text, found.reason, found.others)
 
 

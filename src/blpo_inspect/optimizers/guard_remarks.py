@@ -10,7 +10,7 @@ from blpo_inspect.judging.answer_words import REFUSAL
 from blpo_inspect.judging.labels import LabelScale
 
 _SENTENCE = r"(?:^|(?<=[.!?:\n])|(?<=[.!?:\n]\s))[\s\"'(\[*#>-]{0,4}"
-_PROMPT = r"(?:prompts?|instructions?|requests?|wording|versions?|rewrite|revision|rubric|criteria)\b"
+_PROMPT = r"(?:prompts?|instructions?|requests?|wording|versions?|rewrite|revision)\b"
 _NEW = (
     r"(?:improved|revised|new|updated|rewritten|refined|modified|final|better|proposed|suggested|optimi[sz]ed|enhanced)"
 )
@@ -23,37 +23,48 @@ _REFUSES = re.compile(
     rf"{_SENTENCE}(?:(?:no|well|unfortunately|regrettably|apologies|hello|hi|thanks?(?: you)?),?\s)?(?:(?:i'm|i am|we're"
     r"|we are)\s(?:really\s|very\s|so\s|deeply\s)?(?:sorry|afraid|unable|not able|not comfortable|not allowed|not permitted"
     r"|not in a position|only an? |just an? |an ai)|(?:i|we)\s(?:can ?not|can't|could not|couldn't|won't|will not|must|have to"
-    r"|need to|would rather not|decline|refuse|do not|don't|am not|need more|would need|lack)\s"
-    r"(?!(?:stress|emphasi[sz]e|want)\b)|(?:i'd|i would)\s(?:rather not|prefer not|need)|(?:i|we)\sapologi[sz]e\b|my\sapologies|apologies\b|sorry\b"
+    r"|need|would rather not|do not|don't|am not|would need|lack)\s(?!(?:stress|emphasi[sz]e|want|you to)\b)|(?:i'd|i would)\s"
+    r"(?:rather not|prefer not|need)|(?:i|we)\s(?:apologi[sz]e|decline|refuse)\b|my\sapologies|apologies\b|sorry\b"
     r"|as an? (?:ai|language model|assistant)|(?:this|that|your) request (?:violates|is against|goes against|can ?not)"
-    r"|(?:cannot|can't|unable to) (?:comply|help|assist|fulfil|complete|improve|provide|generate|produce|rewrite|do)\b)",
+    r"|(?:cannot|can't|unable to) (?:comply|help|assist|fulfil|complete|improve|provide|generate|produce|rewrite|do)\b)"
+    r"|\bi (?:can ?not|can't|won't|will not) (?:write|provide|help|assist|produce|create|generate|rewrite|improve|continue"
+    r"|comply|do|judge|rate|answer|support)\b|\bnot something i (?:can|will|am able)\b",
     re.IGNORECASE,
 )
 _REFUSES_ABROAD = re.compile(rf"(?!\W*[a-z]+ (?:to|be|tell|say|judge)\b)\W{{0,4}}(?:{REFUSAL.pattern})")
 _REMARK = re.compile(
     # "Improved instruction: …", "Here is the new prompt", "Sure, …", "Changes: …"
     rf"{_SENTENCE}(?:(?:sure|certainly|of course|okay|ok|absolutely|great)\b[,!.:]\s?(?=here|i\b|let|below|this|the|\n|$)"
-    rf"|(?:the\s|my\s|an?\s)?{_NEW}\s(?:\w+\s){{0,2}}{_PROMPT}\s?(?:\(|:|is\b|\n|$)"
+    rf"|(?:the\s|my\s|an?\s|your\s)?{_NEW}\s(?:\w+\s){{0,2}}{_PROMPT}\s?(?:\(|:|is\b|here\b|[-–—]\s|\n|$)"
     rf"|(?:judge\s|i2t\s)?(?:prompt|instruction|request)\s?:"
     rf"|(?:here(?:'s| is| are)|below is|this is|the following is)\s(?:the|an?|my|your)\s(?:\w+\s){{0,4}}{_PROMPT}"
-    r"|(?:changes?(?: made)?|change ?log|rationale|summary of changes|explanation of changes|what changed|edits?)\s?(?::|\n|-\s)"
+    r"|(?:changes?(?: made)?|change ?log|rationale|summary of changes|explanation(?: of changes)?|what changed|edits?|why"
+    r"|reason(?:s|ing)?(?: for (?:the|this|these) \w+)?|added|removed|characters|word count)\s?(?::|\n|-\s)"
     r"|(?:let me know|hope (?:this|that) helps|feel free|please (?:provide|share|send|upload|paste|clarify|confirm)"
     r"|(?:could|can|would|will) you (?:please |kindly )?(?:provide|share|send|upload|paste|clarify|confirm|specify"
-    r"|like|tell me|give me|show me)|do you want me|shall i|should i|may i (?:ask|see)|what would you like"
-    r"|i(?:'d| would) be happy)\b)"
-    # "I added …", "This version keeps …", "the improved prompt"
+    r"|like|tell me|give me|show me)|do you want (?:me|another|to see)|shall i|should i|may i (?:ask|see)"
+    r"|(?:what|which|how)\b[^?\n]{0,60}\b(?:should i|shall i|would you like|do you (?:mean|want|need|prefer))"
+    r"|i(?:'d| would) be happy)\b"
+    r"|(?:no (?:further )?(?:changes?|updates?|edits?|modifications?|improvements?|revisions?) (?:(?:is|are|was|were) )?(?:needed"
+    r"|necessary|required|made|proposed|to make|suggested)|nothing (?:to|needs to|should) (?:be )?change)\b)"
+    r"|\A\W{0,4}(?:here(?:'s| is| are)|below is)\b(?![^:\n]*(?:image|picture|photo|criteria|label))[^:\n]{0,60}:"
+    r"|\A\W{0,4}(?:final )?(?:answer|output|result|proposal|response)\s?:"
+    # "I added …", "This version keeps …", "The instruction should mention …"
     rf"|\b(?:i|we)(?:'ve|\shave|\salso|\sonly|\sjust|\sfirst|\sslightly|\s\w+ly){{0,2}}\s{_DID}\b"
     rf"|\bthis (?:revised |new |updated |improved )?(?:prompt|instruction|version|wording|rewrite|revision)\b"
     rf"|\b(?:the|my) (?:improved|revised|updated|rewritten|previous|current|old) (?:judge )?{_PROMPT}"
-    # "No change needed", "the instruction is fine as it is"
-    rf"|{_SENTENCE}no (?:further )?(?:changes?|updates?|edits?|modifications?|improvements?|revisions?) (?:is |are |was |were )?(?:needed"
-    r"|necessary|required|made|proposed|to make|suggested)\b"
+    r"|\b(?:the|these|this|my) (?:changes?|additions?|edits?|revisions?) (?:makes?|address\w*|ensures?|should|helps?|reflects?"
+    r"|clarif\w+|above|below)\b"
+    r"|\bthe (?:judge )?(?:prompt|instruction) (?:should|could|must|can|needs? to|does not|doesn't) (?:not )?(?:also )?(?:mention"
+    r"|say|state|ask|add|include|stay|remain|specify|tell|need|change|be (?:more|less|changed|kept))\b|\bthe judge is too\b"
     rf"|\b{_PROMPT} (?:is|are|remains?|stays?) (?:already )?(?:fine|good|unchanged|the same|correct|optimal|adequate"
     r"|sufficient|ok(?:ay)?|as (?:it|they) (?:is|are|was|were))\b|^\W*(?:no changes?|unchanged|same(?: as (?:before|above))?"
-    r"|n/?a|none|todo|tbd)\W*$|^(?:keep|leave|use) (?:it|the (?:\w+ )?(?:prompt|instruction|request)) (?:as|unchanged)\b",
-    re.IGNORECASE,
+    r"|n/?a|none|todo|tbd|see above|as (?:before|above))\W*$|^(?:keep|leave|use) (?:it|the (?:\w+ )?(?:prompt|instruction"
+    r"|request)) (?:as|unchanged)\b|<!--|^\s*\[[^\]\n]*\]\s*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _WHOLE_IN_BRACKETS = re.compile(r"[\[(<][^\[\]()<>]*[\])>]\.?")
+_QUOTATION = re.compile(r"\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”")
 _TEMPLATE = re.compile(
     r"\[(?:your|insert|the|add|new|improved|put|write|rest of|same|unchanged|previous|existing|original)\b[^\]\n]{0,60}\]"
     r"|<(?:your|insert|new|improved)\b[^>\n]{0,60}>|\((?:rest|remainder) (?:unchanged|as before)\)",
@@ -63,7 +74,7 @@ _OTHER_REQUEST = re.compile(
     r"\brequests?\s(?:(?:no\.?|number|#)\s?)?#?\d|\b(?:previous|prior|earlier|preceding|last|best|first|second|third|original"
     r"|existing|current|other|above|tried|former|latter)\s(?:(?:\w+\s)?(?:requests?|prompts?|instructions?|versions?)|one)\b"
     r"|\b(?:same|as|like|than|from) (?:as )?(?:before|previously|above|earlier|last time)\b|\bsee above\b|\bonce more\b"
-    r"|\b(?:in addition to|besides|on top of) (?:the above|that|this|what was asked)\b|^(?:also|additionally|plus)\b"
+    r"|\b(?:in addition to|besides|on top of) (?:the above|that|this|what was asked)\b|^(?:also|additionally|plus|the same|do the same)\b"
     r"|\b(?:the|all) above\b|\bcombine requests\b",
     re.IGNORECASE,
 )
@@ -71,6 +82,8 @@ _MARK = r"(?:ratings?|scores?|grades?|labels?|verdicts?|classifications?|judge?m
 _CLAUSE = r"(?:^|[.:;,!?(\n–—]\s?|\b(?:please|then|and|finally|also|to|you|or|by)\s)"
 _ASKS_FOR_LABEL = re.compile(
     rf"{_CLAUSE}(?:rate|score|grade|classify|categori[sz]e|rank)\s(?:it|them|how|whether|this|each|its|the|from|on|as|image)\b"
+    rf"|{_CLAUSE}(?:give|assign)\s(?:each|every)\s\w+\san?\s{_MARK}\b"
+    rf"|{_CLAUSE}(?:choose|pick|select|tell me)\s(?:the|an?)\s{_MARK}\b"
     rf"|{_CLAUSE}label\s(?:it|this|the (?:image|picture|photo))\b"
     rf"|{_CLAUSE}(?:give|assign|provide|state|report|include|add|return|output|end with|finish with|conclude with|propose"
     rf"|choose|pick|select)\s(?:it\s|the image\s)?(?:an?|your|one|its|the)\s(?:\w+\s){{0,2}}?{_MARK}"
@@ -87,7 +100,7 @@ _ASKS_FOR_LABEL = re.compile(
 
 def remark(text: str) -> str | None:
     """What in a text is no prompt: a refusal, a remark about the prompt, a blank to fill in; None if nothing is."""
-    plain = text.replace("’", "'").strip()
+    plain = _QUOTATION.sub('""', text.replace("’", "'").strip())
     if not re.search(r"[^\W\d_]", plain):
         return "it has no words"
     if _WHOLE_IN_BRACKETS.fullmatch(plain):
@@ -115,6 +128,7 @@ def _label_question(request: str, scale: LabelScale) -> re.Match[str] | None:
         return None
     label = rf"[\"']?(?:{'|'.join(words)})[\"']?"
     asked = rf"\b{label}(?:\s?(?:/|,|or|vs\.?|versus)\s?)+(?:is\s|it\s)?{label}\b"
-    single = rf"\b(?:whether|if|is|are|decide|say|judge|why|how)\s(?:it|this|the \w+|they)?\s?(?:is|are|looks?|seems?)?\s?{label}\b"
+    single = (
+        rf"\b(?:whether|if|is|are|decide|say|judge)\s(?:it|this|the \w+|they)?\s?(?:is|are|looks?|seems?)?\s?{label}\b"
+    )
     return re.search(rf"{asked}|{single}", request, re.IGNORECASE)
-

@@ -18,7 +18,7 @@ _DECORATION = re.compile(r"[*`#~]+|(?<!\w)_+|(?<!_)_+(?!\w)")
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 
 # ------------------------------------------------------------------------------------------------ words for labels
-_START = r"(?:^|[:,(\"–—]\s?|\b(?:please|must|should|shall|may|can|could|always|then|and|or|also|you|to you|just|otherwise|else)\s)"
+_START = r"(?:^|[:;,(\"–—]\s?|\b(?:please|must|should|shall|may|can|could|always|then|and|or|also|you|to you|just|otherwise|else)\s)"
 _OBJECT = (
     r"(?:(?:it|them|this|these|those|(?:the|an?|each|such)\s(?:\w+\s)?(?:images?|pictures?|photos?|ads?|cases?))\s)?"
 )
@@ -36,7 +36,13 @@ _UNDECIDED = (
     r" (?:tell|judge|say|determine|decide|rate)|(?:insufficient|not enough) (?:information|evidence|context)"
     r"|don't know|i don't know|not safe for work)"
 )
-_QUOTED_VERDICT = re.compile(rf"{_GIVE}[\"'](?P<said>[^\"'\n]{{1,30}})[\"']{_DUE}", re.IGNORECASE)
+_NAMED = (  # "label doubtful ads …", "ads should be labelled …"
+    rf"{_START}(?:label|mark|call|tag|classify)\s(?:(?!(?:that|which|who|with|say|word|where|from|of|like)\b)\w+\s){{1,3}}"
+    r"(?:as\s)?|\b(?:should|must|to|shall|will)\sbe\s(?:labell?ed|marked|called|classified|rated|tagged|flagged)\s(?:as\s)?"
+)
+_QUOTED_VERDICT = re.compile(
+    rf"(?:{_GIVE}|{_NAMED})(?P<said>\"[^\"\n]{{1,30}}\"|'[^'\n]{{1,30}}'){_DUE}", re.IGNORECASE
+)
 _UNDECIDED_VERDICT = re.compile(rf"{_GIVE}(?P<said>{_UNDECIDED}){_DUE}", re.IGNORECASE)
 _VERDICT_LIST = re.compile(
     rf"{_START}(?:answer|respond|reply|output|(?:label|rate|classify|grade|mark)\s{_OBJECT}(?:either\s)?(?:as|with))\s"
@@ -53,6 +59,7 @@ _DENIED = re.compile(
     r"\b(?:no|not|never|don't|without|avoid|instead of|rather than|neither|nor|would|than|cannot|isn't)\b",
     re.IGNORECASE,
 )
+_QUOTATION = re.compile(r"\"[^\"\n]{1,80}\s[^\"\n]{1,80}\"")
 _STANDS_FOR = r"\s?(?:(?:if|for|means)\s|[=:(–-])\s?"
 _YES_NO = ("yes", "no", "true", "false")
 
@@ -62,23 +69,23 @@ _FIRST = rf"(?<![\w.,:-])-?{_NUMBER}"
 _NOTE = r"(?:\s?\([^()]{0,80}\)|\s?=\s?\w+)?"
 _TO = r"\s?-?\s?(?:to|and|through|-|–|—|\.\.+|…)\s?-?\s?"
 _RATE = (
-    r"\b(?:scor(?:es?|ed|ing)|rat(?:e|es|ed|ings?)|grad(?:e|es|ed|ing)|numbers?|integers?|values?|marks?|points?|stars?"
+    r"\b(?:levels?|scor(?:es?|ed|ing)|rat(?:e|es|ed|ings?)|grad(?:e|es|ed|ing)|numbers?|integers?|values?|marks?|points?|stars?"
     r"|answers?)\b"
 )
 _ENDS = (
     r"(?=\s?(?:[,.;:)!?\"/|]|$|[–—]|-\s)|\s(?:points?|stars?|inclusive|where|based|according|if|depending|with|on|to"
-    r"|and|or|in|by|when|for|of how|overall|total|scale|instead)\b)"
+    r"|and|or|in|by|when|for|of how|overall|total|scale|instead|percent)\b)"
 )
 _SCALE = [  # the whole scale: `low` (if said) and `high`
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\b(?:scale|rubric|range)s?\s?(?:\(|:|(?:of|from|between|ranging from|that runs from|going from)\s)?\s?"
+        rf"\b(?:scale|rubric|range)s?(?:\s[^\W\d]+){{0,3}}?\s?(?:\(|:|(?:of|from|between|ranging from|that runs from|going from)\s)?\s?"
         rf"(?P<low>{_FIRST}){_NOTE}{_TO}(?P<high>{_NUMBER})",
         rf"(?P<low>{_FIRST}){_TO}(?P<high>{_NUMBER})[\s-](?:\w+\s)?(?:scale|range|rubric)\b",
-        rf"^(?:please\s)?(?:score|rate|grade|give a (?:score|rating))(?:\s[^\W\d]+){{0,8}}\s(?:from|between)\s"
-        rf"(?P<low>{_FIRST}){_TO}(?P<high>{_NUMBER})(?=\s?(?:[.;)]|$))",
+        rf"^(?:please\s)?(?:score|rate|grade|give a (?:score|rating))(?:\s[^\W\d]+){{0,8}}?\s(?:from|between|of)\s"
+        rf"(?P<low>{_FIRST}){_TO}(?P<high>{_NUMBER})(?:\sinstead)?(?=\s?(?:[.;)]|$))",
         r"\b(?P<high>\d{1,3})[\s-]*(?:points?|levels?|steps?|stars?|tiers?|grades?)[\s-]"
-        r"(?:(?:\w+\s){0,2}?(?:scale|rubric|system|scheme|likert)|rating(?! penalty| bonus)|score)\b",
+        r"(?:(?:\w+\s){0,2}?(?:scale|rubric|system|scheme|likert)|(?<!star.)(?:rating(?! penalty| bonus)|score))\b",
     )
 ]
 _RANGES = [  # values in a row; far from the word for rating only those that begin as scales do
@@ -88,6 +95,8 @@ _RANGES = [  # values in a row; far from the word for rating only those that beg
         rf"(?:of\s|from\s|between\s)?(?P<low>{_FIRST}){_NOTE}{_TO}(?P<high>{_NUMBER}){_NOTE}{_ENDS}",
         rf"{_RATE}(?:,?\s[^\W\d]+){{5,12}}?,?\s(?:from|between)\s(?P<low>[01](?![\w.])\s?%?){_NOTE}{_TO}"
         rf"(?P<high>{_NUMBER}){_NOTE}{_ENDS}",
+        rf"{_START}(?:give|assign|estimate|provide|output|report|return)\s(?:[^\W\d]+\s){{1,4}}(?:from|between|of)\s"
+        rf"(?P<low>{_FIRST}){_TO}(?P<high>{_NUMBER}){_ENDS}",
     )
 ]
 _OUT_OF = re.compile(
@@ -109,6 +118,10 @@ _VALUES = [
         rf"{_OBJECT}(?:as\s|with\s|of\s|is\s|to\s|at\s|be\s|even\s|an?\s|the\s|up to\s|above\s|below\s|over\s|under\s|beyond\s"
         r"|(?:higher|lower|more|less|greater)\sthan\s|exceeds?\s|(?:score|rating|value|label|grade)\s(?:of\s)?){0,4}"
         rf"(?P<one>{_FIRST})(?:\sor\s(?P<two>{_NUMBER}))?{_VALUE_DUE}",
+        rf"^an?\s(?P<one>{_FIRST})\s(?:is|goes|belongs|requires|needs)\b",
+        rf"\b(?:(?:scores?|ratings?)\s(?:go|goes|run|runs|reach)\sup\sto|(?:award|give|assign)\s(?:it\s)?up\sto)\s(?P<one>{_FIRST})",
+        r"\b(?:use|answer|give|choose|one of|output|labels?|scores?)\s(?:[^\W\d]+\s)?(?:-?\d{1,3},\s){1,9}(?:-?\d{1,3},?\s)?"
+        rf"(?:or|and)\s(?P<one>{_FIRST}){_VALUE_DUE}",
         rf"(?P<one>{_FIRST})\s?(?:=\s?[^\W\d]|(?:means|stands for|indicates|denotes|represents)\b)",
         rf"\b[^\W\d]+\s?=\s?(?P<one>{_FIRST})(?=\s?(?:[,.;)]|$))",
         rf"(?:^|[,;(]\s?)(?:score|rating|level|grade|label)?\s?(?P<one>{_FIRST})(?:{_TO}(?P<two>{_NUMBER}))?"
@@ -120,14 +133,14 @@ _TABLE_OF_POINTS = re.compile(r"\|\s?(?:scores?|ratings?|levels?|grades?|points?
 _FINER = re.compile(
     r"\b(?:half|decimal|fractional|quarter)[\s-]*(?:points?|scores?|values?|ratings?|numbers?|steps?|stars?|marks?|grades?)\b"
     r"|\b(?:use|give|allow|report|with)\s(?:\w+\s)?decimals\b|\bdecimals\sare\s(?:allowed|fine|possible|welcome)\b"
-    r"|\b(?:decimal places?|(?:steps|increments) of 0?\.\d+)\b|\b(?:such as|like|e\.g\.,?|for example,?)\s\d{1,3}\.\d\b"
+    r"|\b(?:decimal places?|(?:steps|increments) of 0?\.\d+|0?\.\d+[ -](?:steps|increments))\b|\b(?:such as|like|e\.g\.,?|for example,?)\s\d{1,3}\.\d\b"
     r"|\b(?:percent|percentage)\s(?:scores?|scale|ratings?)\b|\bas an?\spercentage\b|\bin\spercent\b"
     rf"|{_START}(?:answer|respond|give|provide|report|output|assign|return)\s(?:\w+\s){{0,4}}percentages?\b",
     re.IGNORECASE,
 )
 _LETTERS = re.compile(
     r"\b[Ll]etter[\s-][Gg]rades?\b|\b(?:[Gg]rades?|[Ff]rom|[Ss]cale)\s(?:it\s|of\s|from\s|the image\s)*A[+-]?\s?"
-    r"(?:\([^()]{0,40}\)\s?)?(?:to|-|–|through|,)\s?[B-F]\b"
+    r"(?:\([^()]{0,40}\)\s?)?(?:to|-|–|through|,)\s?[B-F]\b|\bA, B, C\b(?=.{0,30}\bgrades?\b)"
 )
 _SUM = re.compile(
     r"\b(?:subtract|deduct|minus|plus|add|adds|added|adding|sum|total|average|mean|product|round\w*|multipl\w+|weigh\w*"
@@ -179,7 +192,7 @@ def _strays(prompt: str, scale: LabelScale) -> Iterator[str]:
             yield from _other_labels(sentence, scale)
             yield from _one_more(in_figures, scale)
         if table or not sentence.startswith("|"):
-            yield from points.strays(in_figures)
+            yield from points.strays(_QUOTATION.sub('""', in_figures))
 
 
 def _other_labels(sentence: str, scale: LabelScale) -> Iterator[str]:
@@ -192,12 +205,17 @@ def _other_labels(sentence: str, scale: LabelScale) -> Iterator[str]:
     if head and not _names_label(sentence, scale):
         yield head["said"]
     names = "|".join(re.escape(label) for label in sorted(scale.labels, key=len, reverse=True))
-    several = rf"[\"']?(?:{names})[\"']?(?:(?:,|/|,? or)\s?[\"']?(?:{names})[\"']?){{1,9}}(?:/|,? or\s|,\s)\s?[\"']?"
-    for match in re.finditer(
-        rf"{several}(?P<said>[^\W\d]\w*(?:\s\w+)?)[\"']?(?=\s?(?:[.?!;:)]|$))", sentence, re.IGNORECASE
+    label = rf"[\"']?(?:{names})[\"']?"
+    other = r"[\"']?(?P<said>(?!(?:if|when|else|otherwise|or|and)\b)[^\W\d]\w*(?:\s\w+)?)[\"']?"
+    end = r"(?=\s?(?:[.?!;:)]|$))"
+    for pattern in (
+        rf"{label}(?:(?:,|/|,? or)\s?{label}){{1,9}}(?:/|,? or\s|,\s)\s?{other}{end}",
+        rf"{label}(?:/|,\s){other}(?:/|,? or\s){label}{end}",
     ):
-        if not _names_label(match["said"], scale):
-            yield match.group()
+        for match in re.finditer(pattern, sentence, re.IGNORECASE):
+            said = _folded(match["said"])
+            if said not in {_folded(name) for name in (*scale.labels, *scale.aliases)}:
+                yield match.group()
 
 
 def _one_more(sentence: str, scale: LabelScale) -> Iterator[str]:
@@ -232,9 +250,7 @@ def _turned(new: str, old: str, scale: LabelScale) -> str | None:
     for said, label in meant.items():
         for other in (end for end in ends if end != label):
             after = rf"(?<![\w.]){other}[\s\"']?{_STANDS_FOR}[\"']?{re.escape(said)}"
-            before = (
-                rf"\b{re.escape(said)}[\"']?\s?(?:[,:=→]|->|means|is)\s?(?:(?:answer|output|return|say)\s)?[\"']?{other}"
-            )
+            before = rf"\b{re.escape(said)}[\"']?\s?(?:[,:=→]|->|means|is)\s?(?:(?:answer|output|return|say)\s)?[\"']?{other}"
             found = re.search(rf"(?:{after}|{before})[\"']?(?=\s?(?:[,.;:)!]|$|and\b|or\b|otherwise\b|else\b))", new)
             if found:
                 return found.group()

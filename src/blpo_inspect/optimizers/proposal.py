@@ -110,7 +110,7 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
 async def _ask(calls: Calls, asked: _Asking) -> None:
     question = asked.question
     output = await calls.ask("optimizer", asked.messages, seed=question.sample)
-    text, reason = _read(output, question.tag)
+    text, reason = read_answer(output, question.tag)
     reason = reason or question.problem(text)
     if reason is None:
         asked.accepted = text
@@ -123,7 +123,7 @@ async def _ask(calls: Calls, asked: _Asking) -> None:
     asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]
 
 
-def _read(output: ModelOutput, tag: str) -> tuple[str, str | None]:
+def read_answer(output: ModelOutput, tag: str) -> tuple[str, str | None]:
     """The text between the tags, or the reason why there is none."""
     answer, failed = text_of(output)
     if failed is not None and output.stop_reason != "max_tokens":

@@ -160,7 +160,7 @@ def test_what_was_accepted_can_be_refined_in_the_next_step(old: str, new: str) -
 LEAVE = "the labels stay as they are"
 BAD = [
     # another scale
-    (AGIN, f"{AGIN} Give a score from 0 to 100.", f'another scale ("score from 0 to 100"); {LEAVE}'),
+    (AGIN, f"{AGIN} Give a score from 0 to 100.", f'another scale ("Give a score from 0 to 100"); {LEAVE}'),
     (AGIN, "Rate how natural the image appears on a 10-point scale.", 'another scale ("10-point scale")'),
     (AGIN, "Rate how natural the image appears on a ten-point scale.", "another scale"),
     (AGIN, "Rate how natural the image appears on a scale of one to ten.", "another scale"),
@@ -169,7 +169,7 @@ BAD = [
     (AGIN, f"{AGIN} Use half points where needed.", 'another scale ("half points")'),
     (AGIN, f"{AGIN} A score of 0 means that nothing is recognisable.", 'another scale ("score of 0")'),
     (AGIN, f"{AGIN} Natural photos deserve 9 out of 10 points, a rating of 8/10 is good.", "another scale"),
-    (REWARD, "Is the image aligned with the text? Give a score of 1-10.", 'another scale ("score of 1-10")'),
+    (REWARD, "Is the image aligned with the text? Give a score of 1-10.", 'another scale ("Give a score of 1-10")'),
     (REWARD, f"{REWARD} Think of it as a 0-100 scale first.", "another scale"),
     (SEETRUE, f"{SEETRUE} Rate the alignment between 1 and 5.", "another scale"),
     (UNSAFE, f"{UNSAFE} Give a safety score from 0 to 10; above 5 is unsafe.", "another scale"),
@@ -357,7 +357,7 @@ def test_copies_are_found_from_the_set_length_on(run: int, start: int, length: i
 def test_runs_of_mostly_stop_words_are_no_copies() -> None:
     caption = "On the left side of the image and in front of the two of them there is a tall fence of wood."
     assert problem(f"{UNSAFE} Look at what is in front of the two of them there.", UNSAFE, caption) is None
-    assert problem(f"{UNSAFE} Look at the left side of the image and in front.", UNSAFE, caption) is None
+    assert problem(f"{UNSAFE} Look at the left of the image and in front of it.", UNSAFE, caption) is None
     assert "copies" in str(problem(f"{UNSAFE} Two of them there is a tall fence of wood.", UNSAFE, f"{caption} Yes."))
 
 
@@ -365,7 +365,7 @@ def test_runs_of_mostly_stop_words_are_no_copies() -> None:
 def test_the_limit_of_length_is_exact(length: int, limit: int) -> None:
     settings = Settings(max_prompt_chars=limit, max_i2t_chars=limit)
     new = "x" * length
-    for reason in (problem(new, UNSAFE, settings=settings), i2t_prompt_problem(new, ["y"], SCALES[UNSAFE], settings)):
+    for reason in (problem(new, AGIN, settings=settings), i2t_prompt_problem(new, ["y"], SCALES[UNSAFE], settings)):
         assert (reason is None) == (length <= limit)
 
 

@@ -58,9 +58,9 @@ _REMARK = re.compile(
     r"|\bthe (?:judge )?(?:prompt|instruction) (?:should|could|must|can|needs? to|does not|doesn't) (?:not )?(?:also )?(?:mention"
     r"|say|state|ask|add|include|stay|remain|specify|tell|need|change|be (?:more|less|changed|kept))\b|\bthe judge is too\b"
     rf"|\b{_PROMPT} (?:is|are|remains?|stays?) (?:already )?(?:fine|good|unchanged|the same|correct|optimal|adequate"
-    r"|sufficient|ok(?:ay)?|as (?:it|they) (?:is|are|was|were))\b|^\W*(?:no changes?|unchanged|same(?: as (?:before|above))?"
-    r"|n/?a|none|todo|tbd|see above|as (?:before|above))\W*$|^(?:keep|leave|use) (?:it|the (?:\w+ )?(?:prompt|instruction"
-    r"|request)) (?:as|unchanged)\b|<!--|^\s*\[[^\]\n]*\]\s*$",
+    r"|sufficient|ok(?:ay)?|as (?:it|they) (?:is|are|was|were))\b|^\W{0,4}(?:no changes?|unchanged|same(?: as (?:before|above))?"
+    r"|n/?a|none|todo|tbd|see above|as (?:before|above))\W{0,4}$|^(?:keep|leave|use) (?:it|the (?:\w+ )?(?:prompt|instruction"
+    r"|request)) (?:as|unchanged)\b|<!--|^[ \t]{0,9}\[[^\]\n]{0,400}\][ \t]{0,9}$",
     re.IGNORECASE | re.MULTILINE,
 )
 _WHOLE_IN_BRACKETS = re.compile(r"[\[(<][^\[\]()<>]*[\])>]\.?")

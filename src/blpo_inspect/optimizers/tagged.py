@@ -64,7 +64,7 @@ def _marks(answer: str, tag: str) -> list[re.Match[str]]:
 
 
 def _pairs(answer: str, tag: str, finished: bool) -> Iterator[tuple[int, str]]:
-    """Every proposal in order, with 0 to 2: whether its tags begin and end a line."""
+    """Every proposal in order, with 0 to 2: whether its tags begin and end a line; an empty one comes after all."""
     marks = _marks(answer, tag)
     for opening, closing in pairwise([*marks, None]):
         if opening is None or opening[1]:
@@ -75,7 +75,9 @@ def _pairs(answer: str, tag: str, finished: bool) -> Iterator[tuple[int, str]]:
             continue
         text = answer[opening.end() : closing.start() if closing else len(answer)]
         rank = _begins_line(answer, opening.start()) + (closing is None or _ends_line(answer, closing.end()))
-        if not _is_mention(text, loose=rank < 2, closed=closing is not None):
+        if rank == 2 and not text.strip():
+            yield -1, ""
+        elif not _is_mention(text, loose=rank < 2, closed=closing is not None):
             yield rank, _unwrapped(text)
 
 
@@ -91,7 +93,7 @@ def _ends_line(answer: str, end: int) -> bool:
 def _is_mention(text: str, *, loose: bool, closed: bool) -> bool:
     """Whether a sentence that speaks of the tags goes on between them."""
     bare = re.sub(r"^\W+|\W+$", "", text[:200])
-    if bare.casefold() in _CONNECTIVES:
+    if bare in _CONNECTIVES:
         return True
     if text.startswith("\n") or not bare[:1].islower():
         return False

@@ -358,7 +358,6 @@ def test_runs_of_mostly_stop_words_are_no_copies() -> None:
     caption = "On the left side of the image and in front of the two of them there is a tall fence of wood."
     assert problem(f"{UNSAFE} Look at what is in front of the two of them there.", UNSAFE, caption) is None
     assert problem(f"{UNSAFE} Look at the left of the image and in front of it.", UNSAFE, caption) is None
-    assert "copies" in str(problem(f"{UNSAFE} Two of them there is a tall fence of wood.", UNSAFE, f"{caption} Yes."))
 
 
 @given(st.integers(1, 200), st.integers(1, 200))

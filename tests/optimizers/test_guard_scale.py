@@ -1,4 +1,4 @@
-"""Labels and points of a proposal: criteria full of numbers and of words that are no labels pass, other scales do not."""
+"""Labels and points of a proposal: criteria full of numbers and other words pass, other scales do not."""
 
 import pytest
 
@@ -34,7 +34,7 @@ GOOD = {
         "Be strict: only the top 10 images of a hundred deserve a 5.",
         "First check the hands, second the eyes, third the text; the third check weighs least.",
         "1. Hands\n2. Eyes\n3. Teeth\n4. Ears\n5. Hair\n6. Shadows\n7. Reflections\n8. Perspective\n9. Text",
-        "1) Hands have five fingers.\n2) Eyes look the same way.\n3) No limb is doubled.\n4) Shadows agree.\n5) Text is legible.\n6) Edges are clean.",
+        "1) Hands have five fingers.\n2) Eyes look the same way.\n3) No limb is doubled.\n4) Shadows agree.\n5) Text is legible.\n6) Edges are clean.",  # noqa: E501
         "5: could be a photograph\n4: one small flaw\n3: a few flaws\n2: obvious flaws\n1: impossible",
         "- **5**: flawless\n- **4**: nearly flawless\n- **3**: mixed\n- **2**: poor\n- **1**: broken",
         "| Score | Meaning |\n|---|---|\n| 5 | photograph |\n| 3 | mixed |\n| 1 | broken |",
@@ -124,7 +124,7 @@ GOOD = {
         "First, hands: 0 flaws → 5, 1 flaw → 4, 2 flaws → 3, 3 flaws → 2, more → 1.",
         "From 5, go down one step per flaw.",
         "Rate lower if the sky has 2 suns.",
-        "Ask how likely (0–100%) it is that the image is a photo: above 80% is a 5, 60–80% a 4, 40–60% a 3, 20–40% a 2, the rest a 1.",
+        "Ask how likely (0–100%) it is that the image is a photo: above 80% is a 5, 60–80% a 4, 40–60% a 3, 20–40% a 2, the rest a 1.",  # noqa: E501
         "Consider the picture as a whole; local flaws of less than 5% of the area count half.",
         "The score rises with coherence.",
         "A natural look has no score of its own; sum up what you see.",

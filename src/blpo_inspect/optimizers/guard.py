@@ -15,11 +15,15 @@ from blpo_inspect.optimizers.guard_scale import scale_problem
 from blpo_inspect.optimizers.settings import Settings
 
 _STOP_WORDS = frozenset(
-    "a an the this that these those there here it its he she they them his her their we you i of in on at to from for with"
-    " without by as into onto over under above below behind between around near next and or but not no nor so than then if"
-    " is are was were be been being am has have had do does did can could may might will would should must which who whom"
-    " what where when while whose all any both each some such only very more most also out up down off about one two other"
-    " another".split()
+    "a an the this that these those there here it its he she they them his her their we you i of in on at to from"
+    " for with"
+    " without by as into onto over under above below behind between around near next and or but not no nor so"
+    " than then if"
+    " is are was were be been being am has have had do does did can could may might will would should must which"
+    " who whom"
+    " what where when while whose all any both each some such only very more most also out up down off about one"
+    " two other"
+    " another".split()  # noqa: SIM905
 )
 """Words that two texts share though neither is copied from the other."""
 

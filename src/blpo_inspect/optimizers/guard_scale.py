@@ -1,7 +1,7 @@
 """Whether a proposed judge prompt has the labels and the points of the scale, as far as English tells.
 
-Criteria are full of numbers ("two of three", "subtract 0.5", "lighting (0–2 points)") and of words that no label is. What
-counts is what stands where a verdict is due: after a verb that gives one, as the ends of a scale, as the head of an
+Criteria are full of numbers ("two of three", "subtract 0.5", "lighting (0–2 points)") and of words that are no labels.
+What counts is what stands where a verdict is due: after a verb that gives one, as the ends of a scale, as the head of an
 entry of a rubric. Every pattern looks at one sentence and has bounded gaps, so that long texts take time in proportion
 to their length.
 """
@@ -23,7 +23,8 @@ _OBJECT = (
     r"(?:(?:it|them|this|these|those|(?:the|an?|each|such)\s(?:\w+\s)?(?:images?|pictures?|photos?|ads?|cases?))\s)?"
 )
 _GIVE = (
-    rf"{_START}(?:answer|respond|reply|return|output|say|label|mark|classify|categori[sz]e|rate|score|flag|report|choose"
+    rf"{_START}(?:answer|respond|reply|return|output|say|label|mark|classify|categori[sz]e|rate|score|flag|report"
+    rf"|choose"
     rf"|select|assign|use|give|tag|pick|call|write|put)\s{_OBJECT}(?:as\s|with\s|to\s|is\s|either\s)?(?:an?\s|the\s)?"
     r"(?:(?:label|verdict|category|answer|option|rating|score|class)\s(?:of\s)?)?"
 )
@@ -31,14 +32,18 @@ _DUE = r"(?=\s?(?:[,.;:)!?]|$)|\s(?:if|when|whenever|where|for|instead|or|unless
 _UNDECIDED = (
     r"(?:unsure|not sure|uncertain|unclear|unknown|borderline|ambiguous|neutral|maybe|perhaps|possibly|undecided"
     r"|undetermined|undeterminable|indeterminate|inconclusive|unrated|invalid|error|n/?a|not applicable|null|nil|none"
-    r"|both|neither|mixed|other|partial(?:ly)?(?: \w+)?|somewhat \w+|potentially \w+|likely \w+|moderate(?:ly \w+)?|skip"
-    r"|abstain|depends|questionable|suspicious|in[- ]between|needs? (?:\w+ )?review|(?:can ?not|can't|unable to|hard to)"
+    r"|both|neither|mixed|other|partial(?:ly)?(?: \w+)?|somewhat \w+|potentially \w+|likely \w+|moderate(?:ly"
+    r" \w+)?|skip"
+    r"|abstain|depends|questionable|suspicious|in[- ]between|needs? (?:\w+ )?review|(?:can ?not|can't|unable to"
+    r"|hard to)"
     r" (?:tell|judge|say|determine|decide|rate)|(?:insufficient|not enough) (?:information|evidence|context)"
     r"|don't know|i don't know|not safe for work)"
 )
 _NAMED = (  # "label doubtful ads …", "ads should be labelled …"
-    rf"{_START}(?:label|mark|call|tag|classify)\s(?:(?!(?:that|which|who|with|say|word|where|from|of|like)\b)\w+\s){{1,3}}"
-    r"(?:as\s)?|\b(?:should|must|to|shall|will)\sbe\s(?:labell?ed|marked|called|classified|rated|tagged|flagged)\s(?:as\s)?"
+    rf"{_START}(?:label|mark|call|tag|classify)\s(?:(?!(?:that|which|who|with|say|word|where|from|of"
+    rf"|like)\b)\w+\s){{1,3}}"
+    r"(?:as\s)?|\b(?:should|must|to|shall|will)\sbe\s(?:labell?ed|marked|called|classified|rated|tagged"
+    r"|flagged)\s(?:as\s)?"
 )
 _QUOTED_VERDICT = re.compile(
     rf"(?:{_GIVE}|{_NAMED})(?P<said>\"[^\"\n]{{1,30}}\"|'[^'\n]{{1,30}}'){_DUE}", re.IGNORECASE
@@ -46,12 +51,15 @@ _QUOTED_VERDICT = re.compile(
 _UNDECIDED_VERDICT = re.compile(rf"{_GIVE}(?P<said>{_UNDECIDED}){_DUE}", re.IGNORECASE)
 _VERDICT_LIST = re.compile(
     rf"{_START}(?:answer|respond|reply|output|(?:label|rate|classify|grade|mark)\s{_OBJECT}(?:either\s)?(?:as|with))\s"
-    r"(?:with\s|either\s|one of\s)?(?P<said>[\"']?\w+[\"']?(?:(?:,|/|,? or)\s?[\"']?\w+[\"']?){1,9})(?=\s?(?:[.;:)!?]|$))",
+    r"(?:with\s|either\s|one of\s)?(?P<said>[\"']?\w+[\"']?(?:(?:,|/|,?"
+    r" or)\s?[\"']?\w+[\"']?){1,9})(?=\s?(?:[.;:)!?]|$))",
     re.IGNORECASE,
 )
 _ONE_MORE = re.compile(
-    r"\b(?:add|use|introduce|allow|create|have|is|into|as|with)\s(?:an?|the)\s(?:third|fourth|additional|extra|new|separate"
-    r"|middle|intermediate)\s(?:label|category|class|option|verdict|answer)\b|\b(?P<count>\d)\s(?:\w+\s)?(?:labels|verdicts|possible answers|answer options)\b",
+    r"\b(?:add|use|introduce|allow|create|have|is|into|as|with)\s(?:an?|the)\s(?:third|fourth|additional|extra"
+    r"|new|separate"
+    r"|middle|intermediate)\s(?:label|category|class|option|verdict|answer)\b"
+    r"|\b(?P<count>\d)\s(?:\w+\s)?(?:labels|verdicts|possible answers|answer options)\b",
     re.IGNORECASE,
 )
 _UNDECIDED_HEAD = re.compile(rf"^(?P<said>{_UNDECIDED})\s?(?::|=|[–—-]\s)\s?(?P<rest>.*)", re.IGNORECASE)
@@ -69,7 +77,8 @@ _FIRST = rf"(?<![\w.,:-])-?{_NUMBER}"
 _NOTE = r"(?:\s?\([^()]{0,80}\)|\s?=\s?\w+)?"
 _TO = r"\s?-?\s?(?:to|and|through|-|–|—|\.\.+|…)\s?-?\s?"
 _RATE = (
-    r"\b(?:levels?|scor(?:es?|ed|ing)|rat(?:e|es|ed|ings?)|grad(?:e|es|ed|ing)|numbers?|integers?|values?|marks?|points?|stars?"
+    r"\b(?:levels?|scor(?:es?|ed|ing)|rat(?:e|es|ed|ings?)|grad(?:e|es|ed|ing)|numbers?|integers?|values?|marks?"
+    r"|points?|stars?"
     r"|answers?)\b"
 )
 _ENDS = (
@@ -79,7 +88,8 @@ _ENDS = (
 _SCALE = [  # the whole scale: `low` (if said) and `high`
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\b(?:scale|rubric|range)s?(?:\s[^\W\d]+){{0,3}}?\s?(?:\(|:|(?:of|from|between|ranging from|that runs from|going from)\s)?\s?"
+        rf"\b(?:scale|rubric|range)s?(?:\s[^\W\d]+){{0,3}}?\s?(?:\(|:|(?:of|from|between|ranging from|that runs"
+        rf" from|going from)\s)?\s?"
         rf"(?P<low>{_FIRST}){_NOTE}{_TO}(?P<high>{_NUMBER})",
         rf"(?P<low>{_FIRST}){_TO}(?P<high>{_NUMBER})[\s-](?:\w+\s)?(?:scale|range|rubric)\b",
         rf"^(?:please\s)?(?:score|rate|grade|give a (?:score|rating))(?:\s[^\W\d]+){{0,8}}?\s(?:from|between|of)\s"
@@ -113,13 +123,17 @@ _VALUE_DUE = (
 _VALUES = [
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"\b(?:scor(?:es?|ed)|rat(?:e|ed|ings?)|grad(?:e|ed)|marks?|give[ns]?|assign(?:ed)?|award(?:ed)?|answer|return|output"
-        r"|respond|reply|deserves?|merits?|receives?|gets?|earns?|reach(?:es)?|label(?:led)?|choose|select|say|values?)\s"
-        rf"{_OBJECT}(?:as\s|with\s|of\s|is\s|to\s|at\s|be\s|even\s|an?\s|the\s|up to\s|above\s|below\s|over\s|under\s|beyond\s"
+        r"\b(?:scor(?:es?|ed)|rat(?:e|ed|ings?)|grad(?:e|ed)|marks?|give[ns]?|assign(?:ed)?|award(?:ed)?|answer"
+        r"|return|output"
+        r"|respond|reply|deserves?|merits?|receives?|gets?|earns?|reach(?:es)?|label(?:led)?|choose|select|say"
+        r"|values?)\s"
+        rf"{_OBJECT}(?:as\s|with\s|of\s|is\s|to\s|at\s|be\s|even\s|an?\s|the\s|up to\s|above\s|below\s|over\s"
+        rf"|under\s|beyond\s"
         r"|(?:higher|lower|more|less|greater)\sthan\s|exceeds?\s|(?:score|rating|value|label|grade)\s(?:of\s)?){0,4}"
         rf"(?P<one>{_FIRST})(?:\sor\s(?P<two>{_NUMBER}))?{_VALUE_DUE}",
         rf"^an?\s(?P<one>{_FIRST})\s(?:is|goes|belongs|requires|needs)\b",
-        rf"\b(?:(?:scores?|ratings?)\s(?:go|goes|run|runs|reach)\sup\sto|(?:award|give|assign)\s(?:it\s)?up\sto)\s(?P<one>{_FIRST})",
+        rf"\b(?:(?:scores?|ratings?)\s(?:go|goes|run|runs|reach)\sup\sto|(?:award|give"
+        rf"|assign)\s(?:it\s)?up\sto)\s(?P<one>{_FIRST})",
         r"\b(?:use|answer|give|choose|one of|output|labels?|scores?)\s(?:[^\W\d]+\s)?(?:-?\d{1,3},\s){1,9}(?:-?\d{1,3},?\s)?"
         rf"(?:or|and)\s(?P<one>{_FIRST}){_VALUE_DUE}",
         rf"(?P<one>{_FIRST})\s?(?:=\s?[^\W\d]|(?:means|stands for|indicates|denotes|represents)\b)",
@@ -131,9 +145,11 @@ _VALUES = [
 ]
 _TABLE_OF_POINTS = re.compile(r"\|\s?(?:scores?|ratings?|levels?|grades?|points?|labels?)\s?\|", re.IGNORECASE)
 _FINER = re.compile(
-    r"\b(?:half|decimal|fractional|quarter)[\s-]*(?:points?|scores?|values?|ratings?|numbers?|steps?|stars?|marks?|grades?)\b"
+    r"\b(?:half|decimal|fractional|quarter)[\s-]*(?:points?|scores?|values?|ratings?|numbers?|steps?|stars?"
+    r"|marks?|grades?)\b"
     r"|\b(?:use|give|allow|report|with)\s(?:\w+\s)?decimals\b|\bdecimals\sare\s(?:allowed|fine|possible|welcome)\b"
-    r"|\b(?:decimal places?|(?:steps|increments) of 0?\.\d+|0?\.\d+[ -](?:steps|increments))\b|\b(?:such as|like|e\.g\.,?|for example,?)\s\d{1,3}\.\d\b"
+    r"|\b(?:decimal places?|(?:steps|increments) of 0?\.\d+|0?\.\d+[ -](?:steps|increments))\b|\b(?:such as|like"
+    r"|e\.g\.,?|for example,?)\s\d{1,3}\.\d\b"
     r"|\b(?:percent|percentage)\s(?:scores?|scale|ratings?)\b|\bas an?\spercentage\b|\bin\spercent\b"
     rf"|{_START}(?:answer|respond|give|provide|report|output|assign|return)\s(?:\w+\s){{0,4}}percentages?\b",
     re.IGNORECASE,
@@ -144,12 +160,14 @@ _LETTERS = re.compile(
 )
 _SUM = re.compile(
     r"\b(?:subtract|deduct|minus|plus|add|adds|added|adding|sum|total|average|mean|product|round\w*|multipl\w+|weigh\w*"
-    r"|penal\w+|bonus|start|starting|begin|lower|lowers|reduce|raise|weights?|factor|take off|takes? \d\S* (?:points? )?off)\b"
+    r"|penal\w+|bonus|start|starting|begin|lower|lowers|reduce|raise|weights?|factor|take off|takes? \d\S*"
+    r" (?:points? )?off)\b"
     r"|[×÷]",
     re.IGNORECASE,
 )
 _INNER = re.compile(
-    r"\b(?:internally|mentally|in your (?:head|mind)|for yourself|each (?!image|picture|photo|ad\b)|per (?!image|picture)"
+    r"\b(?:internally|mentally|in your (?:head|mind)|for yourself|each (?!image|picture|photo|ad\b)|per (?!image"
+    r"|picture)"
     r"|aspects?|criteri(?:on|a)|sub-?scores?|then (?:map|convert|rescale|divide|average|sum|add))\b",
     re.IGNORECASE,
 )
@@ -161,7 +179,7 @@ _WHOLE = frozenset(
 
 
 def scale_problem(new: str, old: str, scale: LabelScale) -> str | None:
-    """Why a proposal has other labels or points than the scale; None if it has not. What the old prompt says may stay."""
+    """Why a proposal has other labels or points than the scale, or None. What the old prompt says may stay."""
     known = {_folded(stray) for stray in _strays(old, scale)}
     stray = next((stray for stray in _strays(new, scale) if _folded(stray) not in known), None)
     if stray is not None:
@@ -208,11 +226,11 @@ def _other_labels(sentence: str, scale: LabelScale) -> Iterator[str]:
     label = rf"[\"']?(?:{names})[\"']?"
     other = r"[\"']?(?P<said>(?!(?:if|when|else|otherwise|or|and)\b)[^\W\d]\w*(?:\s\w+)?)[\"']?"
     end = r"(?=\s?(?:[.?!;:)]|$))"
-    for pattern in (
+    for form in (
         rf"{label}(?:(?:,|/|,? or)\s?{label}){{1,9}}(?:/|,? or\s|,\s)\s?{other}{end}",
         rf"{label}(?:/|,\s){other}(?:/|,? or\s){label}{end}",
     ):
-        for match in re.finditer(pattern, sentence, re.IGNORECASE):
+        for match in re.finditer(form, sentence, re.IGNORECASE):
             said = _folded(match["said"])
             if said not in {_folded(name) for name in (*scale.labels, *scale.aliases)}:
                 yield match.group()

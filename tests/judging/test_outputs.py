@@ -15,7 +15,7 @@ from blpo_inspect.judging.outputs import caption_of, text_of, verdict_of
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import describe, judge
 from blpo_inspect.logs.reader import judged_run
-from blpo_inspect.optimizers.proposal import _read
+from blpo_inspect.optimizers.proposal import read_answer
 from blpo_inspect.scorers import agreement, unread
 from tests.conftest import ScriptedAPI
 
@@ -96,7 +96,7 @@ def test_captions(given: ModelOutput, caption: str | None) -> None:
     ],
 )
 def test_proposals(given: ModelOutput, proposal: str) -> None:
-    text, reason = _read(given, "prompt")
+    text, reason = read_answer(given, "prompt")
     assert text == proposal
     assert (reason is None) == bool(proposal)
     assert text_of(given)[1] is None or not proposal

@@ -158,10 +158,9 @@ def test_what_was_accepted_can_be_refined_in_the_next_step(old: str, new: str) -
 
 
 LEAVE = "the labels stay as they are"
-FORM = "told to the judge separately"
 BAD = [
     # another scale
-    (AGIN, f"{AGIN} Give a score from 0 to 100.", f'another scale ("score from 0 to 100"); {LEAVE}'),
+    (AGIN, f"{AGIN} Give a score from 0 to 100.", f'another scale ("Give a score from 0 to 100"); {LEAVE}'),
     (AGIN, "Rate how natural the image appears on a 10-point scale.", 'another scale ("10-point scale")'),
     (AGIN, "Rate how natural the image appears on a ten-point scale.", "another scale"),
     (AGIN, "Rate how natural the image appears on a scale of one to ten.", "another scale"),
@@ -170,36 +169,16 @@ BAD = [
     (AGIN, f"{AGIN} Use half points where needed.", 'another scale ("half points")'),
     (AGIN, f"{AGIN} A score of 0 means that nothing is recognisable.", 'another scale ("score of 0")'),
     (AGIN, f"{AGIN} Natural photos deserve 9 out of 10 points, a rating of 8/10 is good.", "another scale"),
-    (REWARD, "Is the image aligned with the text? Give a score of 1-10.", 'another scale ("score of 1-10")'),
+    (REWARD, "Is the image aligned with the text? Give a score of 1-10.", 'another scale ("Give a score of 1-10")'),
     (REWARD, f"{REWARD} Think of it as a 0-100 scale first.", "another scale"),
     (SEETRUE, f"{SEETRUE} Rate the alignment between 1 and 5.", "another scale"),
     (UNSAFE, f"{UNSAFE} Give a safety score from 0 to 10; above 5 is unsafe.", "another scale"),
     (UNSAFE, f"{UNSAFE} Grade the risk on a 5-point scale.", "another scale"),
-    # the form of the answer
-    (UNSAFE, f"{UNSAFE} Respond in JSON.", f'how to write the answer ("Respond in JSON."), which is {FORM}'),
-    (AGIN, f"{AGIN} First explain your reasoning, then answer.", '("First explain your reasoning, then answer.")'),
-    (AGIN, f"{AGIN}\n\n**Output only the number.**", '("Output only the number.")'),
-    (AGIN, f"{AGIN} Give only a single number.", FORM),
-    (REWARD, f"{REWARD} Your answer should be a single digit.", FORM),
-    (REWARD, f"{REWARD} The score must be an integer.", FORM),
-    (SEETRUE, f"{SEETRUE} Think step by step.", FORM),
-    (SEETRUE, f"{SEETRUE} Answer with yes or no.", FORM),
-    (SEETRUE, f"{SEETRUE} If you cannot tell, answer 'unclear'.", FORM),
-    (UNSAFE, f"{UNSAFE} Look closely and respond with one word.", FORM),
-    (UNSAFE, f"{UNSAFE} Label it, followed by a brief explanation.", FORM),
-    (UNSAFE, f"{UNSAFE} Provide a short justification for your choice.", FORM),
-    (UNSAFE, f"{UNSAFE} Do not include any explanation or extra text.", FORM),
-    (UNSAFE, f"{UNSAFE} Return a JSON object with the label.", FORM),
-    (UNSAFE, f"{UNSAFE}\n\n## Output format\nsafe or unsafe", FORM),
-    (UNSAFE, f"{UNSAFE} Describe the image in two sentences, then give your label.", FORM),
-    (UNSAFE, f"{UNSAFE} Put the label in double square brackets.", FORM),
-    (UNSAFE, f"{UNSAFE} Write your verdict on the last line.", FORM),
-    (UNSAFE, f"{UNSAFE} Wrap it in <answer></answer>.", FORM),
-    (UNSAFE, f"{UNSAFE} Also report your confidence.", FORM),
-    (SEETRUE, f"{SEETRUE} Say 0 if yes, 1 if no.", FORM),
     # what the labels mean
-    (SEETRUE, "Is the image aligned with the text?", 'leaves out "Answer 1 if yes, 0 if no"'),
-    (SEETRUE, "Is the image aligned with the text? Answer 0 if yes, 1 if no.", FORM),
+    (SEETRUE, f"{SEETRUE} If you cannot tell, answer 'unclear'.", 'another scale ("unclear")'),
+    (SEETRUE, f"{SEETRUE} Say 0 if yes, 1 if no.", 'what a label stands for ("0 if yes")'),
+    (SEETRUE, "Is the image aligned with the text?", "it names none of the labels (1, 0)"),
+    (SEETRUE, "Is the image aligned with the text? Answer 0 if yes, 1 if no.", 'stands for ("0 if yes")'),
     # placeholders
     (TEXTS, "Does the image show what is asked? Answer 1 if yes, 0 if no.", "lost the placeholder {text}"),
     (TEXTS, "Does the {image} show {text}? Answer 1 if yes, 0 if no.", "does not have: {image}"),
@@ -272,38 +251,36 @@ MORE_GOOD = {
 }
 MORE_BAD = {
     AGIN: [
-        "Report the score only.",
-        "Score: <number>",
-        "Provide the rating as a single integer between 1 and 5.",
-        "Return only an integer.",
-        "Please respond with just the number, nothing else.",
-        "Write a short paragraph before giving the score.",
-        'Finish with "Rating: X".',
-        "The output must be a single number.",
-        "Then output the score in brackets.",
-        "Give your reasoning in two sentences.",
         "Rate from 1 to 100.",
         "Use a 7-point Likert scale.",
         "The rating is a number between 0 and 10.",
         "Rate the image from 1 to 10, where 10 means fully natural.",
         "Assign a score from 0-10 based on realism.",
         "Use decimals such as 3.5 where needed.",
-        "Briefly explain why you chose this score.",
-        "After your analysis, state your final answer.",
-        "List the defects you find, then give the score.",
-        "Let's think step by step.",
-        'Output your answer as: {{"score": 3}}',
-        "Do not write anything except the number.",
         "You may give half scores such as 3.5.",
     ],
+    UNSAFE: ["Answer with safe, unsafe or unclear.", 'If unsure, respond "needs review".'],
+}
+FORM = {
+    AGIN: [
+        "Report the score only.",
+        "Score: <number>",
+        "Provide the rating as a single integer between 1 and 5.",
+        "Please respond with just the number, nothing else.",
+        "Give your reasoning in two sentences.",
+        "Let's think step by step.",
+        'Output your answer as: {{"score": 3}}',
+        "Use whole numbers only.",
+        "Give only a single number.",
+    ],
     UNSAFE: [
-        "Answer with safe, unsafe or unclear.",
         "Reply with exactly one word: safe or unsafe.",
         "Return your verdict as JSON.",
         "Also list the policy categories that are violated.",
-        "State the category first, then the label.",
-        'If unsure, respond "needs review".',
         "Justify your decision.",
+        "Respond in JSON.",
+        "Wrap it in <answer></answer>.",
+        "Do not include any explanation or extra text.",
     ],
 }
 
@@ -316,21 +293,22 @@ def test_one_more_criterion_is_accepted(old: str, added: str, between: str) -> N
 
 @pytest.mark.parametrize(("old", "added"), [(old, sentence) for old, some in MORE_BAD.items() for sentence in some])
 @pytest.mark.parametrize("between", [" ", "\n- ", "\n\n### Note\n"])
-def test_one_instruction_too_many_is_rejected(old: str, added: str, between: str) -> None:
-    reason = problem(f"{old}{between}{added}", old)
-    assert reason is not None and ("another scale" in reason or FORM in reason)
+def test_another_scale_is_rejected(old: str, added: str, between: str) -> None:
+    assert "another scale" in str(problem(f"{old}{between}{added}", old))
 
 
-def test_a_format_sentence_of_the_start_may_stay() -> None:
-    """A user's own prompt may say how to answer, and speak of another scale; that stays as it was."""
-    old = "Is it safe? Answer with one word. Risk is rated from 0 to 10 by law."
-    scale = SCALES[UNSAFE]
-    new = "Is it safe for children?\nAnswer with one word.\nRisk is rated from 0 to 10 by law. Guns are unsafe."
-    assert judge_prompt_problem(new, old, scale, [], SETTINGS) is None
-    reason = judge_prompt_problem(f"{new} Answer with two words.", old, scale, [], SETTINGS)
-    assert reason is not None and "Answer with two words." in reason
-    reason = judge_prompt_problem("Is it safe? Guns are not.", old, scale, [], SETTINGS)
-    assert reason == 'it leaves out "Answer with one word.", which says how to answer; keep these words'
+@pytest.mark.parametrize(("old", "added"), [(old, sentence) for old, some in FORM.items() for sentence in some])
+def test_the_form_of_the_answer_is_not_guarded(old: str, added: str) -> None:
+    """What harms it shows in answers that cannot be read, and these cost the largest loss."""
+    assert problem(f"{old} {added}", old) is None
+
+
+def test_what_the_start_says_of_another_scale_may_stay() -> None:
+    old = "Is it safe or unsafe? Risk is rated from 0 to 10 by law."
+    new = "Is it safe for children, or unsafe?\nRisk is rated from 0 to 10 by law. Guns are unsafe."
+    assert judge_prompt_problem(new, old, SCALES[UNSAFE], [], SETTINGS) is None
+    reason = judge_prompt_problem(f"{new} Rate it from 1 to 7.", old, SCALES[UNSAFE], [], SETTINGS)
+    assert reason is not None and "Rate it from 1 to 7" in reason
 
 
 def test_numbers_of_a_numeric_scale() -> None:
@@ -368,17 +346,25 @@ def test_words_of_the_prompt_in_force_may_stay_though_a_caption_has_them() -> No
 @given(st.integers(2, 12), st.integers(0, 3), st.integers(1, 16))
 def test_copies_are_found_from_the_set_length_on(run: int, start: int, length: int) -> None:
     words = CAPTION.split()[start : start + length]
+    words = [word.replace("a", "zza").replace("with", "wiz").replace("on", "onn") for word in words]  # no stop words
+    caption = " ".join(word.replace("a", "zza").replace("with", "wiz").replace("on", "onn") for word in CAPTION.split())
     reason = problem(
-        f"{UNSAFE} Xyz {' '.join(words)} xyz.", UNSAFE, CAPTION, settings=replace(SETTINGS, copied_words=run)
+        f"{UNSAFE} Xyz {' '.join(words)} xyz.", UNSAFE, caption, settings=replace(SETTINGS, copied_words=run)
     )
     assert (reason is not None) == (len(words) >= run)
+
+
+def test_runs_of_mostly_stop_words_are_no_copies() -> None:
+    caption = "On the left side of the image and in front of the two of them there is a tall fence of wood."
+    assert problem(f"{UNSAFE} Look at what is in front of the two of them there.", UNSAFE, caption) is None
+    assert problem(f"{UNSAFE} Look at the left of the image and in front of it.", UNSAFE, caption) is None
 
 
 @given(st.integers(1, 200), st.integers(1, 200))
 def test_the_limit_of_length_is_exact(length: int, limit: int) -> None:
     settings = Settings(max_prompt_chars=limit, max_i2t_chars=limit)
     new = "x" * length
-    for reason in (problem(new, UNSAFE, settings=settings), i2t_prompt_problem(new, ["y"], settings)):
+    for reason in (problem(new, AGIN, settings=settings), i2t_prompt_problem(new, ["y"], SCALES[UNSAFE], settings)):
         assert (reason is None) == (length <= limit)
 
 
@@ -408,7 +394,7 @@ def test_placeholders_are_neither_lost_nor_invented(text: str) -> None:
     ],
 )
 def test_requests(new: str, words: str | None) -> None:
-    reason = i2t_prompt_problem(new, ["Describe the image.", "List all."], SETTINGS)
+    reason = i2t_prompt_problem(new, ["Describe the image.", "List all."], SCALES[UNSAFE], SETTINGS)
     assert reason is None if words is None else words in str(reason)
 
 
@@ -473,7 +459,7 @@ def seconds(text: str) -> float:
     problem(text, AGIN, "A caption of more than eight words, so that it can be copied.", settings=SETTINGS_FOR_LONG)
     middle = time.process_time()
     judge_prompt_problem("Is it?", text, SCALES[AGIN], [text], SETTINGS_FOR_LONG)
-    i2t_prompt_problem(text, ["Describe."], SETTINGS_FOR_LONG)
+    i2t_prompt_problem(text, ["Describe."], SCALES[UNSAFE], SETTINGS_FOR_LONG)
     return max(middle - start, time.process_time() - middle)
 
 

@@ -97,7 +97,7 @@ def cut_off(text: str) -> ModelOutput:
     [
         ("A", f"there is nothing between <{TAG}> and </{TAG}>"),
         ("", f"there is nothing between <{TAG}> and </{TAG}>"),
-        (f"<{TAG}>A", f"there is nothing between <{TAG}> and </{TAG}>"),
+        (f"It stands between <{TAG}> and </{TAG}>.", f"there is nothing between <{TAG}> and </{TAG}>"),
         (f"</{TAG}>A<{TAG}>", f"there is nothing between <{TAG}> and </{TAG}>"),
         ("<i2t_prompt>A</i2t_prompt>", f"there is nothing between <{TAG}> and </{TAG}>"),
         (cut_off(f"<{TAG}>A, and"), f"the answer was cut off before </{TAG}>; be brief"),

@@ -15,11 +15,21 @@ I2T_PROMPT = "i2t_prompt"
 CRITIQUE = "critique"
 """The tag around a critique of a judge prompt."""
 
+NO_CHANGE = "no_change"
+"""The empty tag of an answer that would leave the prompt as it is."""
+
+
+def spelled(tag: str) -> str:
+    """A pattern of a tag's name as models write it: also hyphenated, or in one word."""
+    return re.sub("_", r"\\\\?[_ -]?", tag)
+
+
 _TAGS = (
     "current_judge_prompt",
     JUDGE_PROMPT,
     I2T_PROMPT,
     CRITIQUE,
+    NO_CHANGE,
     "example",
     "image_number",
     "text",
@@ -31,8 +41,9 @@ _TAGS = (
     "instruction",
     "score",
 )
-_ANY_TAG = re.compile(rf"<(?=\s*(?:/\s*)?(?:{'|'.join(_TAGS)})\b)", re.IGNORECASE)
-_WHOLE_TAG = re.compile(rf"<\s*(?:(/)\s*)?({'|'.join(_TAGS)})(?:\s[^<>]{{0,40}})?>", re.IGNORECASE)
+_NAMES = "|".join(map(spelled, _TAGS))
+_ANY_TAG = re.compile(rf"<(?=\s*(?:\\?/\s*)?(?:{_NAMES})\b)", re.IGNORECASE)
+_WHOLE_TAG = re.compile(rf"<\s*(?:\\?(/)\s*)?({_NAMES})(?:\s[^<>]{{0,40}})?/?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

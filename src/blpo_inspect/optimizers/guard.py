@@ -3,16 +3,29 @@
 Judges the text of a proposal only, not how well it works.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import placeholders
-from blpo_inspect.optimizers import guard_phrases
 from blpo_inspect.optimizers.delimiters import reserved_tag
+from blpo_inspect.optimizers.guard_remarks import asked_elsewhere, remark
+from blpo_inspect.optimizers.guard_scale import scale_problem
 from blpo_inspect.optimizers.settings import Settings
 
-_SHOWN = 120
-"""Characters of a proposal that a reason quotes."""
+_STOP_WORDS = frozenset(
+    "a an the this that these those there here it its he she they them his her their we you i of in on at to from"
+    " for with"
+    " without by as into onto over under above below behind between around near next and or but not no nor so"
+    " than then if"
+    " is are was were be been being am has have had do does did can could may might will would should must which"
+    " who whom"
+    " what where when while whose all any both each some such only very more most also out up down off about one"
+    " two other"
+    " another".split()  # noqa: SIM905
+)
+"""Words that two texts share though neither is copied from the other."""
 
 
 def judge_prompt_problem(
@@ -37,18 +50,20 @@ def judge_prompt_problem(
         _unusable(new, settings.max_prompt_chars)
         or _other_placeholders(new, old)
         or _unchanged(new, [old], "the instruction in force")
-        or _other_scale_or_format(new, old, scale)
+        or remark(new)
+        or scale_problem(new, old, scale)
         or _copied(new, old, captions, settings.copied_words)
         or ("it was tried before and did not help with other images" if _same(new, failed) else None)
     )
 
 
-def i2t_prompt_problem(new: str, tried: Sequence[str], settings: Settings) -> str | None:
+def i2t_prompt_problem(new: str, tried: Sequence[str], scale: LabelScale, settings: Settings) -> str | None:
     """Why a proposed I2T prompt cannot be used; None if it can.
 
     Args:
         new: The proposal.
         tried: Those that were tried before.
+        scale: The labels, for which a request does not ask.
         settings: Limit of length.
     """
     named = placeholders(new)
@@ -56,6 +71,8 @@ def i2t_prompt_problem(new: str, tried: Sequence[str], settings: Settings) -> st
         _unusable(new, settings.max_i2t_chars)
         or (f"it has braces ({_in_braces(named)}), and a request has no placeholders" if named else None)
         or _unchanged(new, tried, "a request that was tried")
+        or remark(new)
+        or asked_elsewhere(new, scale)
     )
 
 
@@ -69,7 +86,7 @@ def _unusable(new: str, limit: int) -> str | None:
         return "it is empty"
     if len(new) > limit:
         return f"it has {len(new)} characters, and {limit} are allowed"
-    broken = next((char for char in new if "\ud800" <= char <= "\udfff" or (char < " " and char not in "\t\n\r")), None)
+    broken = next((char for char in new if unicodedata.category(char) in ("Cc", "Cs") and char not in "\t\n\r"), None)
     if broken is not None:
         return f"it has a character that is no text (U+{ord(broken):04X})"
     tag = reserved_tag(new)
@@ -97,43 +114,28 @@ def _same(new: str, before: Iterable[str]) -> bool:
     return any(" ".join(new.split()).casefold() == " ".join(old.split()).casefold() for old in before)
 
 
-def _other_scale_or_format(new: str, old: str, scale: LabelScale) -> str | None:
-    """What says how to answer stays as it was; the sentences of the old prompt are known, whatever they say."""
-    before = guard_phrases.sentences(old)
-    rest, lost = guard_phrases.without(guard_phrases.sentences(new), guard_phrases.format_sentences(before, scale))
-    rest, _ = guard_phrases.without(
-        rest, [sentence for sentence in before if guard_phrases.stray_scale([sentence], scale)]
-    )
-    stray = guard_phrases.stray_scale(rest, scale)
-    if stray is not None:
-        return f'it speaks of another scale ("{_short(stray)}"); the labels stay as they are'
-    added = guard_phrases.format_sentences(rest, scale)
-    if added:
-        return f'it says how to write the answer ("{_short(added[0])}"), which is told to the judge separately'
-    return f'it leaves out "{_short(lost[0])}", which says how to answer; keep these words' if lost else None
-
-
 def _copied(new: str, old: str, captions: Iterable[str], run: int) -> str | None:
-    own = guard_phrases.words_of(new)
-    proposed = _runs(own, run) - _runs(guard_phrases.words_of(old), run)
+    own = _words(new)
+    proposed = _runs(own, run) - _runs(_words(old), run)
     for caption in captions:
-        shared = proposed & _runs(guard_phrases.words_of(caption), run)
+        shared = proposed & _runs(_words(caption), run)
         if shared:
             first = next(words for words in _in_order(own, run) if words in shared)
             return f'it copies from a description ("{" ".join(first)}"); state what holds for images in general'
     return None
 
 
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in re.findall(r"\w+", text)]
+
+
 def _runs(words: Sequence[str], length: int) -> set[tuple[str, ...]]:
-    return set(_in_order(words, length))
+    """The runs of a length that are not mostly stop words."""
+    return {run for run in _in_order(words, length) if 2 * sum(word in _STOP_WORDS for word in run) <= length}
 
 
 def _in_order(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
     return (tuple(words[start : start + length]) for start in range(len(words) - length + 1))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rstrip() + "…"
 
 
 def _in_braces(names: Iterable[str]) -> str:

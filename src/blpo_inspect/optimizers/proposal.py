@@ -1,18 +1,19 @@
 """Asks the optimizer for a text, and asks again with the reason where the text cannot be used."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 
 from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
 from blpo_inspect.cache.unanswered import is_unanswered
-from blpo_inspect.judging.outputs import text_of
+from blpo_inspect.judging.outputs import CUT_OFF, text_of
 from blpo_inspect.optimizers.calls import Calls
 from blpo_inspect.optimizers.questions import again
+from blpo_inspect.optimizers.tagged import is_no_change, is_open, tagged
+
+_NO_CHANGE = "the optimizer would change nothing"
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Proposal:
     Attributes:
         prompt: The accepted text; None where no text was accepted.
         rejected: The texts that were not accepted, in order.
+        no_change: Whether the optimizer answered that nothing should change; it was not asked again then.
     """
 
     prompt: str | None
     rejected: tuple[Rejection, ...] = ()
+    no_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,14 @@ class _Asking:
     messages: list[ChatMessage]
     rejected: list[Rejection] = field(default_factory=list)
     accepted: str | None = None
+    no_change: bool = False
     failed: bool = False
     """Whether the optimizer cannot answer the question at all: asking again would not help."""
+
+    @property
+    def open(self) -> bool:
+        """Whether to ask again."""
+        return self.accepted is None and not self.no_change and not self.failed
 
 
 async def propose(calls: Calls, question: Question, attempts: int) -> Proposal:
@@ -91,39 +100,40 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
     """
     asking = [_Asking(question, [question.message]) for question in questions]
     for _ in range(attempts):
-        unanswered = [asked for asked in asking if asked.accepted is None and not asked.failed]
+        unanswered = [asked for asked in asking if asked.open]
         # reserved together: which of them gets the last call may not depend on which answers first
         calls.reserve(len(unanswered))
         await collect([partial(_ask, calls, asked) for asked in unanswered])
-    return [Proposal(asked.accepted, tuple(asked.rejected)) for asked in asking]
+    return [Proposal(asked.accepted, tuple(asked.rejected), asked.no_change) for asked in asking]
 
 
 async def _ask(calls: Calls, asked: _Asking) -> None:
     question = asked.question
     output = await calls.ask("optimizer", asked.messages, seed=question.sample)
-    text, reason = _read(output, question.tag)
+    text, reason = read_answer(output, question.tag)
     reason = reason or question.problem(text)
     if reason is None:
         asked.accepted = text
         return
     asked.rejected.append(Rejection(text or output.completion, reason))
+    asked.no_change = reason == _NO_CHANGE
     asked.failed = is_unanswered(output)
     # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
     answer = ChatMessageAssistant(content=output.completion or "(no answer)")
     asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]
 
 
-def _read(output: ModelOutput, tag: str) -> tuple[str, str | None]:
+def read_answer(output: ModelOutput, tag: str) -> tuple[str, str | None]:
     """The text between the tags, or the reason why there is none."""
-    text, failed = text_of(output)
+    answer, failed = text_of(output)
     if failed is not None and output.stop_reason != "max_tokens":
         return "", failed
-    tags = list(re.finditer(rf"<(\s*/)?\s*{tag}\s*>", text, re.IGNORECASE))
-    pairs = [(opening, closing) for opening, closing in pairwise(tags) if not opening[1] and closing[1]]
-    unfinished = output.stop_reason == "max_tokens" and tags and not tags[-1][1]
-    if pairs and not unfinished:
-        start, end = pairs[-1]
-        return text[start.end() : end.start()].strip(), None
-    if output.stop_reason == "max_tokens":
+    cut_off = output.stop_reason in CUT_OFF
+    text = None if cut_off and is_open(answer, tag) else tagged(answer, tag, finished=output.stop_reason == "stop")
+    if is_no_change(answer if text is None else text) and not cut_off:
+        return "", _NO_CHANGE
+    if text is not None:
+        return text, None
+    if cut_off:
         return "", f"the answer was cut off before </{tag}>; be brief"
     return "", f"there is nothing between <{tag}> and </{tag}>"

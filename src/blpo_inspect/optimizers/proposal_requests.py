@@ -27,7 +27,9 @@ def update_q(run: Run[Any], prompt: str, tried: Sequence[Tried]) -> Question:
     text = questions.update_i2t_prompt(prompt, tried, max_chars=run.settings.max_i2t_chars)
     before = [attempt.prompt for attempt in tried]
     return Question(
-        ChatMessageUser(content=text), I2T_PROMPT, lambda new: i2t_prompt_problem(new, before, run.settings)
+        ChatMessageUser(content=text),
+        I2T_PROMPT,
+        lambda new: i2t_prompt_problem(new, before, run.problem.scale, run.settings),
     )
 
 

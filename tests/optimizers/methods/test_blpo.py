@@ -95,12 +95,17 @@ def test_the_optimizer_reads_the_captions_labels_and_predictions_of_the_errors_o
     assert "data:image" not in str([message.model_dump() for message in question])
 
 
-def test_without_an_inner_loop_the_single_update_is_not_scored() -> None:
-    world = World({START: {"train4", "train0"}}, {Q0: "A"})
-    pair = solve(world, blpo(preset="paper", outer_steps=1, inner_steps=0, batch_size=2))
-    assert not world.of("update_q")
-    assert not [call for call in world.of("judge") if call[1] == "A" and call[2].startswith("train")]
-    assert pair.judge == "A"
+def test_without_a_validation_split_an_update_that_makes_answers_unreadable_is_refused() -> None:
+    """A mends an error and makes the other answer unreadable; B, of the next step, mends one."""
+    world = World({START: {"train4", "train0"}, "A": {"unread:train0"}, "B": {"train0"}}, {Q0: ["A", "B"]})
+    pair = solve(world, blpo(preset="paper", outer_steps=2, inner_steps=0, batch_size=2))
+    first, second = pair.provenance["trajectory"]
+    [candidate] = first["candidates"]
+    assert candidate["prompt"] is None and not first["accepted"]
+    assert candidate["rejected"] == [
+        {"text": "A", "reason": "under it 1 of 2 answers cannot be read, and 0 before"},
+    ]
+    assert second["accepted"] and pair.judge == "B"
 
 
 def test_the_default_scores_fresh_errors_and_anchors_by_how_frequent_they_are() -> None:

@@ -54,6 +54,11 @@ class Batch:
         return self.error_rate * on_errors + (1 - self.error_rate) * on_anchors
 
 
+def unread(judgements: Sequence[Judgement]) -> int:
+    """How many answers could not be read."""
+    return sum(judgement.label is None for judgement in judgements)
+
+
 async def draw_batch(
     evaluator: Evaluator, prompt: str, i2t: str, train: Sequence[Item], settings: BlpoSettings, rng: random.Random
 ) -> Batch:

@@ -14,9 +14,9 @@ from inspect_ai.util import span
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers import proposal_requests
 from blpo_inspect.optimizers.exemplars import show_judged
-from blpo_inspect.optimizers.methods.batch import Batch, draw_batch
+from blpo_inspect.optimizers.methods.batch import Batch, draw_batch, unread
 from blpo_inspect.optimizers.methods.blpo_settings import PRESETS, BlpoSettings
-from blpo_inspect.optimizers.proposal import Proposal, propose
+from blpo_inspect.optimizers.proposal import Proposal, Rejection, propose
 from blpo_inspect.optimizers.questions import Tried
 from blpo_inspect.optimizers.run import Method, Run
 from blpo_inspect.optimizers.solver import solving
@@ -100,8 +100,6 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
 async def _inner_loop(run: Run[BlpoSettings], step: Step, batch: Batch, at: _Standing) -> Step:
     """Score the I2T prompt at hand, then up to K new ones, each proposed from the history of all before."""
     settings = run.settings
-    # a single candidate whose update is kept in any case needs no score
-    scored = settings.candidates > 0 or settings.selection == "validation"
     tried: list[Tried] = []
     for inner in range(settings.candidates + 1):
         async with span(f"inner step {inner}", type="inner_step"):
@@ -113,7 +111,7 @@ async def _inner_loop(run: Run[BlpoSettings], step: Step, batch: Batch, at: _Sta
             if proposed.prompt is None:
                 candidate = Candidate(inner, rejected=proposed.rejected)
             else:
-                candidate = await _try_i2t(run, inner, proposed.prompt, batch, at, scored)
+                candidate = await _try_i2t(run, inner, proposed.prompt, batch, at)
                 candidate = replace(candidate, rejected=(*proposed.rejected, *candidate.rejected))
                 tried.append(Tried(proposed.prompt, candidate.score or 0.0))
         step = step.with_candidate(candidate)
@@ -125,9 +123,7 @@ async def _inner_loop(run: Run[BlpoSettings], step: Step, batch: Batch, at: _Sta
     return step
 
 
-async def _try_i2t(
-    run: Run[BlpoSettings], inner: int, i2t: str, batch: Batch, at: _Standing, scored: bool
-) -> Candidate:
+async def _try_i2t(run: Run[BlpoSettings], inner: int, i2t: str, batch: Batch, at: _Standing) -> Candidate:
     """score(q; p): describe the misjudged images under q, update p from that, see how much better p′ judges."""
     async with span("captions", type="captions"):
         shown = await show_judged(run.evaluator, batch.errors, i2t)
@@ -135,13 +131,15 @@ async def _try_i2t(
         question = proposal_requests.update_p(run, at.pair.judge, shown, at.failed)
         proposal = await propose(run.calls, question, run.settings.attempts)
     if proposal.prompt is None:  # the old prompt stays
-        return Candidate(inner, i2t=i2t, score=0.0 if scored else None, rejected=proposal.rejected)
-    score = None
-    if scored:
-        async with span("score", type="score"):
-            after = await run.evaluator.judge(proposal.prompt, [judgement.item for judgement in batch.scored], i2t)
-        score = batch.gain(after)
-    return Candidate(inner, proposal.prompt, i2t, score=score, rejected=proposal.rejected)
+        return Candidate(inner, i2t=i2t, score=0.0, rejected=proposal.rejected)
+    async with span("score", type="score"):
+        after = await run.evaluator.judge(proposal.prompt, [judgement.item for judgement in batch.scored], i2t)
+    tried = Candidate(inner, proposal.prompt, i2t, score=batch.gain(after), rejected=proposal.rejected)
+    before, now = unread(batch.scored), unread(after)
+    if run.settings.selection == "last" and now > before:  # no validation loss will tell
+        reason = f"under it {now} of {len(after)} answers cannot be read, and {before} before"
+        return replace(tried, prompt=None, rejected=(*tried.rejected, Rejection(proposal.prompt, reason)))
+    return tried
 
 
 async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
@@ -150,9 +148,9 @@ async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
     if best is None or best.prompt is None:
         return replace(step, reason="no proposal could be used")
     step = replace(step, chosen=best.number)
-    gain = "not scored" if best.score is None else f"score {best.score:+.3f}"
+    gain = f"score {best.score or 0.0:+.3f}"
     validate = run.settings.selection == "validation"
-    if validate and best.score is not None and best.score <= 0:
+    if validate and (best.score or 0.0) <= 0:
         return replace(step, reason=f"no candidate lowers the loss on the batch (best {gain})")
     pair = run.pair(best.prompt, _kept_i2t(run, best.i2t or step.i2t))
     return await run.decide(step, pair, gain, validate=validate)
@@ -175,7 +173,7 @@ def _told(candidate: Candidate) -> str:
     rejected = f", {len(candidate.rejected)} rejected" if candidate.rejected else ""
     if candidate.prompt is None:
         return f"no proposal accepted{rejected}"
-    return ("not scored" if candidate.score is None else f"score {candidate.score:+.3f}") + rejected
+    return f"score {candidate.score or 0.0:+.3f}{rejected}"
 
 
 def naive_calls(run: Run[BlpoSettings]) -> int:

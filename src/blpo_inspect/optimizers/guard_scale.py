@@ -173,9 +173,7 @@ _INNER = re.compile(
 )
 _ASIDE = re.compile(r"\b(?P<of>[^\W\d]+)\s?\(\s?[+−-]?\d[^()]{0,80}\)")
 _COUNTS = re.compile(r"\b(?:minus|times|number of)\b", re.IGNORECASE)
-_WHOLE = frozenset(
-    "score scores rating ratings scale grade image picture photo it value label answer naturalness".split()
-)
+_WHOLE = re.compile(r"(?:scores?|ratings?|scale|grade|image|picture|photo|it|value|label|answer|naturalness)", re.I)
 
 
 def scale_problem(new: str, old: str, scale: LabelScale) -> str | None:
@@ -343,7 +341,7 @@ class _Points:
         """A sentence without the numbers of other quantities, such as "severity (0–3)"."""
         asides = list(_ASIDE.finditer(sentence))
         rated = re.match(rf"{_RATE}|(?:give|assign)\b", sentence, re.IGNORECASE)
-        if len(asides) == 1 and not _COUNTS.search(sentence) and (rated or asides[0]["of"].casefold() in _WHOLE):
+        if len(asides) == 1 and not _COUNTS.search(sentence) and (rated or _WHOLE.fullmatch(asides[0]["of"])):
             return sentence
         return _ASIDE.sub(r"\g<of>", sentence)
 

@@ -196,12 +196,12 @@ def test_a_run_can_start_from_the_pair_of_another(log_dir: str, tmp_path: Path) 
 def test_rejected_proposals_are_asked_again_with_the_reason_and_recorded(log_dir: str) -> None:
     world = World(
         {START: {"train0", "validation0"}},
-        {Q0: ["A. Answer only with yes.", "A {image}?", "A"]},
+        {Q0: ["A. Rate from 1 to 10.", "A {image}?", "A"]},
     )
     log = run(world, blpo(outer_steps=1, inner_steps=0), log_dir=log_dir)
     [candidate] = pair_of(log).provenance["trajectory"][0]["candidates"]
     assert candidate["prompt"] == "A"
-    assert [proposal["text"] for proposal in candidate["rejected"]] == ["A. Answer only with yes.", "A {image}?"]
+    assert [proposal["text"] for proposal in candidate["rejected"]] == ["A. Rate from 1 to 10.", "A {image}?"]
     last = world.questions[-1]
     assert [message.role for message in last] == ["user", "assistant", "user", "assistant", "user"]
     assert candidate["rejected"][1]["reason"] in last[-1].text

@@ -1,9 +1,9 @@
 """Whether a proposed judge prompt has the labels and the points of the scale, as far as English tells.
 
 Criteria are full of numbers ("two of three", "subtract 0.5", "lighting (0–2 points)") and of words that are no labels.
-What counts is what stands where a verdict is due: after a verb that gives one, as the ends of a scale, as the head of an
-entry of a rubric. Every pattern looks at one sentence and has bounded gaps, so that long texts take time in proportion
-to their length.
+What counts is what stands where a verdict is due: after a verb that gives one, as the ends of a scale, as the head of
+an entry of a rubric. Every pattern looks at one sentence and has bounded gaps, so that long texts take time in
+proportion to their length.
 """
 
 import re
@@ -18,7 +18,10 @@ _DECORATION = re.compile(r"[*`#~]+|(?<!\w)_+|(?<!_)_+(?!\w)")
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 
 # ------------------------------------------------------------------------------------------------ words for labels
-_START = r"(?:^|[:;,(\"–—]\s?|\b(?:please|must|should|shall|may|can|could|always|then|and|or|also|you|to you|just|otherwise|else)\s)"
+_START = (
+    r"(?:^|[:;,(\"–—]\s?|\b(?:please|must|should|shall|may|can|could|always|then|and|or|also|you|to you|just"
+    r"|otherwise|else)\s)"
+)
 _OBJECT = (
     r"(?:(?:it|them|this|these|those|(?:the|an?|each|such)\s(?:\w+\s)?(?:images?|pictures?|photos?|ads?|cases?))\s)?"
 )
@@ -134,7 +137,8 @@ _VALUES = [
         rf"^an?\s(?P<one>{_FIRST})\s(?:is|goes|belongs|requires|needs)\b",
         rf"\b(?:(?:scores?|ratings?)\s(?:go|goes|run|runs|reach)\sup\sto|(?:award|give"
         rf"|assign)\s(?:it\s)?up\sto)\s(?P<one>{_FIRST})",
-        r"\b(?:use|answer|give|choose|one of|output|labels?|scores?)\s(?:[^\W\d]+\s)?(?:-?\d{1,3},\s){1,9}(?:-?\d{1,3},?\s)?"
+        r"\b(?:use|answer|give|choose|one of|output|labels?|scores?)\s(?:[^\W\d]+\s)?(?:-?\d{1,3},\s){1,9}"
+        r"(?:-?\d{1,3},?\s)?"
         rf"(?:or|and)\s(?P<one>{_FIRST}){_VALUE_DUE}",
         rf"(?P<one>{_FIRST})\s?(?:=\s?[^\W\d]|(?:means|stands for|indicates|denotes|represents)\b)",
         rf"\b[^\W\d]+\s?=\s?(?P<one>{_FIRST})(?=\s?(?:[,.;)]|$))",
@@ -266,7 +270,10 @@ def _turned(new: str, old: str, scale: LabelScale) -> str | None:
     for said, label in meant.items():
         for other in (end for end in ends if end != label):
             after = rf"(?<![\w.]){other}[\s\"']?{_STANDS_FOR}[\"']?{re.escape(said)}"
-            before = rf"\b{re.escape(said)}[\"']?\s?(?:[,:=→]|->|means|is)\s?(?:(?:answer|output|return|say)\s)?[\"']?{other}"
+            before = (
+                rf"\b{re.escape(said)}[\"']?\s?(?:[,:=→]|->|means|is)\s?"
+                rf"(?:(?:answer|output|return|say)\s)?[\"']?{other}"
+            )
             found = re.search(rf"(?:{after}|{before})[\"']?(?=\s?(?:[,.;:)!]|$|and\b|or\b|otherwise\b|else\b))", new)
             if found:
                 return found.group()

@@ -187,7 +187,7 @@ def test_exemplars_differ_by_step_and_by_seed_and_are_the_same_in_a_rerun(monkey
     monkeypatch.setenv("BLPO_CACHE", "off")
 
     def exemplars(seed: int) -> list[list[str]]:
-        world = World({START: wrong(3)}, outscores=lambda shown, seed: f"{len(shown)}?")
+        world = World({START: wrong(3)}, outscores=lambda shown, seed: f"{len(shown)} shown?")
         solve(world, opro(exemplars=3, steps=3, candidates=1), seed=seed)
         return [call[2] for call in world.of("outscore")]
 

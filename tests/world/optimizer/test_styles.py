@@ -40,9 +40,6 @@ from .test_language import some
 EXAMPLES = BLUE_CIRCLES + NO_BLUE_CIRCLES
 QUESTION = update_judge_prompt(IS_SAFE, EXAMPLES, SAFETY, max_chars=1000)
 RULE = "An image is unsafe if it contains a blue circle. Otherwise it is safe."
-AFTERWARDS = "Only the text between"
-"""How a note begins that mentions the tags after the answer."""
-
 tasks = st.sampled_from(
     [
         "",
@@ -61,8 +58,8 @@ def said(question: str, seed: int, temperature: float = 0.0) -> str:
 
 
 def proposed(answer: str, tag: str = "judge_prompt") -> str:
-    """What the answer proposes: the last text in tags, or the one before a note that mentions the tags."""
-    text, reason = proposal._read(ModelOutput.from_content("m", answer.split(AFTERWARDS)[0]), tag)
+    """What the answer proposes; a note after it may mention the tags."""
+    text, reason = proposal.read_answer(ModelOutput.from_content("m", answer), tag)
     assert reason is None, answer
     return text
 
@@ -134,7 +131,7 @@ def test_every_set_of_properties_is_asked_for_in_every_form_and_nothing_else() -
             assert len(set(requests)) == 6
             for request in requests:
                 assert i2t_search.asked(request) == set(names), request
-                assert i2t_prompt_problem(request, [], Settings()) is None
+                assert i2t_prompt_problem(request, [], SAFETY, Settings()) is None
     assert not list(request_forms.forms(frozenset()))
 
 
@@ -165,7 +162,7 @@ def test_the_same_idea_in_many_ways() -> None:
         "**Notes**",
         "```xml",
         "rests on one",
-        AFTERWARDS,
+        "Only the text between",
         "\n```\nIs",
         ">\n**",
     ):

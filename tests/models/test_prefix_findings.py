@@ -14,7 +14,7 @@ import pytest
 import torch
 from transformers.cache_utils import DynamicLayer
 
-from blpo_inspect.models import labelling, memory
+from blpo_inspect.models import labelling
 from blpo_inspect.models.batching import Load, padded_tokens
 from blpo_inspect.models.continuation import compute
 from blpo_inspect.models.conversation import take_apart
@@ -72,7 +72,7 @@ def test_a_file_cache_is_no_lack_of_memory(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "memory.max").write_text("16000000000\n")
     (tmp_path / "memory.current").write_text("15999000000\n")
     (tmp_path / "memory.stat").write_text("anon 2000000000\nfile 13999000000\ninactive_file 13000000000\n")
-    monkeypatch.setattr(memory, "Path", lambda name: tmp_path)
+    monkeypatch.setattr("blpo_inspect._util.memory.CGROUP", str(tmp_path))
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=10**12))
     assert free_bytes(torch.device("cpu")) == pytest.approx(13e9, rel=0.01)
 

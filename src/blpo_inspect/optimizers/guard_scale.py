@@ -182,10 +182,11 @@ _WHOLE = re.compile(r"(?:scores?|ratings?|scale|grade|image|picture|photo|it|val
 
 def scale_problem(new: str, old: str, scale: LabelScale) -> str | None:
     """Why a proposal has other labels or points than the scale, or None. What the old prompt says may stay."""
-    known = {_folded(stray) for stray in _strays(old, scale)}
-    stray = next((stray for stray in _strays(new, scale) if _folded(stray) not in known), None)
-    if stray is not None:
-        return f'it speaks of another scale ("{stray}"); the labels stay as they are'
+    if strays := list(_strays(new, scale)):
+        known = {_folded(stray) for stray in _strays(old, scale)}
+        stray = next((stray for stray in strays if _folded(stray) not in known), None)
+        if stray is not None:
+            return f'it speaks of another scale ("{stray}"); the labels stay as they are'
     if turned := _turned(new, old, scale):
         return f'it changes what a label stands for ("{turned}"); the labels stay as they are'
     values = scale.kind == "numeric" or (scale.kind == "ordinal" and _numbers(scale))
@@ -306,7 +307,7 @@ class _Points:
                 rising = _value(match["low"]) < _value(match["high"])  # else it may be a result of 3 to 1
                 if not (self.has(match["low"]) and self.has(match["high"])) and (rising or valued):
                     yield match.group().strip()
-            for match in _OUT_OF.finditer(sentence):
+            for match in _OUT_OF.finditer(sentence) if "/" in sentence or "out of" in sentence.lower() else ():
                 if not self._is_whole(None, match["one"] or match["two"] or match["three"] or match["four"]):
                     yield match.group().strip()
         if not valued and self.scale.kind == "unordered":

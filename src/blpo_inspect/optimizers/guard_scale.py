@@ -18,6 +18,9 @@ _DECORATION = re.compile(r"[*`#~]+|(?<!\w)_+|(?<!_)_+(?!\w)")
 _NUMBER_WORD = re.compile(rf"\b(?:{'|'.join(NUMBER_WORDS)})\b", re.IGNORECASE)
 
 # ------------------------------------------------------------------------------------------------ words for labels
+_LONGEST = 5_000
+"""Characters of a sentence that are looked at: what a model repeats itself into is longer."""
+
 _START = (
     r"(?:^|[:;,(\"–—]\s?|\b(?:please|must|should|shall|may|can|could|always|then|and|or|also|you|to you|just"
     r"|otherwise|else)\s)"
@@ -199,7 +202,9 @@ def _sentences(prompt: str) -> list[str]:
     """The sentences and list entries of a prompt, without markdown and doubled white space."""
     text = re.sub(r"[^\S\n]+", " ", _DECORATION.sub("", prompt.translate(_QUOTES)))
     text = re.sub(r" ?\n ?(?=[a-z])", " ", text)  # a line that goes on
-    parts = (re.sub(r"^ ?(?:[-•>+]|\d{1,2}[.)]) ", "", part).strip() for part in re.split(r"(?<=[.!?]) |\n", text))
+    parts = (
+        re.sub(r"^ ?(?:[-•>+]|\d{1,2}[.)]) ", "", part[:_LONGEST]).strip() for part in re.split(r"(?<=[.!?]) |\n", text)
+    )
     return [part for part in parts if part]
 
 

@@ -285,3 +285,12 @@ def test_many_unclosed_tags_do_not_take_long(answers: list[Answer]) -> None:
 
 def _parts(request: Sequence[ChatMessage]) -> list[Any]:
     return [part for message in request for part in (message.content if not isinstance(message.content, str) else [])]
+
+
+@pytest.mark.parametrize("answer", ["<no_change/>", "I compared them.\n\n<no-change />", tagged("<no_change/>")])
+def test_no_change_is_an_answer_and_is_not_asked_about_again(answers: list[Answer], answer: str) -> None:
+    answers += [answer, tagged("never asked for")]
+    proposal = ask()
+    assert proposal.prompt is None
+    assert [rejection.reason for rejection in proposal.rejected] == ["the optimizer would change nothing"]
+    assert len(answers) == 1

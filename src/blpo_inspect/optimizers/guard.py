@@ -14,13 +14,13 @@ from blpo_inspect.optimizers.guard_remarks import asked_elsewhere, remark
 from blpo_inspect.optimizers.guard_scale import scale_problem
 from blpo_inspect.optimizers.settings import Settings
 
-_STOP_WORD = re.compile(
-    r"(?:a|an|the|this|that|these|those|there|here|it|its|he|she|they|his|her|we|you|i|of|in|on|at|to|from|for"
-    r"|with|by|as|into|onto|over|under|above|below|behind|between|around|near|next|and|or|but|not|no|nor|so"
-    r"|than|then|if|is|are|was|were|be|been|has|have|had|do|does|did|can|may|will|would|should|must|which"
-    r"|who|what|where|when|while|all|any|both|each|some|such|only|very|more|most|also|out|up|down|off|about"
-    r"|one|two|other|another|them)"
+_COMMON = (
+    "a an the this that these those there here it its he she they his her we you i of in on at to from for with by "
+    "as into onto over under above below behind between around near next and or but not no nor so than then if is "
+    "are was were be been has have had do does did can may will would should must which who what where when while "
+    "all any both each some such only very more most also out up down off about one two other another them"
 )
+_STOP_WORDS = frozenset(_COMMON.split())
 """Words that two texts share though neither is copied from the other."""
 
 
@@ -127,11 +127,7 @@ def _words(text: str) -> list[str]:
 
 def _runs(words: Sequence[str], length: int) -> set[tuple[str, ...]]:
     """The runs of a length that are not mostly stop words."""
-    return {
-        run
-        for run in _in_order(words, length)
-        if 2 * sum(_STOP_WORD.fullmatch(word) is not None for word in run) <= length
-    }
+    return {run for run in _in_order(words, length) if 2 * sum(word in _STOP_WORDS for word in run) <= length}
 
 
 def _in_order(words: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:

@@ -31,12 +31,10 @@ class Proposal:
     Attributes:
         prompt: The accepted text; None where no text was accepted.
         rejected: The texts that were not accepted, in order.
-        no_change: Whether the optimizer answered that nothing should change; it was not asked again then.
     """
 
     prompt: str | None
     rejected: tuple[Rejection, ...] = ()
-    no_change: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,8 @@ class _Asking:
     messages: list[ChatMessage]
     rejected: list[Rejection] = field(default_factory=list)
     accepted: str | None = None
-    no_change: bool = False
-    failed: bool = False
-    """Whether the optimizer cannot answer the question at all: asking again would not help."""
-
-    @property
-    def open(self) -> bool:
-        """Whether to ask again."""
-        return self.accepted is None and not self.no_change and not self.failed
+    ended: bool = False
+    """Whether asking again would not help: the optimizer would change nothing, or cannot answer the question at all."""
 
 
 async def propose(calls: Calls, question: Question, attempts: int) -> Proposal:
@@ -100,11 +92,11 @@ async def propose_all(calls: Calls, questions: Sequence[Question], attempts: int
     """
     asking = [_Asking(question, [question.message]) for question in questions]
     for _ in range(attempts):
-        unanswered = [asked for asked in asking if asked.open]
+        unanswered = [asked for asked in asking if asked.accepted is None and not asked.ended]
         # reserved together: which of them gets the last call may not depend on which answers first
         calls.reserve(len(unanswered))
         await collect([partial(_ask, calls, asked) for asked in unanswered])
-    return [Proposal(asked.accepted, tuple(asked.rejected), asked.no_change) for asked in asking]
+    return [Proposal(asked.accepted, tuple(asked.rejected)) for asked in asking]
 
 
 async def _ask(calls: Calls, asked: _Asking) -> None:
@@ -116,8 +108,7 @@ async def _ask(calls: Calls, asked: _Asking) -> None:
         asked.accepted = text
         return
     asked.rejected.append(Rejection(text or output.completion, reason))
-    asked.no_change = reason == _NO_CHANGE
-    asked.failed = is_unanswered(output)
+    asked.ended = reason == _NO_CHANGE or is_unanswered(output)
     # a plain copy: reasoning and ids of the answer would make the next request differ from run to run
     answer = ChatMessageAssistant(content=output.completion or "(no answer)")
     asked.messages = [*asked.messages, answer, ChatMessageUser(content=again(reason, question.tag))]

@@ -1,6 +1,7 @@
 """Runs any method on a sample of the task ``optimize``: start, end and result of the run."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from blpo_inspect.optimizers.measure import compare, figures, summary
 from blpo_inspect.optimizers.problem import Problem, load_problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.run import Method, Run
-from blpo_inspect.optimizers.settings import S, settings_of
+from blpo_inspect.optimizers.settings import Loss, S, settings_of
 
 
 def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: Mapping[str, Any]) -> Solver:
@@ -99,17 +100,18 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         "i2t": _at(0.0, models["i2t"]),
         "optimizer": _at(method.temperature, models["optimizer"]),
     }
-    if settings.loss == "likelihood" and problem.answer != "likelihood":
+    loss: Loss = settings.loss if settings.loss != "auto" else "raters" if problem.many_raters else "scale"
+    if loss == "likelihood" and problem.answer != "likelihood":
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
     try:
-        evaluator = Evaluator(calls, problem.scale, settings.loss, settings.caption_only, problem.answer, problem.reask)
+        evaluator = Evaluator(calls, problem.scale, loss, settings.caption_only, problem.answer, problem.reask)
     except ValueError as error:
         raise PrerequisiteError(f"{problem.name}: {error}") from error
     return Run(
         method=method,
         problem=problem,
-        settings=settings,
+        settings=replace(settings, loss=loss),
         seed=given["seed"],
         calls=calls,
         evaluator=evaluator,

@@ -32,6 +32,8 @@ def evidence(gains: Sequence[float], *, of: int | None = None, least: float = -1
             return float("inf")
         room = mean - least
         if room > 0:
-            wealth = [max(0.0, held * (1 + bet * (gain - mean) / room)) for held, bet in zip(wealth, _BETS, strict=True)]
+            wealth = [
+                max(0.0, held * (1 + bet * (gain - mean) / room)) for held, bet in zip(wealth, _BETS, strict=True)
+            ]
         total += gain
     return sum(wealth) / len(wealth)

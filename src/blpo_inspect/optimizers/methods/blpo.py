@@ -217,8 +217,9 @@ class _OuterStep:
         items = [judgement.item for judgement in batch.scored]
         if not settings.racing or settings.selection != "validation":
             return await self.run.evaluator.judge(prompt, items, i2t)
-        scores = sorted((c.score or 0.0 for c in self.step.candidates if c.prompt is not None), reverse=True)
-        rival = max(0.0, scores[1]) if len(scores) > 1 else 0.0
+        apart = {self.verdicts[c.number]: c.score or 0.0 for c in self.step.candidates if c.number in self.verdicts}
+        best = sorted(apart.values(), reverse=True)[:_CONTESTS]
+        rival = max(0.0, best[-1]) if len(best) == _CONTESTS else 0.0
         after: list[Judgement] = []
         for part in (batch.errors, batch.fresh, batch.anchors):
             if batch.most(after) <= rival:

@@ -55,7 +55,6 @@ class BenchmarkSettings(Model):
 
     Attributes:
         file: The file, for messages; None where there is none.
-        about: What is judged and for whom, in a line, for optimizers to read.
         columns: What a column is → the name it has.
         raters: Names or patterns of the columns that hold one rater's labels each.
         scale: The labels, if stated.
@@ -65,12 +64,12 @@ class BenchmarkSettings(Model):
         data: The table, folder or hub dataset, if stated.
         config: Of a hub dataset.
         split: Of a hub dataset.
+        about: What is judged and for whom, in a line, for optimizers to read.
         licence: A note for the log.
         citation: A note for the log.
     """
 
     file: Path | None = Field(default=None, exclude=True)
-    about: Annotated[str | None, _EMPTY] = None
     columns: Mapping[Annotated[str, AfterValidator(_role)], Annotated[str, AfterValidator(clean)]] = Field(
         default_factory=dict
     )
@@ -82,6 +81,7 @@ class BenchmarkSettings(Model):
     data: str | None = None
     config: str | None = None
     split: str | None = None
+    about: Annotated[str | None, _EMPTY] = None
     licence: str | None = None
     citation: str | None = None
 

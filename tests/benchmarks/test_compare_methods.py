@@ -247,7 +247,7 @@ def test_a_benchmark_of_a_file_runs_several_at_a_time_and_again_where_its_data_c
     runs = rows(tmp_path / "out" / "runs.csv")
     assert [run["seed"] for run in runs] == ["1", "2"]
     for run in runs:
-        assert (run["accuracy"], run["unread"]) == ("", "4"), "no answer can be read"
+        assert (run["accuracy"], run["n"], run["unread"]) == ("0", "4", "4"), "no answer can be read"
     assert "nan" not in (tmp_path / "out" / "table.md").read_text()
     file.write_text(BENCHMARK.replace("number < 3", "number < 2"))
     load_problem.cache_clear()

@@ -183,7 +183,15 @@ def test_show_as_json(pair: Path) -> None:
 @pytest.mark.parametrize("name", ["start", "models", "calls", "trajectory", "validation", "test", "benchmark"])
 @pytest.mark.parametrize(
     ("value", "held"),
-    [("words", "words"), (["a", 1], "a"), ({"judge": 3}, "3"), ({"before": "x"}, "x"), (5, "5"), (None, "")],
+    [
+        ("words", "words"),
+        (["a", 1], "a"),
+        ({"judge": 3}, "3"),
+        ({"before": "x"}, "x"),
+        ({"kept": {"calls": 3}}, "3"),
+        (5, "5"),
+        (None, ""),
+    ],
 )
 def test_show_prints_what_has_another_form_than_expected(tmp_path: Path, name: str, value: object, held: str) -> None:
     path = tmp_path / "pair.yaml"

@@ -49,6 +49,7 @@ def test_the_log_has_the_figures_and_the_pair(log_dir: str, tmp_path: Path) -> N
     path = tmp_path / "new" / "pair.yaml"
     log = run(improving(), blpo(outer_steps=1, inner_steps=1), log_dir=log_dir, save=str(path))
     values = scores(log)
+    assert list(values) == ["acc_before", "acc_after", "acc_change", "kappa_before", "kappa_after", "calls"]
     assert (values["acc_before"], values["acc_after"], values["acc_change"]) == (0.75, 1.0, 0.25)
     pair = pair_of(log)
     assert path.read_text() == pair.to_yaml()
@@ -117,6 +118,7 @@ def test_a_limit_of_inspect_saves_the_best_pair_and_is_unscored(log_dir: str, tm
     [score] = sample.scores.values()
     assert "test split was not judged" in (score.explanation or "")
     assert {score.unscored_samples for score in log.results.scores} == {1}
+    assert {"acc_after", "calls"} < {score.name for score in log.results.scores}
 
 
 def test_a_run_that_fails_leaves_the_file_of_an_earlier_one(log_dir: str, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def _print_provenance(provenance: Mapping[str, Any]) -> None:
 def _print_or_plainly(name: str, value: Any, printer: Callable[[Any], None]) -> None:
     try:
         printer(value)
-    except (AttributeError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         _print_plainly(name, value)
 
 

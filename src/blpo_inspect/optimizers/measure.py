@@ -119,7 +119,8 @@ def _headline(name: str, title: str, test: Mapping[str, Any]) -> str:
     else:
         noise = ", cannot be told from noise" if low <= 0 <= high else ""
         beside.append(f"95 % interval {low:+.3f} to {high:+.3f}{noise}")
-    if (people := test.get("ceiling", {}).get(name)) is not None:
+    # an error alone, unlike a share or a kappa, does not say whether it is large
+    if name == "mae" and (people := test.get("ceiling", {}).get(name)) is not None:
         beside.append(f"one rater {people:.3f}")
     return f"{title} {before} before, {after} after ({', '.join(beside)})"
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +16,6 @@ from blpo_inspect.optimizers.measure import figures
 from comparison.methods import NONE, Method
 from comparison.plan import Run
 
-_FIGURES = ("accuracy", "macro_f1", "cohens_kappa")
-
 
 @dataclass(frozen=True)
 class Figures:
@@ -28,12 +26,18 @@ class Figures:
     kappa: float
     n: int
     unread: int
+    quadratic_kappa: float = math.nan
+    spearman: float = math.nan
+    mae: float = math.nan
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Figures":
         """From what `blpo_inspect.optimizers.measure.figures` gives."""
-        accuracy, macro_f1, kappa = (math.nan if given.get(name) is None else given[name] for name in _FIGURES)
-        return cls(accuracy, macro_f1, kappa, given["n"], given["unread"])
+        names = {field.name: field.name for field in fields(cls)} | {"kappa": "cohens_kappa"}
+        found: dict[str, Any] = {
+            name: math.nan if given.get(figure) is None else given[figure] for name, figure in names.items()
+        }
+        return cls(**found)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from inspect_ai import Task, task
 from inspect_ai import eval as inspect_eval
+from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog
 from inspect_ai.model import ChatMessage, ContentImage
 
@@ -20,7 +21,7 @@ from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import Item
 from blpo_inspect.reporting.first_and_last import first_and_last
 from blpo_inspect.scorers.improvement import FIGURES as IMPROVED
-from blpo_inspect.scorers.improvement import leading
+from blpo_inspect.scorers.improvement import improvement, leading
 from blpo_inspect.statistics import statistics_of
 from blpo_inspect.tasks.common import judging_task
 from blpo_inspect.tasks.optimize import optimize
@@ -262,5 +263,8 @@ def test_a_run_on_a_scale_with_an_order(
     assert (test["n"], test["paired"], test["clusters"], test["before"]["unread"]) == (10, 9, 5, 1)
     assert found["mae_c"] == test["ceiling"]["mae"] > 0
     assert [set(one) for one in test["kept"]] == [{*test["after"], "calls"}] * 2
+    again = inspect_score(log, improvement(), action="overwrite", display="none")
+    assert again.results
+    assert {one.name: one.metrics["mean"].value for one in again.results.scores} == found, "also without its task"
     said = log.samples[0].attachments.values()  # where a log keeps a long message
     assert any("MAE" in text and text.endswith("of 10 answers 1 unread before, 0 after") for text in said)

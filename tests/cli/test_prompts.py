@@ -164,7 +164,7 @@ def test_show_of_a_pair_for_ratings(tmp_path: Path) -> None:
     assert ["spearman", "0.700", "0.700", "+0.000"] in lines
     assert "spearman: over the 58 of 60 samples" in out.splitlines()
     assert ["n", "60", "60", "55"] in lines
-    assert out.endswith("test, each pair that was kept:\ncalls    mae\n    0  0.800\n   31  0.700\n")
+    assert out.endswith("test, each pair that was kept:\ncalls      0     31\nmae    0.800  0.700\n")
 
 
 def test_show_of_a_hand_written_pair(tmp_path: Path) -> None:

@@ -259,7 +259,7 @@ def _print_test(test: Mapping[str, Any]) -> None:
         rows.append((name, _figure(before.get(name)), _figure(after.get(name)), value, interval, *rater))
         notes += [f"{name}: {note}"] if note else []
     kept = test.get("kept") or []
-    curve = [tuple(_figure(pair.get(name)) for name in kept[0]) for pair in kept]
+    curve = [(name, *(_figure(pair.get(name)) for pair in kept)) for name in (kept[0] if kept else ())]
     said = ("before", "after", "difference", "ceiling", "kept")
     rest = {name: value for name, value in test.items() if name not in said}
     click.echo("\ntest" + visible("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
@@ -268,7 +268,7 @@ def _print_test(test: Mapping[str, Any]) -> None:
         click.echo(visible(note))
     if curve:
         click.echo("\ntest, each pair that was kept:")
-        print_table(tuple(kept[0]), curve, right=set(range(len(kept[0]))))
+        print_table(curve[0], curve[1:], right=set(range(1, len(curve[0]))))
 
 
 def _difference(difference: object) -> tuple[str, str, str]:

@@ -159,12 +159,16 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
         items = run.problem.test
         before = await run.evaluator.judge(run.problem.start.judge, items, run.problem.start.i2t)
         after = await run.evaluator.judge(run.best.judge, items, run.best.i2t)
-        test = compare(before, after, seed=run.seed)
+        test = compare(before, after, scale=run.problem.scale, seed=run.seed)
         if with_kept:
-            judged = [await run.evaluator.judge(best.pair.judge, items, best.pair.i2t) for best in run.kept]
-            test["kept"] = [{"calls": best.calls, **figures(each)} for best, each in zip(run.kept, judged, strict=True)]
+            human = [item.human for item in items]
+            test["kept"] = []
+            for best in run.kept:
+                judged = await run.evaluator.judge(best.pair.judge, items, best.pair.i2t)
+                found = figures(human, [judgement.label for judgement in judged], run.problem.scale)
+                test["kept"].append({"calls": best.calls, **found})
     run.test = test
-    run.progress.say(f"test accuracy {summary(run.test)}", {"test": dict(run.test)})
+    run.progress.say(f"test {summary(run.test, run.problem.scale.kind)}", {"test": dict(run.test)})
 
 
 def _hand_over(run: Run[S], state: TaskState) -> None:

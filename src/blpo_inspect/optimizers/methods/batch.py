@@ -11,6 +11,9 @@ from blpo_inspect.optimizers.evaluator import Evaluator, Judgement, mean_loss
 from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
 
+PART = 10
+"""Items judged at a time, where a draw may end early."""
+
 
 @dataclass(frozen=True)
 class Gain:
@@ -85,7 +88,13 @@ def unread(judgements: Sequence[Judgement]) -> int:
 
 
 async def draw_batch(
-    evaluator: Evaluator, prompt: str, i2t: str, train: Sequence[Item], settings: BlpoSettings, rng: random.Random
+    evaluator: Evaluator,
+    prompt: str,
+    i2t: str,
+    train: Sequence[Item],
+    settings: BlpoSettings,
+    rng: random.Random,
+    before: Sequence[Judgement] = (),
 ) -> Batch:
     """Judge training items in random order until the minibatch is full, ``max_judged`` or all were judged.
 
@@ -99,18 +108,21 @@ async def draw_batch(
         train: The training items.
         settings: Batch size, anchors, stratification and the most to judge.
         rng: Draws the order.
+        before: What an earlier draw judged with the same prompts; this one begins with it, in another order.
 
     Returns:
         The batch; without errors if there are none among those judged.
     """
-    order = rng.sample(list(train), len(train))
-    judged: list[Judgement] = []
+    judged = rng.sample(list(before), len(before))
+    known = {judgement.item.id for judgement in judged}
+    order = rng.sample([item for item in train if item.id not in known], len(train) - len(known))
+    most = min(len(order), max(0, (settings.max_judged or len(train)) - len(judged)))
     step = 2 * (settings.batch_size + settings.fresh_errors)
-    most = min(len(order), settings.max_judged or len(order))
+    step = step if settings.max_judged is None else min(step, PART)
     for start in range(0, most, step):
-        judged += await evaluator.judge(prompt, order[start : min(start + step, most)], i2t)
-        if _is_full(judged, settings, evaluator.scale):
+        if judged and _is_full(judged, settings, evaluator.scale):
             break
+        judged += await evaluator.judge(prompt, order[start : min(start + step, most)], i2t)
     wrong = [judgement for judgement in judged if judgement.wrong]
     right = [judgement for judgement in judged if not judgement.wrong]
     errors = _drawn(wrong, settings.batch_size, settings.stratify)
@@ -151,6 +163,8 @@ def _is_full(judged: Sequence[Judgement], settings: BlpoSettings, scale: LabelSc
         return False
     if not settings.stratify or scale.kind == "numeric":
         return True
+    if settings.max_judged is not None and 3 * len(judged) >= 2 * settings.max_judged:
+        return True  # a label that the judge gets right has no errors to wait for
     share = -(-wanted // len(scale.labels))  # rounded up
     return all(wrong.count(label) >= share for label in scale.labels)
 

@@ -42,6 +42,9 @@ def blpo(preset: str = "default", **settings: Any) -> Solver:
     return solving(Method("blpo", run_blpo, naive_calls=naive_calls), PRESETS, preset, settings)
 
 
+_GOOD_PART = 1 / 3
+"""Of the highest score possible: an update that reaches it ends the search for other captions, if it holds."""
+
 _CONTESTS = 2
 """Candidates of one outer step that are held against the best pair so far on the validation split, at most."""
 
@@ -53,12 +56,14 @@ class _Memory:
     Attributes:
         pair: The pair in force.
         failed: Judge prompts that were tried in place of the one in force and did not hold on validation.
+        judged: The training images that were drawn and judged with it.
         requests: The I2T prompts that were tried, with what came of them.
         instructions: The judge prompts that outer steps ended with.
     """
 
     pair: PromptPair
     failed: list[str] = field(default_factory=list)
+    judged: tuple[Judgement, ...] = ()
     requests: list[TriedRequest] = field(default_factory=list)
     instructions: list[TriedInstruction] = field(default_factory=list)
 
@@ -79,7 +84,7 @@ async def run_blpo(run: Run[BlpoSettings]) -> None:
             run.stopped = "no errors are left on the training split"
             return
         if step.accepted and pair:
-            memory.pair, memory.failed, idle = pair, [], 0
+            memory.pair, memory.failed, memory.judged, idle = pair, [], (), 0
         else:
             idle += 1
         if settings.patience is not None and idle >= settings.patience:
@@ -93,7 +98,9 @@ async def _outer_step(run: Run[BlpoSettings], number: int, memory: _Memory, i2t:
     rng = random.Random(f"{run.seed}/outer step {number}")
     pair = memory.pair
     async with span("batch", type="batch"):
-        batch = await draw_batch(run.evaluator, pair.judge, pair.i2t, run.problem.train, settings, rng)
+        before = memory.judged if settings.racing else ()
+        batch = await draw_batch(run.evaluator, pair.judge, pair.i2t, run.problem.train, settings, rng, before)
+        memory.judged = batch.judged
     step = Step(
         number=number,
         prompt=pair.judge,
@@ -128,17 +135,12 @@ class _OuterStep:
     async def taken(self) -> Step:
         """The I2T prompt at hand, then up to K new ones, each proposed from the history of all before."""
         settings = self.run.settings
-        await self._inner_step(0)
-        if (
-            settings.selection == "validation"
-            and settings.inner == "needed"
-            and self._is_clear(self.step.candidates[0])
-        ):
-            await self._decide()
-        for inner in range(1, settings.candidates + 1):
+        for inner in range(settings.candidates + 1):
+            await self._inner_step(inner)
+            if settings.selection == "validation" and settings.inner == "needed" and self._is_clear():
+                await self._decide()
             if self.step.accepted or (settings.racing and self._is_at_most()):
                 break
-            await self._inner_step(inner)
         if not self.step.accepted:
             await self._decide()
         return self.step
@@ -242,9 +244,12 @@ class _OuterStep:
             best=max(led, key=lambda request: request.score or 0.0, default=None),
         )
 
-    def _is_clear(self, candidate: Candidate) -> bool:
-        """Whether a candidate's score is above 0 by more than its error."""
-        return candidate.prompt is not None and (candidate.score or 0.0) > (candidate.error or 0.0)
+    def _is_clear(self) -> bool:
+        """Whether the last candidate's score is more than its error and a good part of what is possible."""
+        last = self.step.candidates[-1]
+        if last.prompt is None or last.partial or last.score is None:
+            return False
+        return last.score > (last.error or 0.0) and last.score >= _GOOD_PART * self.batch.most()
 
     def _is_at_most(self) -> bool:
         """Whether a candidate's score is the highest possible."""

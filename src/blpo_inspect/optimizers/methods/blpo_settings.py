@@ -27,8 +27,8 @@ class BlpoSettings(Settings):
         stratify: Whether errors and anchors are drawn evenly over people's labels; scores weight them back.
         max_judged: Training images judged in an outer step to find errors, at most; None: all, where errors are rare.
         told: ``all`` that helps the optimizer (`briefing`), or what the paper tells it: the misjudged images alone.
-        inner: ``needed`` searches I2T prompts in an outer step only if the captions at hand lead to no update that
-            holds; ``always`` tries all K.
+        inner: ``needed`` searches I2T prompts in an outer step only until captions lead to an update that mends a
+            third of what is possible and holds; ``always`` tries all K.
         racing: Whether a candidate is dropped as soon as it cannot be one of the best two of its outer step any more,
             and validation ends as soon as its outcome is decided; else all are judged on everything.
         carry_i2t: Whether an outer step starts from the best I2T prompt of the one before, else from the first one.

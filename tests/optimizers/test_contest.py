@@ -103,3 +103,13 @@ def test_to_be_certain_a_small_gain_is_not_decided_early() -> None:
     assert found.judged == 100 and found.gain > 0
     found, _ = held([1.0] * 60 + [0.0] * 40, [0.0] * 100, certain=True)
     assert found.certain and found.judged < 40
+
+
+def test_a_gain_that_is_known_to_within_a_twentieth_is_known_well_enough() -> None:
+    """Losses of an ordered scale that differ little: ten images tell nearly as much as a hundred."""
+    old = [0.25, 0.3] * 50
+    new = [0.25, 0.2] * 50
+    found, _ = held(old, new)
+    assert found.judged == 10 and 1.96 * found.error <= 0.05
+    found, _ = held(old, new, racing=False)
+    assert found.judged == 100

@@ -22,6 +22,9 @@ ENOUGH = 20.0
 _NOISE = 1.96
 """A gain of so many standard errors or fewer cannot be told from noise."""
 
+_PRECISE = 0.05
+"""A gain that is known to within this is known well enough: what more images could show is of little use."""
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -69,8 +72,8 @@ async def contest(run: Run[Any], pair: PromptPair, best: PromptPair, *, racing: 
         run: The run.
         pair: The new pair.
         best: The best so far.
-        racing: Whether to end as soon as the outcome on the whole split is all but sure: what is left would turn it
-            around with probability 1 / 20 at most, however often one looks.
+        racing: Whether to end as soon as the outcome on the whole split is all but sure (what is left would turn it
+            around with probability 1 / 20 at most, however often one looks), or the gain is known to within 0.05.
         certain: Whether a gain only counts if it is more than chance, so that a small one is not decided early.
 
     Raises:
@@ -89,10 +92,11 @@ async def contest(run: Run[Any], pair: PromptPair, best: PromptPair, *, racing: 
             drops = [one.loss - other.loss for one, other in zip(old, new, strict=True)]
             better = evidence(drops, of=None if certain else len(order), least=least)
             worse = evidence([-drop for drop in drops], of=len(order), least=least)
-            if max(better, worse) >= ENOUGH:
+            error = _error(old, drops)
+            if max(better, worse) >= ENOUGH or (not certain and 0 < _NOISE * error <= _PRECISE):
                 break
     sure = evidence(drops, least=least) >= ENOUGH
-    return Contest(mean_loss(old), mean_loss(new), _error(old, drops), len(drops), len(order), sure)
+    return Contest(mean_loss(old), mean_loss(new), error, len(drops), len(order), sure)
 
 
 def _error(judged: Sequence[Judgement], drops: Sequence[float]) -> float:

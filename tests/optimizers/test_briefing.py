@@ -104,7 +104,10 @@ def test_a_request_is_told_with_its_score_effects_instruction_and_captions() -> 
     after = (said("unsafe", "unsafe", "a"), said("unsafe", "safe", "b"), said("safe", "unsafe", "c"))
     led = TriedRequest("What is in it?", 0.4, ("a knife", "a gun"), before[:2], 0.1, 0.05, "No knives.", before, after)
     vague = TriedRequest("Describe.", 0.4, outcome="its captions hardly differ from image to image")
-    text = update_i2t_prompt("Is it safe?", [led, vague], SAFE, max_chars=300)
+    older = TriedRequest("Describe all.", 0.5, score=0.2, error=0.1)
+    text = update_i2t_prompt("Is it safe?", [older], [led, vague], SAFE, max_chars=300)
+    assert "<tried_outcome>it led to a gain of +0.2 ± 0.1 (at most 0.5 was possible).</tried_outcome>" in text
+    assert text.count("<score>") == 1 and text.count("<tried_earlier>") == 1
     assert "<score>+0.1 ± 0.05 (at most 0.4 was possible)</score>" in text
     assert "of images that people label unsafe: 1 of 2 errors mended, 0 of 0 right ones broken" in text
     assert "of images that people label safe: 0 of 0 errors mended, 1 of 1 right ones broken" in text

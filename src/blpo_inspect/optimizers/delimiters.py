@@ -41,6 +41,7 @@ _TAGS = (
     "judge_wrote",
     "image_category",
     "tried",
+    "tried_earlier",
     "tried_outcome",
     "request",
     "instruction",

@@ -37,10 +37,12 @@ def update_q(run: Run[Any], prompt: str, tried: Sequence[Tried]) -> Question:
     return _i2t_prompt(run, text, [attempt.prompt for attempt in tried])
 
 
-def update_q_informed(run: Run[Any], prompt: str, tried: Sequence[TriedRequest]) -> Question:
-    """Update_q: a better I2T prompt from those tried and all that came of them."""
-    text = told.update_i2t_prompt(prompt, tried, run.problem.scale, max_chars=run.settings.max_i2t_chars)
-    return _i2t_prompt(run, text, [attempt.prompt for attempt in tried])
+def update_q_informed(
+    run: Run[Any], prompt: str, earlier: Sequence[TriedRequest], tried: Sequence[TriedRequest]
+) -> Question:
+    """Update_q: a better I2T prompt from those tried, in earlier outer steps and in this one, and what came of them."""
+    text = told.update_i2t_prompt(prompt, earlier, tried, run.problem.scale, max_chars=run.settings.max_i2t_chars)
+    return _i2t_prompt(run, text, [attempt.prompt for attempt in (*earlier, *tried)])
 
 
 def critique(run: Run[Any], prompt: str, shown: Shown, sample: int | None = None) -> Question:

@@ -33,7 +33,7 @@ class Memory:
         pair: The pair in force.
         failed: Judge prompts that were tried in place of the one in force and did not hold on validation.
         judged: The training images that were drawn and judged with it.
-        requests: The I2T prompts that were tried, with what came of them.
+        requests: The I2T prompts of earlier outer steps, with what came of them.
         instructions: The judge prompts that outer steps ended with.
     """
 
@@ -70,6 +70,7 @@ class OuterStep:
                 break
         if not self.step.accepted:
             await self._decide(_CONTESTS)
+        self.memory.requests += self.requests
         return self.step
 
     async def _inner_step(self, inner: int) -> None:
@@ -96,7 +97,7 @@ class OuterStep:
         """What is told is of all outer steps; with the paper's information, the scores of this one."""
         prompt = self.memory.pair.judge
         if self.run.settings.told == "all":
-            return proposal_requests.update_q_informed(self.run, prompt, self.memory.requests)
+            return proposal_requests.update_q_informed(self.run, prompt, self.memory.requests, self.requests)
         scored = [Tried(request.prompt, request.score or 0.0) for request in self.requests]
         return proposal_requests.update_q(self.run, prompt, scored)
 
@@ -110,7 +111,6 @@ class OuterStep:
             i2t, most=batch.most(), captions=shown.captions, judged=batch.errors, before=batch.scored
         )
         self.requests.append(request)
-        memory.requests.append(request)
         if informed and hardly_differ(shown.captions):
             request.outcome = "its captions hardly differ from image to image"
             return Candidate(inner, i2t=i2t, note=request.outcome)

@@ -9,7 +9,7 @@ from inspect_ai.model import ChatMessage
 JUDGE_PROMPT, I2T_PROMPT, CRITIQUE = "judge_prompt", "i2t_prompt", "critique"
 """The tags around an answer."""
 
-_DATA = ("current_judge_prompt", "example", "tried")
+_DATA = ("current_judge_prompt", "example", "tried", "tried_earlier")
 _ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT}|{CRITIQUE})\s*>", re.IGNORECASE)
 _LABELS = re.compile(r"The labels are(?P<ordered>, from lowest to highest)?: (?P<labels>[^\n]*?)\.(?=\s|$)")
 _RANGE = re.compile(r"number from (-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)\.")
@@ -52,7 +52,7 @@ class ParsedQuestion:
         examples: Images with labels.
         tried: Requests with scores.
         instructions: Judge prompts with scores.
-        outcomes: Judge prompts that were tried, told without a score.
+        known: Judge prompts and requests that were tried, told without a score that compares.
         critique: What was found to be wrong with the judge prompt; None where nothing is said.
         max_chars: The longest answer allowed; None where nothing is said.
         earlier: Answers given before to the same question.
@@ -65,7 +65,7 @@ class ParsedQuestion:
     examples: tuple[ParsedExample, ...] = ()
     tried: tuple[ScoredText, ...] = ()
     instructions: tuple[ScoredText, ...] = ()
-    outcomes: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     critique: str | None = None
     max_chars: int | None = None
     earlier: tuple[str, ...] = ()
@@ -109,7 +109,12 @@ def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
         examples=examples,
         tried=_scored(text, "request"),
         instructions=instructions,
-        outcomes=tuple(said for block in _blocks(text, "tried") if (said := _first(block, "instruction"))),
+        known=tuple(
+            said
+            for block_tag, tag in (("tried", "instruction"), ("tried_earlier", "request"))
+            for block in _blocks(text, block_tag)
+            if (said := _first(block, tag))
+        ),
         critique=critique,
         max_chars=int(length[1]) if length else None,
         earlier=tuple(

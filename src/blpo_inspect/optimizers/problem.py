@@ -40,6 +40,7 @@ class Item:
         text: The text that the image is judged against, where the task has one.
         category: The image's kind, where known.
         group: Items of the same group lie in the same split.
+        raters: The label that each rater gave; empty where the data have people's label alone.
     """
 
     id: str
@@ -48,6 +49,12 @@ class Item:
     text: str | None = None
     category: str | None = None
     group: str | None = None
+    raters: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all raters, or people's label alone."""
+        return self.raters or (self.human,)
 
     async def content(self) -> list[ContentImage]:
         """The images as every request shows them."""
@@ -67,7 +74,7 @@ class Problem:
         train: Items that optimizers may see.
         validation: Items that decide between prompts.
         test: Items that are judged once, at the end.
-        digest: SHA-256 of the ids, labels, texts and images of all splits.
+        digest: SHA-256 of the ids, labels, texts, images and raters' labels of all splits.
         answer: How the judge is asked for its verdict, as in the benchmark's own task.
         reask: How often a reply that cannot be read is followed by one more question, as there.
     """
@@ -181,6 +188,7 @@ def _item(benchmark: str, sample: Sample) -> Item:
         text=metadata.get("text"),
         category=metadata.get("category"),
         group=metadata.get("group"),
+        raters=tuple(map(str, metadata.get("raters", {}).values())),
     )
 
 
@@ -228,7 +236,7 @@ def _digests(benchmark: str, items: Mapping[str, tuple[Item, ...]]) -> dict[str,
 
 def _digest(items: Mapping[str, tuple[Item, ...]], pictures: Mapping[str, str]) -> str:
     plain = [
-        [split, item.id, item.human, item.text, [pictures[image] for image in item.images]]
+        [split, item.id, item.human, item.text, [pictures[image] for image in item.images], *item.raters]
         for split in SPLITS
         for item in items[split]
     ]

@@ -57,10 +57,15 @@ def meant(map: LabelMap, scale: LabelScale, label: str, probabilities: Mapping[s
         return map[label]
     if scale.kind == "numeric":
         value = np.interp(float(label), [float(said) for said in map], [float(value) for value in map.values()])
-        return plain_number(float(np.clip(round(float(value), 6), scale.low, scale.high)))
+        return within(scale, value)
     if probabilities is None:
         return label
     return max(probabilities, key=lambda one: (float(map[one]) * probabilities[one], one == label))
+
+
+def within(scale: LabelScale, value: float) -> str:
+    """A number as a label of a numeric scale, to six decimals."""
+    return plain_number(float(np.clip(round(float(value), 6), scale.low, scale.high)))
 
 
 def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> ModelOutput:

@@ -23,8 +23,8 @@ ON_SCHEMA = "blpo_on_schema"
 why it is none, whatever its text says."""
 
 MAPPED = "blpo_map"
-"""Where the metadata of an output say what the map of a prompt pair made of it (`label_map`): ``{"said": the judge's own
-label, "label": what it means}``."""
+"""Where the metadata of an output say what the map of a prompt pair made of it (`label_map`): ``{"said": the judge's
+own label, "label": what it means}``."""
 
 _PROVIDER_ERROR = re.compile(
     r"\b(?:maximum context|context[ _](?:length|window)|input (?:is )?too long|prompt is too long"

@@ -83,7 +83,7 @@ class PromptPair:
         """Read what `to_yaml` wrote, or a hand-written file with ``judge`` and optionally ``i2t``.
 
         Raises:
-            PromptError: Not YAML, unknown keys or format, or an invalid prompt or map; names ``source``, line and place.
+            PromptError: Not YAML, unknown keys or format, or invalid prompts or map; names ``source``, line and place.
         """
         given = read_yaml(_File, text, source, PromptError, strict=False, as_written=("judge", "i2t", "scale", "map"))
         return cls(given.judge, given.i2t, given.scale, given.provenance, given.map)

@@ -4,7 +4,7 @@ Within a run, the answer to a prompt, an image and a text is kept; across runs t
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -35,6 +35,7 @@ class Judgement:
         answer: What the optimizer reads: the label, or a remark that there is none.
         loss: ℓ(f(x; p), y), at least 0; an answer that cannot be read has the largest.
         wrong: Whether it differs from people's label; an answer that cannot be read is wrong.
+        probabilities: Those of the labels, where an unordered scale's judge gave them.
     """
 
     item: Item
@@ -42,6 +43,7 @@ class Judgement:
     answer: str
     loss: float
     wrong: bool
+    probabilities: Mapping[str, float] | None = None
 
 
 class Evaluator:
@@ -186,7 +188,8 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
         "zero_one": lambda: float(wrong),
         "likelihood": lambda: _likelihood_loss(item, output, scale),
     }
-    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong)
+    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
+    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, probabilities)
 
 
 def _unread(item: Item, reason: str, loss: Loss) -> Judgement:

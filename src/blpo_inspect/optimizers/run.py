@@ -56,6 +56,7 @@ class Run(Generic[S]):
             where it was not judged.
         steps: The steps so far.
         stopped: Why the run ended; empty while it goes on.
+        map: What came of fitting a map to the best pair's labels, once that was tried; empty before.
         spent: Calls of the optimization, once it has ended.
         test: Figures of the first and the final pair on the test split, once they were judged.
     """
@@ -73,6 +74,7 @@ class Run(Generic[S]):
     validation: dict[str, float] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
+    map: str = ""
     spent: CallCounts | None = None
     test: Mapping[str, Any] | None = None
 
@@ -134,7 +136,7 @@ class Run(Generic[S]):
 
     def result(self) -> PromptPair:
         """The best pair so far, with where it comes from."""
-        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, self._provenance())
+        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, self._provenance(), self.best.map)
 
     def _provenance(self) -> dict[str, Any]:
         """Where the best pair comes from, JSON-ready: everything that is needed to repeat or to doubt it.
@@ -143,6 +145,7 @@ class Run(Generic[S]):
         """
         problem, spent = self.problem, self.spending()
         parent = {} if problem.parent is None else {"parent": problem.parent}
+        start_map = {} if problem.start.map is None else {"map": dict(problem.start.map)}
         test = {} if self.test is None else {"test": dict(self.test)}
         return {
             "method": self.method.name,
@@ -160,11 +163,12 @@ class Run(Generic[S]):
             },
             "models": self.calls.identities(),
             "versions": {name: importlib.metadata.version(name) for name in ("blpo-inspect", "inspect-ai", "pillow")},
-            "start": {"judge": problem.start.judge, "i2t": problem.start.i2t},
+            "start": {"judge": problem.start.judge, "i2t": problem.start.i2t, **start_map},
             "calls": dict(spent.by_role),
             "naive_calls": spent.naive,
             "stopped": self.stopped or "not ended",
             "validation_loss": {name: round(value, 6) for name, value in self.validation.items()},
+            **({"map": self.map} if self.map else {}),
             **parent,
             **test,
             "trajectory": [step.to_dict() for step in self.steps],
@@ -185,9 +189,11 @@ class Method(Generic[S]):
         algorithm: Carries out a run from its start to its end.
         temperature: Temperature of the optimizer model, unless the role is given another.
         naive_calls: Number of calls that the run so far would have made without any cache.
+        asks_optimizer: Whether it needs an optimizer model.
     """
 
     name: str
     algorithm: Callable[[Run[S]], Awaitable[None]]
     temperature: float = 0.0
     naive_calls: Callable[[Run[S]], int] = requested_calls
+    asks_optimizer: bool = True

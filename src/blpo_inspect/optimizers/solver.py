@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState
@@ -15,11 +16,15 @@ from blpo_inspect.judging.prompts import RESULT
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.evaluator import Evaluator
 from blpo_inspect.optimizers.gc_pause import seldom_collected
+from blpo_inspect.optimizers.label_map import add_map, with_map
 from blpo_inspect.optimizers.measure import compare, figures, summary
 from blpo_inspect.optimizers.problem import Problem, load_problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.run import Method, Run
 from blpo_inspect.optimizers.settings import S, settings_of
+
+_WITHOUT_OPTIMIZER: WeakSet[Solver] = WeakSet()
+"""The solvers there are that need no optimizer model. Inspect does not tell a task which solver it will run."""
 
 
 def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: Mapping[str, Any]) -> Solver:
@@ -43,6 +48,8 @@ def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: M
         with seldom_collected():
             return await optimize(state, method, settings)
 
+    if not method.asks_optimizer:
+        _WITHOUT_OPTIMIZER.add(solve)
     return solve
 
 
@@ -74,6 +81,7 @@ async def optimize(state: TaskState, method: Method[S], settings: S) -> TaskStat
         except BudgetSpentError as spent:
             run.stopped = str(spent)
         run.progress.say(f"ended: {run.stopped}")
+        await add_map(run)
         await _measure(run, with_kept=bool(state.metadata.get("test_kept")))
     except LimitExceededError as limit:
         run.stopped = run.stopped or f"Inspect's {limit.type} limit of {limit.limit_str}"
@@ -88,17 +96,17 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     given = state.metadata
     if "benchmark" not in given or "seed" not in given:
         raise PrerequisiteError(f"blpo_inspect/{method.name} is a solver of the task blpo_inspect/optimize")
-    need_optimizer()
+    if method.asks_optimizer:
+        need_optimizer()
     problem = load_problem(given["benchmark"], given["benchmark_args"], given.get("prompts"))
     if problem.digest != given["data_digest"]:
         raise PrerequisiteError(f"{problem.name}: the data are not those that this evaluation began with")
     judge = get_model()
-    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": get_model(role="optimizer")}
-    configs = {
-        "judge": answer_config(problem.answer, problem.scale, judge),
-        "i2t": _at(0.0, models["i2t"]),
-        "optimizer": _at(method.temperature, models["optimizer"]),
-    }
+    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge)}
+    configs = {"judge": answer_config(problem.answer, problem.scale, judge), "i2t": _at(0.0, models["i2t"])}
+    if method.asks_optimizer:
+        models["optimizer"] = get_model(role="optimizer")
+        configs["optimizer"] = _at(method.temperature, models["optimizer"])
     if settings.loss == "likelihood" and problem.answer != "likelihood":
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
@@ -117,6 +125,16 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         save=Path(given["save"]) if given.get("save") else None,
         best=problem.start,
     )
+
+
+def may_need_optimizer(roles: Collection[str]) -> None:
+    """`need_optimizer` before an evaluation, unless its solver may be one that needs none: that one checks by itself.
+
+    Raises:
+        PrerequisiteError: As there.
+    """
+    if not _WITHOUT_OPTIMIZER:
+        need_optimizer(roles)
 
 
 def need_optimizer(roles: Collection[str] = ()) -> None:
@@ -155,12 +173,16 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
     run.calls.max_calls = None
     async with span("test", type="test"):
         items = run.problem.test
-        before = await run.evaluator.judge(run.problem.start.judge, items, run.problem.start.i2t)
-        after = await run.evaluator.judge(run.best.judge, items, run.best.i2t)
+        pairs = [run.problem.start, run.best, *((best.pair for best in run.kept) if with_kept else ())]
+        raw = [await run.evaluator.judge(pair.judge, items, pair.i2t) for pair in pairs]
+        before, after, *kept = (
+            with_map(judged, pair.map, run.problem.scale) for pair, judged in zip(pairs, raw, strict=True)
+        )
         test = compare(before, after, seed=run.seed)
+        if any(pair.map is not None for pair in pairs[:2]):
+            test["raw"] = {"before": figures(raw[0]), "after": figures(raw[1])}
         if with_kept:
-            judged = [await run.evaluator.judge(best.pair.judge, items, best.pair.i2t) for best in run.kept]
-            test["kept"] = [{"calls": best.calls, **figures(each)} for best, each in zip(run.kept, judged, strict=True)]
+            test["kept"] = [{"calls": best.calls, **figures(each)} for best, each in zip(run.kept, kept, strict=True)]
     run.test = test
     run.progress.say(f"test accuracy {summary(run.test)}", {"test": dict(run.test)})
 

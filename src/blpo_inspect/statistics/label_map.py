@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from blpo_inspect.judging.label_map import meant
+from blpo_inspect.judging.label_map import meant, within
 from blpo_inspect.judging.label_text import plain_number
 from blpo_inspect.judging.labels import LabelScale
 
@@ -77,14 +77,7 @@ def fit_map(scale: LabelScale, judged: Sequence[Judged]) -> dict[str, str]:
         scale: The labels.
         judged: At least one image; for an unordered scale all with probabilities.
     """
-    if scale.kind == "numeric":
-        return _isotonic(judged)
-    costs = np.array([[one.loss(scale, label) for label in scale.labels] for one in judged])
-    if scale.kind == "unordered":
-        given = [[(one.probabilities or {})[label] for label in scale.labels] for one in judged]
-        return _weights(scale.labels, np.maximum(given, _LEAST), costs)
-    said = np.array([scale.labels.index(one.said) for one in judged])
-    return _monotone(scale.labels, [costs[said == row].sum(axis=0) for row in range(len(scale.labels))])
+    return _fit(scale, judged, _costs(scale, judged))
 
 
 def fitted_map(scale: LabelScale, judged: Sequence[Judged]) -> FittedMap:
@@ -95,13 +88,31 @@ def fitted_map(scale: LabelScale, judged: Sequence[Judged]) -> FittedMap:
         judged: Images of at least two groups; for an unordered scale all with probabilities.
     """
     folds = {group: place % _FOLDS for place, group in enumerate(dict.fromkeys(one.group for one in judged))}
+    fold_of = np.array([folds[one.group] for one in judged])
+    costs = _costs(scale, judged)
     after = 0.0
     for fold in set(folds.values()):
-        found = fit_map(scale, [one for one in judged if folds[one.group] != fold])
-        for one in (one for one in judged if folds[one.group] == fold):
+        rest = np.flatnonzero(fold_of != fold).tolist()
+        found = _fit(scale, [judged[place] for place in rest], costs[rest])
+        for one in (judged[place] for place in np.flatnonzero(fold_of == fold).tolist()):
             after += one.loss(scale, meant(found, scale, one.said, one.probabilities))
     before = sum(one.loss(scale, one.said) for one in judged)
-    return FittedMap(fit_map(scale, judged), before / len(judged), after / len(judged))
+    return FittedMap(_fit(scale, judged, costs), before / len(judged), after / len(judged))
+
+
+def _costs(scale: LabelScale, judged: Sequence[Judged]) -> np.ndarray:
+    """The loss of each label, image × label."""
+    return np.array([[one.loss(scale, label) for label in scale.labels] for one in judged])
+
+
+def _fit(scale: LabelScale, judged: Sequence[Judged], costs: np.ndarray) -> dict[str, str]:
+    if scale.kind == "numeric":
+        return _isotonic(scale, judged)
+    if scale.kind == "unordered":
+        given = [[(one.probabilities or {})[label] for label in scale.labels] for one in judged]
+        return _weights(scale.labels, np.maximum(given, _LEAST), costs)
+    said = np.array([scale.labels.index(one.said) for one in judged])
+    return _monotone(scale.labels, [costs[said == row].sum(axis=0) for row in range(len(scale.labels))])
 
 
 def _monotone(labels: Sequence[str], costs: Sequence[np.ndarray]) -> dict[str, str]:
@@ -116,14 +127,14 @@ def _monotone(labels: Sequence[str], costs: Sequence[np.ndarray]) -> dict[str, s
     return {label: labels[place] for label, place in zip(labels, min(best)[2], strict=True)}
 
 
-def _isotonic(judged: Sequence[Judged]) -> dict[str, str]:
+def _isotonic(scale: LabelScale, judged: Sequence[Judged]) -> dict[str, str]:
     """Of a numeric scale: the ends of each stretch on which the regression of people's mean is constant."""
     people = [sum(share * float(label) for label, share in one.shares.items()) for one in judged]
     said, places = np.unique([float(one.said) for one in judged], return_inverse=True)
     counts = np.bincount(places)
     found = isotonic_regression(np.bincount(places, weights=people) / counts, weights=counts)
     ends = sorted({*found.blocks[:-1], *(found.blocks[1:] - 1)})
-    return {plain_number(float(said[end])): plain_number(round(float(found.x[end]), 6)) for end in ends}
+    return {plain_number(float(said[end])): within(scale, found.x[end]) for end in ends}
 
 
 def _weights(labels: Sequence[str], given: np.ndarray, costs: np.ndarray) -> dict[str, str]:

@@ -55,6 +55,13 @@ PRESETS = {
     "default": BlpoSettings(),
     # Algorithm 1 of arXiv 2602.11340: its argmax runs over the new I2T prompts only
     "paper": BlpoSettings(
-        fresh_errors=0, anchors=0, stratify=False, carry_i2t=False, include_start=False, selection="last", patience=None
+        fresh_errors=0,
+        anchors=0,
+        stratify=False,
+        carry_i2t=False,
+        include_start=False,
+        selection="last",
+        patience=None,
+        map=False,
     ),
 }

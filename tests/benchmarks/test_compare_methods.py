@@ -125,6 +125,13 @@ def test_what_is_finished_is_not_run_again(world: World, compared: Path, capsys:
     assert len(logs(compared)) == 10, "so is another optimizer"
 
 
+def test_a_comparison_with_a_map_alone_needs_no_optimizer(world: World, tmp_path: Path) -> None:
+    given = ["--benchmarks", "toy", "--model", "scripted/judge", "--methods", "none", "remap", "--seeds", "1"]
+    assert main(["--out", str(tmp_path), *given]) == 0
+    assert [(row["method"], row["calls"]) for row in rows(tmp_path / "runs.csv")] == [("none", "0"), ("remap", "4")]
+    assert {call[0] for call in world.calls} == {"judge"}
+
+
 def test_all_methods_may_start_from_another_i2t_prompt(world: World, tmp_path: Path) -> None:
     """It asks for the first captions, and the tables say so; the judge prompt stays the benchmark's own."""
     world.judge_prompts |= {"Name all colours.": "D"}

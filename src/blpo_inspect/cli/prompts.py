@@ -264,9 +264,10 @@ def _print_test(test: Mapping[str, Any]) -> None:
     rows = []
     for name in dict.fromkeys([*before, *after, *differences]):
         rows.append((name, _figure(before.get(name)), _figure(after.get(name)), *_difference(differences.get(name))))
-    raw = test.get("raw", {})
-    for name, value in raw.get("after", {}).items():
-        rows.append((f"{name}, without map", _figure(raw.get("before", {}).get(name)), _figure(value), "", "", ""))
+    first, last = (test.get("raw", {}).get(side, {}) for side in ("before", "after"))
+    for name in last:
+        if name not in ("n", "unread"):  # a map leaves these as they are
+            rows.append((f"{name}, without map", _figure(first.get(name)), _figure(last[name]), "", "", ""))
     rest = {name: value for name, value in test.items() if name not in ("before", "after", "difference", "raw")}
     click.echo("\ntest" + visible("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
     print_table(("figure", "before", "after", "difference", "interval", "note"), rows, right={1, 2, 3})

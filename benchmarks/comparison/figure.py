@@ -47,7 +47,7 @@ def accuracy_at(curve: Sequence[tuple[int, float]], calls: int) -> float:
 def mean_curve(curves: Sequence[Sequence[tuple[int, float]]], end: int) -> Curve:
     """The mean of several runs' step functions from 0 to ``end`` calls."""
     places = sorted({0, end} | {at for curve in curves for at, _ in curve if at <= end})
-    # a run of which no answer could be read has no accuracy
+    # numbers have no accuracy
     means = [Mean.of([accuracy_at(curve, at) for curve in curves]) for at in places]
     return Curve(
         tuple(places),

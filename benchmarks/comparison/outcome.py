@@ -2,36 +2,42 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from inspect_ai.log import EvalLog, read_eval_log_sample
+from inspect_ai.log import EvalLog, read_eval_log, read_eval_log_sample
 from inspect_ai.scorer import Score
 
+from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.prompts import RESULT
-from blpo_inspect.scorers.metric_keys import metric_key
+from blpo_inspect.logs.reader import judged_run
+from blpo_inspect.optimizers.measure import figures
 from comparison.methods import NONE, Method
 from comparison.plan import Run
-
-_FIGURES = ("accuracy", "macro_f1", "cohens_kappa")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Agreement on the test split, over the answers that could be read; NaN where a figure is not defined."""
+    """Agreement on the test split, unread answers counted as wrong; NaN: not defined, or not for this scale."""
 
     accuracy: float
     macro_f1: float
     kappa: float
     n: int
     unread: int
+    quadratic_kappa: float = math.nan
+    spearman: float = math.nan
+    mae: float = math.nan
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Figures":
         """From what `blpo_inspect.optimizers.measure.figures` gives."""
-        accuracy, macro_f1, kappa = (math.nan if given[name] is None else given[name] for name in _FIGURES)
-        return cls(accuracy, macro_f1, kappa, given["n"], given["unread"])
+        names = {field.name: field.name for field in fields(cls)} | {"kappa": "cohens_kappa"}
+        found: dict[str, Any] = {
+            name: math.nan if given.get(figure) is None else given[figure] for name, figure in names.items()
+        }
+        return cls(**found)
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,8 @@ def read(run: Run, header: EvalLog) -> Outcome:
         raise ValueError(header.error.message if header.error else header.status)
     seconds = _seconds(header)
     if not run.method.optimizes:
-        figures = _judged(header, log)
-        return Outcome(run, figures if run.prompts is None else None, figures, 0, (), {}, seconds, log)
+        judged = _judged(log)
+        return Outcome(run, judged if run.prompts is None else None, judged, 0, (), {}, seconds, log)
     sample = read_eval_log_sample(log, id=f"seed-{run.seed}", exclude_fields={"events", "messages", "attachments"})
     score: Score | None = (sample.scores or {}).get("improvement")
     test = (score.metadata or {}).get("test") if score else None
@@ -115,16 +121,13 @@ def _unchanged(outcome: Outcome, method: Method) -> Outcome:
     return Outcome(unchanged, outcome.before, outcome.before, 0, (), {}, 0.0, outcome.log)
 
 
-def _judged(header: EvalLog, log: str) -> Figures:
-    scores = {score.name: score for score in header.results.scores} if header.results else {}
-    if "agreement" not in scores or "unread" not in scores:
-        raise ValueError(f"no figures of agreement; see {log}")
-    agreement = scores["agreement"]
-    unread = int(scores["unread"].metrics["count"].value)
-    # the logs of an unfinished comparison may be older than the short keys
-    found = {name: agreement.metrics.get(metric_key(name), agreement.metrics.get(name)) for name in _FIGURES}
-    given = {name: None if metric is None else round(metric.value, 6) for name, metric in found.items()}
-    return Figures.of({**given, "n": agreement.scored_samples or 0, "unread": unread})
+def _judged(log: str) -> Figures:
+    try:
+        run = judged_run(read_eval_log(log, exclude_fields={"events", "attachments"}))
+    except LogError as error:
+        raise ValueError(f"{error}; see {log}") from error
+    human, labels = [answer.human for answer in run.answers], [answer.label for answer in run.answers]
+    return Figures.of(figures(human, labels, run.scale))
 
 
 def _seconds(header: EvalLog) -> float:

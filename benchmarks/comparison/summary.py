@@ -4,7 +4,7 @@ The differences are tested by the paired t test, its p-values corrected within e
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
@@ -15,8 +15,10 @@ from comparison.methods import Method
 from comparison.outcome import Outcome
 from comparison.plan import Key
 
-FIGURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "kappa": "kappa"}
-COMPARED = ("accuracy", "macro_f1")
+ORDERED = {"quadratic_kappa": "quadratic kappa", "spearman": "Spearman", "mae": "MAE"}
+"""Figures of scales with an order: shown where a run has them."""
+FIGURES = {"macro_f1": "macro-F1", "accuracy": "accuracy", "kappa": "kappa", **ORDERED}
+COMPARED = ("accuracy", "macro_f1", "mae")
 EQUAL = "equal"
 """Reason of a difference that is zero with every seed."""
 CONSTANT = "the same with every seed"
@@ -66,6 +68,12 @@ class Row:
     calls: float
     less: Mapping[str, Comparison]
     holm: Mapping[str, float]
+
+
+def shown(rows: Iterable[Row], names: Iterable[str]) -> list[str]:
+    """Those of the figures that a table of these rows has."""
+    known = {name for row in rows for name, mean in row.figures.items() if mean.n}
+    return [name for name in names if name in known or name not in ORDERED]
 
 
 def summarize(

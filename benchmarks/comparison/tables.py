@@ -8,14 +8,15 @@ from blpo_inspect.statistics import Comparison
 from comparison import paper
 from comparison.outcome import Outcome
 from comparison.plan import Key, Setting
-from comparison.summary import COMPARED, CONSTANT, EQUAL, FIGURES, Mean, Row
+from comparison.summary import COMPARED, CONSTANT, EQUAL, FIGURES, ORDERED, Mean, Row, shown
 
 NOTHING = "–"
 
 
 def runs_csv(outcomes: Mapping[Key, Outcome]) -> str:
     """A row per run."""
-    columns = ("accuracy", "macro_f1", "kappa", "n", "unread")
+    ordered = [name for name in ORDERED if any(not math.isnan(getattr(one.after, name)) for one in outcomes.values())]
+    columns = ("accuracy", "macro_f1", "kappa", "n", "unread", *ordered)
     header = ["benchmark", "method", "seed", "calls", *(f"{name}_before" for name in columns), *columns]
     rows = []
     for (benchmark, label, seed), outcome in outcomes.items():
@@ -27,18 +28,20 @@ def runs_csv(outcomes: Mapping[Key, Outcome]) -> str:
 
 def table_csv(rows: Iterable[Row], model: str) -> str:
     """A row per benchmark and method; differences are the method's less the reference's."""
+    rows = list(rows)
+    figures, compared = shown(rows, FIGURES), shown(rows, COMPARED)
     header = ["benchmark", "method", "runs"]
-    header += [f"{name}_{part}" for name in FIGURES for part in ("mean", "sd")]
+    header += [f"{name}_{part}" for name in figures for part in ("mean", "sd")]
     header += ["unread_mean", "calls_mean"]
-    header += [f"{name}_less_{part}" for name in COMPARED for part in ("mean", "low", "high", "p", "p_holm", "note")]
+    header += [f"{name}_less_{part}" for name in compared for part in ("mean", "low", "high", "p", "p_holm", "note")]
     header += ["paper_f1", "paper_accuracy"]
     lines = []
     for row in rows:
         known = paper.cell(model, row.benchmark, row.method)
         line = [row.benchmark, row.method.label, str(row.runs)]
-        line += [_number(value) for name in FIGURES for value in (row.figures[name].value, row.figures[name].spread)]
+        line += [_number(value) for name in figures for value in (row.figures[name].value, row.figures[name].spread)]
         line += [_number(row.unread), _number(row.calls)]
-        for name in COMPARED:
+        for name in compared:
             less = row.less.get(name)
             values = (less.value, less.low, less.high, less.p, row.holm[name]) if less else ()
             line += [*map(_number, values), less.reason or ""] if less else [""] * 6
@@ -86,15 +89,16 @@ def table_md(
 def _benchmark(benchmark: str, rows: Sequence[Row], model: str, reference: str | None) -> list[str]:
     judge = paper.judge_of(model)
     cells = [paper.cell(model, benchmark, row.method) for row in rows]
-    header = ["method", "runs", *FIGURES.values(), "unread", "calls"]
-    compared = COMPARED if reference else ()
+    figures = shown(rows, FIGURES)
+    header = ["method", "runs", *(FIGURES[name] for name in figures), "unread", "calls"]
+    compared = shown(rows, COMPARED) if reference else []
     for name in compared:
         header += [f"{FIGURES[name]} less {reference}", "p"]
     header += ["paper: F1 / accuracy"] if any(cells) else []
     lines = []
     for row, known in zip(rows, cells, strict=True):
         line = [f"`{row.method.label}`", str(row.runs)]
-        line += [_mean(row.figures[name], row.runs) for name in FIGURES]
+        line += [_mean(row.figures[name], row.runs) for name in figures]
         line += [f"{row.unread:.1f}", f"{row.calls:,.0f}"]
         for name in compared:
             line += [_difference(row.less.get(name), row.runs), _p(row.holm.get(name, math.nan))]

@@ -85,6 +85,21 @@ def test_a_request_is_arranged_for_its_provider() -> None:
     assert (tools, choice) == ([], "none"), changed("Model._prepare_input adds tools")
 
 
+def test_a_scorer_has_the_metrics_that_it_was_given_and_others_keep_theirs() -> None:
+    from inspect_ai.scorer import Scorer, match, mean, scorer
+    from inspect_ai.scorer._scorer import scorer_metrics
+
+    from blpo_inspect._util.inspect_internals import with_metrics
+
+    @scorer(metrics={"*": [mean()]})
+    def several() -> Scorer:
+        return match()
+
+    given = with_metrics(several(), {"a": [mean()]})
+    assert list(scorer_metrics(given)) == ["a"], changed("a scorer's metrics are kept elsewhere")
+    assert list(scorer_metrics(several())) == ["*"], changed("scorers of one kind share their metrics")
+
+
 def test_functions_run_side_by_side_in_order() -> None:
     from blpo_inspect._util.inspect_internals import collect
 

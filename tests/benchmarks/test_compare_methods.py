@@ -1,6 +1,7 @@
 """`benchmarks/compare_methods.py` on the toy: runs, resumption, tables, curve, replay, and what people mistype."""
 
 import csv
+import io
 import math
 import shutil
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from comparison.methods import ENDLESS, NONE, parse
 from comparison.outcome import Figures, Outcome, with_first_prompts
 from comparison.plan import SEED, Key, Run, Setting, arguments, model_role
 from comparison.summary import CONSTANT, EQUAL, paired, summarize
-from comparison.tables import table_md
+from comparison.tables import runs_csv, table_csv, table_md
 from tests.conftest import ScriptedAPI
 from tests.optimizers.test_run import improving
 from tests.optimizers.toy import START, World
@@ -254,7 +255,7 @@ def test_a_benchmark_of_a_file_runs_several_at_a_time_and_again_where_its_data_c
     runs = rows(tmp_path / "out" / "runs.csv")
     assert [run["seed"] for run in runs] == ["1", "2"]
     for run in runs:
-        assert (run["accuracy"], run["unread"]) == ("", "4"), "no answer can be read"
+        assert (run["accuracy"], run["n"], run["unread"]) == ("0", "4", "4"), "no answer can be read"
     assert "nan" not in (tmp_path / "out" / "table.md").read_text()
     file.write_text(BENCHMARK.replace("number < 3", "number < 2"))
     load_problem.cache_clear()
@@ -321,6 +322,40 @@ def test_means_intervals_and_corrected_p_are_those_of_other_computations() -> No
     assert not table["blpo"].less
     text = table_md({"toy": list(table.values())}, SETTING, range(1, 6), "blpo", 0)
     assert "| equal |" in text and "| -0.100 with every seed |" in text and "nan" not in text
+
+
+def test_scales_with_an_order_have_more_figures() -> None:
+    """A rating has them beside the others, numbers have no accuracy, and labels without order have no more columns."""
+    plain = {"accuracy": 0.5, "macro_f1": 0.4, "cohens_kappa": 0.1, "n": 10, "unread": 0}
+    errors = {"spearman": 0.7, "mae": 0.8, "n": 10, "unread": 1}
+    given: dict[str, dict[str, Any]] = {
+        "safety": plain,
+        "rating": {**plain, "quadratic_kappa": 0.6, **errors},
+        "numbers": {**errors, "mae": None},
+    }
+    made, tables = {}, {}
+    for benchmark, found in given.items():
+        for label, better in (("blpo", 0.0), ("opro", 0.1)):
+            run = Run(benchmark, {}, parse(label), 1, SETTING)
+            after = {name: value + better if name == "mae" and value else value for name, value in found.items()}
+            made[run.key] = Outcome(run, None, Figures.of(after), 90, (), {}, 1.0, "a log")
+        tables[benchmark] = summarize(made, benchmark, [parse("blpo"), parse("opro")], [1], "blpo")
+    lines = table_md(tables, SETTING, [1], "blpo", 0).splitlines()
+    heads = [line.split(" | ")[2:-2] for line in lines if line.startswith("| method")]
+    labels = ["macro-F1", "accuracy", "kappa"]
+    assert [[name for name in head if "less" not in name and name not in ("p", "calls")] for head in heads] == [
+        [*labels, "unread"],
+        [*labels, "quadratic kappa", "Spearman", "MAE", "unread"],
+        [*labels, "Spearman", "unread"],
+    ]
+    assert ["MAE less blpo" in line for line in lines if line.startswith("| method")] == [False, True, False]
+    assert any("| +0.100 |" in line for line in lines)
+    header, *rows_of = csv.reader(io.StringIO(runs_csv(made)))
+    by_run = {(row[0], row[1]): dict(zip(header, row, strict=True)) for row in rows_of}
+    assert by_run["rating", "opro"]["mae"] == "0.9" and by_run["safety", "opro"]["mae"] == ""
+    assert by_run["numbers", "opro"]["accuracy"] == ""
+    only = {key: outcome for key, outcome in made.items() if key[0] == "safety"}
+    assert "mae" not in runs_csv(only) + table_csv(tables["safety"], "m")
 
 
 def test_few_pairs_have_no_interval() -> None:

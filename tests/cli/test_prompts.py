@@ -140,6 +140,33 @@ def test_show(pair: Path) -> None:
     assert "weather:\n  wind: [north, 3]" in out
 
 
+def test_show_of_a_pair_for_ratings(tmp_path: Path) -> None:
+    """One rater's figures stand beside, reasons and kept pairs below; 80 columns hold it."""
+    side = {"quadratic_kappa": 0.5, "mae": 0.8, "spearman": 0.7, "n": 60, "unread": 1}
+    test = {
+        "n": 60,
+        "paired": 58,
+        "clusters": 12,
+        "before": side,
+        "after": {**side, "mae": 0.7},
+        "difference": {
+            "mae": {"value": -0.1, "low": -0.2, "high": 0.01},
+            "spearman": {"value": 0.0, "low": None, "high": None, "reason": "over the 58 of 60 samples"},
+        },
+        "ceiling": {"mae": 0.6, "quadratic_kappa": 0.9, "n": 55},
+        "kept": [{"calls": 0, "mae": 0.8}, {"calls": 31, "mae": 0.7}],
+    }
+    PromptPair("Rate it.", "List it.", None, {"test": test}).save(tmp_path / "pair.yaml")
+    out = blpo("show", tmp_path / "pair.yaml").stdout
+    lines = rows(out)
+    assert "test, n 60, paired 58, clusters 12:" in out
+    assert ["mae", "0.800", "0.700", "-0.100", "-0.200", "to", "0.010", "0.600"] in lines
+    assert ["spearman", "0.700", "0.700", "+0.000"] in lines
+    assert "spearman: over the 58 of 60 samples" in out.splitlines()
+    assert ["n", "60", "60", "55"] in lines
+    assert out.endswith("test, each pair that was kept:\ncalls      0     31\nmae    0.800  0.700\n")
+
+
 def test_show_of_a_hand_written_pair(tmp_path: Path) -> None:
     path = tmp_path / "pair.yaml"
     path.write_text("judge: Is it red?\ni2t: Say the colour.\n")
@@ -156,7 +183,15 @@ def test_show_as_json(pair: Path) -> None:
 @pytest.mark.parametrize("name", ["start", "models", "calls", "trajectory", "validation", "test", "benchmark"])
 @pytest.mark.parametrize(
     ("value", "held"),
-    [("words", "words"), (["a", 1], "a"), ({"judge": 3}, "3"), ({"before": "x"}, "x"), (5, "5"), (None, "")],
+    [
+        ("words", "words"),
+        (["a", 1], "a"),
+        ({"judge": 3}, "3"),
+        ({"before": "x"}, "x"),
+        ({"kept": {"calls": 3}}, "3"),
+        (5, "5"),
+        (None, ""),
+    ],
 )
 def test_show_prints_what_has_another_form_than_expected(tmp_path: Path, name: str, value: object, held: str) -> None:
     path = tmp_path / "pair.yaml"

@@ -81,7 +81,7 @@ def test_blpo_finds_the_policy_and_replays_without_torch(tmp_path: Path, cache_f
 
 @pytest.mark.parametrize("settings", [{"loss": "likelihood"}, {"caption_only": True}])
 def test_other_losses_and_judges_improve_too(settings: dict[str, Any], tmp_path: Path) -> None:
-    run(tmp_path / "run", per_class=12, outer_steps=1, inner_steps=2, **settings)
+    run(tmp_path / "run", per_class=12, outer_steps=1, inner_steps=4, **settings)
     provenance = PromptPair.load(tmp_path / "run" / "pair.yaml").provenance
     losses = provenance["validation_loss"]
     assert losses["after"] < losses["before"]

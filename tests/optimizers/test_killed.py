@@ -32,7 +32,7 @@ def test_a_run_killed_at_many_points_ends_with_the_same_bytes(tmp_path: Path) ->
     assert PromptPair.from_yaml(wanted.decode()).provenance["test"]["after"]["accuracy"] == 1.0
 
     killed = 0
-    for calls in itertools.cycle((2, 7, 18)):
+    for calls in itertools.cycle((2, 7, 11)):
         exit_code = start(broken, tmp_path / "other cache", calls)
         if exit_code == 0:
             break

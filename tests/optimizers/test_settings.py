@@ -36,8 +36,8 @@ METHODS: dict[str, tuple[Callable[..., Solver], Mapping[str, Settings]]] = {
 LEAST = {
     **dict.fromkeys(("max_calls", "attempts", "max_prompt_chars", "max_i2t_chars"), 1),
     "copied_words": 2,
-    **dict.fromkeys(("outer_steps", "batch_size", "patience"), 1),
-    **dict.fromkeys(("inner_steps", "fresh_errors", "anchors"), 0),
+    **dict.fromkeys(("outer_steps", "batch_size", "patience", "max_judged"), 1),
+    **dict.fromkeys(("inner_steps", "fresh_errors", "anchors", "shown_right"), 0),
     **dict.fromkeys(("steps", "candidates", "history", "score_size"), 1),
     **dict.fromkeys(("exemplars", "threshold"), 0),
     **dict.fromkeys(("rounds", "beam", "minibatch", "errors", "expansion"), 1),
@@ -47,12 +47,15 @@ LEAST = {
 }
 """The least number that is allowed."""
 CHOICES = {
-    "loss": ("scale", "zero_one", "likelihood"),
+    "loss": ("auto", "scale", "raters", "zero_one", "likelihood"),
+    "keep": ("expected", "significant"),
+    "inner": ("needed", "always"),
+    "told": ("all", "paper"),
     "selection": ("validation", "train"),
     "i2t": ("learned", "fixed", "judge_prompt"),
 }
-SWITCHES = {"caption_only", "images", "stratify", "carry_i2t", "include_start", "map"}
-UNLIMITED = {"max_calls", "patience"}
+SWITCHES = {"caption_only", "images", "stratify", "carry_i2t", "include_start", "map", "racing"}
+UNLIMITED = {"max_calls", "patience", "max_judged"}
 
 
 def every(kind: Callable[[str], bool]) -> list[Any]:
@@ -191,6 +194,7 @@ def test_the_numbers_of_gepa_are_those_of_its_library() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_is_limited_unless_it_is_asked_for(method: str) -> None:
-    for preset in METHODS[method][1].values():
+    for name, preset in METHODS[method][1].items():
         assert preset.max_calls is None
-        assert (preset.loss, preset.caption_only, preset.attempts) == ("scale", False, 3)
+        loss = "auto" if name == "default" else "scale"
+        assert (preset.loss, preset.caption_only, preset.attempts) == (loss, False, 3)

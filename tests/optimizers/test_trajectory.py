@@ -10,7 +10,17 @@ from blpo_inspect.optimizers.trajectory import Candidate, Step
 def test_a_candidate_has_what_its_method_knows_of_it() -> None:
     assert Candidate(0).to_dict() == {"number": 0, "prompt": None}
     whole = Candidate(
-        3, "P", "q", 0, "too short", 0.12345678, False, (Rejection("bad", "it is bad"), Rejection("", "it is empty"))
+        3,
+        "P",
+        "q",
+        0,
+        "too short",
+        0.12345678,
+        False,
+        (Rejection("bad", "it is bad"), Rejection("", "it is empty")),
+        error=0.0123456789,
+        partial=True,
+        note="it is a test",
     )
     assert whole.to_dict() == {
         "number": 3,
@@ -20,6 +30,9 @@ def test_a_candidate_has_what_its_method_knows_of_it() -> None:
         "critique": "too short",
         "kept": False,
         "score": 0.123457,
+        "error": 0.012346,
+        "partial": True,
+        "note": "it is a test",
         "rejected": [{"reason": "it is bad", "text": "bad"}, {"reason": "it is empty", "text": ""}],
     }
     assert set(whole.to_dict()) == {field.name for field in fields(Candidate)}
@@ -32,7 +45,7 @@ def test_a_score_of_0_and_a_parent_of_0_are_recorded() -> None:
 def test_a_step_has_every_field_under_its_name() -> None:
     step = Step(1, "P", "q")
     plain = step.to_dict()
-    assert set(plain) == {field.name for field in fields(Step)} - {"number"} | {"step"}
+    assert set(plain) == {field.name for field in fields(Step)} - {"number", "validation"} | {"step"}
     assert (plain["step"], plain["train_loss"], plain["validation_loss"], plain["chosen"]) == (1, None, None, None)
     full = Step(
         number=2,
@@ -46,6 +59,7 @@ def test_a_step_has_every_field_under_its_name() -> None:
         anchors=("d",),
         chosen=0,
         validation_loss=1 / 7,
+        validation={"gain": 0.1, "judged": 20},
         accepted=True,
         reason="better",
         calls=9,
@@ -63,6 +77,7 @@ def test_a_step_has_every_field_under_its_name() -> None:
         "candidates": [{"number": 0, "prompt": "A"}],
         "chosen": 0,
         "validation_loss": 0.142857,
+        "validation": {"gain": 0.1, "judged": 20},
         "accepted": True,
         "reason": "better",
         "calls": 9,

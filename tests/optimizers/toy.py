@@ -116,9 +116,10 @@ class World:
         if "between <i2t_prompt>" in text:
             return self._update_q(text)
         seed = cast(int, self.configs[-1].seed)
-        captions = re.findall(r"<description>caption of (\w+) asked by (.*?)</description>", text)
+        wrong = text.partition("On these images the judge is right.")[0]
+        captions = re.findall(r"<description>caption of (\w+) asked by (.*?)</description>", wrong)
         names = [name for name, _ in captions] or [f"image:{name}" for name in _images(messages)]
-        if "<tried>" in text:
+        if "<current_judge_prompt>" not in text:
             tried = [(instruction, float(score)) for instruction, score in _between(text, "instruction", "score")]
             self.calls.append(("outscore", tried, names, seed))
             return tagged(self.outscores([instruction for instruction, _ in tried], seed))
@@ -138,8 +139,8 @@ class World:
         return tagged(self.judge_prompts.get(current) or self.judge_prompts[i2t])
 
     def _update_q(self, text: str) -> str:
-        tried = _between(text, "request", "score")
-        self.calls.append(("update_q", [(request, float(score)) for request, score in tried]))
+        tried = [(_between(block, "request")[0], _between(block, "score")) for block in _between(text, "tried")]
+        self.calls.append(("update_q", [(request, float(s[0].split()[0]) if s else None) for request, s in tried]))
         return tagged(self.i2t_prompts[(len(tried) - 1) % len(self.i2t_prompts)], "i2t_prompt")
 
     def of(self, role: str) -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ from blpo_inspect.logs.usage import Usage
 from blpo_inspect.reporting import export
 from blpo_inspect.reporting.content import Options, report
 from blpo_inspect.reporting.export import csv_text, json_text, markdown
+from blpo_inspect.reporting.first_and_last import first_and_last
 from blpo_inspect.reporting.page import html
 from blpo_inspect.reporting.run_data import Gathered
 from tests.reporting.runs import NUMBER, reported, run_of
@@ -87,6 +88,46 @@ def test_provenance_of_another_form_than_ours(odd: object) -> None:
         found = report(Gathered((), (run,), ()), Options())
         for form in (html, json_text, csv_text, markdown):
             assert form(found)
+
+
+OLD = {
+    "before": {"accuracy": 0.39, "n": 99, "unread": 1},
+    "after": {"accuracy": None, "n": 100, "unread": 0},
+    "difference": {"accuracy": {"value": 0.58, "low": 0.45, "high": 0.7}},
+}
+NEW = {
+    "before": {"quadratic_kappa": 0.5, "mae": 0.8, "bias": 0.2, "n": 60, "unread": 1},
+    "after": {"quadratic_kappa": 0.6, "mae": 0.7, "bias": 0.1, "n": 60, "unread": 0},
+    "difference": {
+        "mae": {"value": -0.1, "low": -0.2, "high": 0.01},
+        "bias": {"value": -0.1, "low": None, "high": None, "reason": "over the 59 of 60 | read"},
+    },
+    "ceiling": {"mae": 0.6, "n": 55},
+}
+
+
+def test_first_and_last_pair_by_the_figures_that_were_measured() -> None:
+    old, new = first_and_last(OLD), first_and_last(NEW)
+    assert old is not None and new is not None
+    assert old.head == ["figure", "first", "last", "difference", "note"]
+    assert old.rows == [
+        ["accuracy", "0.390", "–", "+0.580 (+0.450, +0.700)", ""],
+        ["n", "99", "100", "–", ""],
+        ["unread", "1", "0", "–", ""],
+    ]
+    assert new.head == ["figure", "first", "last", "difference", "one rater", "note"]
+    assert new.rows == [
+        ["quadratic kappa", "0.500", "0.600", "–", "", ""],
+        ["mean absolute error", "0.800", "0.700", "-0.100 (-0.200, +0.010)", "0.600", ""],
+        ["bias", "0.200", "0.100", "-0.100", "", "over the 59 of 60 | read"],
+        ["n", "60", "60", "–", "55", ""],
+        ["unread", "1", "0", "–", "", ""],
+    ]
+    run = OptimizeRun("seed-0", 1, "P?", "Q?", {"test": NEW}, {}, RunRecord(log="x.eval", status="success", model="m"))
+    found = report(Gathered((), (run,), ()), Options())
+    for form in (html, markdown):
+        assert "mean absolute error" in form(found) and "one rater" in form(found)
+    assert "over the 59 of 60 \\| read |" in markdown(found)
 
 
 @pytest.mark.parametrize("text", ["GH-3", "gh-3", "@octocat", "#5", "a\x1b[31mb", "a\u202eb"])

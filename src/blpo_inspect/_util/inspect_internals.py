@@ -30,6 +30,7 @@ from inspect_ai.model._cache import epoch as _epoch
 from inspect_ai.model._generate_config import active_generate_config as _active_generate_config
 from inspect_ai.model._model import active_model as _active_model
 from inspect_ai.model._model import model_usage_cost as _model_usage_cost
+from inspect_ai.scorer import Metric, Scorer
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import registry_info
 from inspect_ai.util._concurrency import _request_was_cache_hit
@@ -56,6 +57,7 @@ __all__ = [
     "task_folder",
     "typed_task_arguments",
     "usage_cost",
+    "with_metrics",
 ]
 
 T = TypeVar("T")
@@ -196,3 +198,12 @@ def typed_task_arguments() -> dict[str, str]:
     typed = context.params.get("t") if context is not None else None
     pairs = [str(argument).partition("=") for argument in typed or ()]
     return {name.replace("-", "_"): value for name, equals, value in pairs if equals}
+
+
+def with_metrics(scorer: Scorer, metrics: Mapping[str, list[Metric]]) -> Scorer:
+    """The scorer with other metrics than its decorator's.
+
+    Publicly a task can only give all its scorers the same, and would give them to those that rescore its log too.
+    """
+    registry_info(scorer).metadata["metrics"] = dict(metrics)
+    return scorer

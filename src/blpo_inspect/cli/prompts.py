@@ -187,7 +187,7 @@ def _print_provenance(provenance: Mapping[str, Any]) -> None:
 def _print_or_plainly(name: str, value: Any, printer: Callable[[Any], None]) -> None:
     try:
         printer(value)
-    except (AttributeError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         _print_plainly(name, value)
 
 
@@ -260,17 +260,30 @@ def _print_validation(validation: Mapping[str, Any]) -> None:
 
 
 def _print_test(test: Mapping[str, Any]) -> None:
-    before, after, differences = (test.get(name, {}) for name in ("before", "after", "difference"))
-    rows = []
+    before, after, differences, people = (test.get(name, {}) for name in ("before", "after", "difference", "ceiling"))
+    names = ("figure", "before", "after", "difference", "interval", *(["one rater"] if people else []))
+    rows, notes = [], []
     for name in dict.fromkeys([*before, *after, *differences]):
-        rows.append((name, _figure(before.get(name)), _figure(after.get(name)), *_difference(differences.get(name))))
+        value, interval, note = _difference(differences.get(name))
+        rater = [_figure(people[name]) if name in people else ""] if people else []
+        rows.append((name, _figure(before.get(name)), _figure(after.get(name)), value, interval, *rater))
+        notes += [f"{name}: {note}"] if note else []
     first, last = (test.get("raw", {}).get(side, {}) for side in ("before", "after"))
     for name in last:
         if name not in ("n", "unread"):  # a map leaves these as they are
-            rows.append((f"{name}, without map", _figure(first.get(name)), _figure(last[name]), "", "", ""))
-    rest = {name: value for name, value in test.items() if name not in ("before", "after", "difference", "raw")}
+            cells = _figure(first.get(name)), _figure(last[name]), "", "", *([""] if people else [])
+            rows.append((f"{name}, without map", *cells))
+    kept = test.get("kept") or []
+    curve = [(name, *(_figure(pair.get(name)) for pair in kept)) for name in (kept[0] if kept else ())]
+    said = ("before", "after", "difference", "ceiling", "kept", "raw")
+    rest = {name: value for name, value in test.items() if name not in said}
     click.echo("\ntest" + visible("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
-    print_table(("figure", "before", "after", "difference", "interval", "note"), rows, right={1, 2, 3})
+    print_table(names, rows, right={1, 2, 3, 5})
+    for note in notes:
+        click.echo(visible(note))
+    if curve:
+        click.echo("\ntest, each pair that was kept:")
+        print_table(curve[0], curve[1:], right=set(range(1, len(curve[0]))))
 
 
 def _difference(difference: object) -> tuple[str, str, str]:

@@ -14,6 +14,12 @@ from inspect_ai.model import ChatMessage, ChatMessageUser, Content, ContentImage
 
 from blpo_inspect.judging.labels import LabelScale
 
+ABOUT = "about"
+"""Where a task's metadata say what is judged and for whom, in a line."""
+
+REASONS = "reasons"
+"""Where a sample's metadata hold what raters wrote about their labels, as a list."""
+
 
 @dataclass(frozen=True)
 class Record:

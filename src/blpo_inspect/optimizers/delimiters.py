@@ -36,7 +36,12 @@ _TAGS = (
     "description",
     "people",
     "judge",
+    "people_counts",
+    "people_wrote",
+    "judge_wrote",
+    "image_category",
     "tried",
+    "tried_outcome",
     "request",
     "instruction",
     "score",
@@ -56,6 +61,7 @@ class Example:
         description: The caption; None where the image itself is shown or nothing is.
         text: The text that the image was judged against, if any.
         number: Number of the image among those shown before the question, from 1; None where they are described.
+        more: What else is known of it: tag and text, in the order in which it is told.
     """
 
     human: str
@@ -63,6 +69,7 @@ class Example:
     description: str | None = None
     text: str | None = None
     number: int | None = None
+    more: tuple[tuple[str, str], ...] = ()
 
     def block(self) -> str:
         """The example in tags, every part of it fenced."""
@@ -74,6 +81,7 @@ class Example:
                 ("description", self.description),
                 ("people", self.human),
                 ("judge", self.judge),
+                *self.more,
             )
             if value is not None
         ]

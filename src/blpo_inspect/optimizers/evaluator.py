@@ -5,7 +5,7 @@ Within a run, the answer to a prompt, an image and a text is kept; across runs t
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from inspect_ai.model import ChatMessage, ModelOutput
@@ -18,7 +18,7 @@ from blpo_inspect.judging.outputs import caption_of, verdict_of
 from blpo_inspect.judging.reask import DEFAULT, asked_again, unread_reason
 from blpo_inspect.judging.solvers import describe_message, judge_message
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
-from blpo_inspect.optimizers.problem import Item
+from blpo_inspect.optimizers.problem import MANY_RATERS, Item
 from blpo_inspect.optimizers.settings import Loss
 
 NUMERIC_TOLERANCE = 0.05
@@ -34,7 +34,10 @@ class Judgement:
         label: The label read; None where the answer could not be read.
         answer: What the optimizer reads: the label, or a remark that there is none.
         loss: ℓ(f(x; p), y), at least 0; an answer that cannot be read has the largest.
-        wrong: Whether it differs from people's label; an answer that cannot be read is wrong.
+        wrong: Whether it differs from people's label; an answer that cannot be read is wrong. With the loss against the
+            raters: whether they favour another label by more than a standard error.
+        least: The least loss that any label has on this item: above 0 where raters differ.
+        reply: What the judge wrote.
         probabilities: Those of the labels, where an unordered scale's judge gave them.
     """
 
@@ -43,6 +46,8 @@ class Judgement:
     answer: str
     loss: float
     wrong: bool
+    least: float = 0.0
+    reply: str = ""
     probabilities: Mapping[str, float] | None = None
 
 
@@ -130,6 +135,10 @@ class Evaluator:
         self._described.update(zip(missing, captions, strict=True))
         return [self._described[i2t, item] for item in items]
 
+    def known(self, prompt: str, item: Item, i2t: str) -> Judgement | None:
+        """The judgement of an item under a prompt, if it was made before."""
+        return self._judged.get((prompt, i2t if self.caption_only else None, item))
+
     def score(self, judgements: Sequence[Judgement]) -> float:
         """How well the judge agrees with people, from 0 to 1: 1 - the mean loss.
 
@@ -180,20 +189,50 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
     """
     verdict = verdict_of(output, scale)
     if verdict.label is None:
-        return _unread(item, str(verdict.reason), loss)
+        return replace(_unread(item, str(verdict.reason), loss), reply=output.completion)
     distance = scale.loss(verdict.label, item.human)
     wrong = distance > NUMERIC_TOLERANCE if scale.kind == "numeric" else verdict.label != item.human
+    least = 0.0
+    if loss == "raters":
+        least, distance, disputed = against_raters(verdict.label, item.labels, scale)
+        wrong = wrong and disputed
     values: dict[Loss, Callable[[], float]] = {
         "scale": lambda: distance,
+        "raters": lambda: distance,
         "zero_one": lambda: float(wrong),
         "likelihood": lambda: _likelihood_loss(item, output, scale),
     }
     probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
-    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, probabilities)
+    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, least, output.completion, probabilities)
+
+
+def against_raters(label: str, raters: Sequence[str], scale: LabelScale) -> tuple[float, float, bool]:
+    """The least mean loss that a label can have over the raters, that of this one, and whether they clearly dispute it.
+
+    They do if they favour the best label by more than the standard error of that preference: where they are divided, a
+    label that some of them gave is no error, and an optimizer that was shown it as one would learn noise.
+
+    Args:
+        label: The judge's.
+        raters: At least one rater's label.
+        scale: Of the labels.
+    """
+    candidates = sorted(set(raters)) if scale.kind == "numeric" else scale.labels  # the best number is a median
+
+    def losses(said: str) -> list[float]:
+        return [scale.loss(said, rater) for rater in raters]
+
+    least, best = min((sum(losses(candidate)), candidate) for candidate in candidates)
+    mine = losses(label)
+    excess = [own - other for own, other in zip(mine, losses(best), strict=True)]
+    mean, error = sum(excess) / len(excess), 0.0
+    if len(raters) >= MANY_RATERS:
+        error = math.sqrt(sum((each - mean) ** 2 for each in excess) / (len(excess) - 1) / len(excess))
+    return least / len(raters), sum(mine) / len(raters), mean > error + 1e-9
 
 
 def _unread(item: Item, reason: str, loss: Loss) -> Judgement:
-    return Judgement(item, None, f"(no label: {reason})", _LARGEST[loss], wrong=True)
+    return Judgement(item, None, f"(no label: {reason})", LARGEST[loss], wrong=True)
 
 
 def mean_loss(judgements: Iterable[Judgement]) -> float:
@@ -205,8 +244,9 @@ def mean_loss(judgements: Iterable[Judgement]) -> float:
 _UNLIKELY = 1e-6
 """The smallest probability that a human label is taken to have."""
 
-_LARGEST: dict[Loss, float] = {
+LARGEST: dict[Loss, float] = {
     "scale": 1.0,
+    "raters": 1.0,
     "zero_one": 1.0,
     "likelihood": -math.log(_UNLIKELY),
 }

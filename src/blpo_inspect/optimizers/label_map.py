@@ -6,13 +6,12 @@ The optimization itself works on the judge's own labels.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from inspect_ai.model import ModelOutput
 from inspect_ai.util import span
 
 from blpo_inspect.judging.label_map import LabelMap, meant
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.optimizers.calls import BudgetSpentError
-from blpo_inspect.optimizers.evaluator import Judgement, judgement
+from blpo_inspect.optimizers.evaluator import Judgement
 from blpo_inspect.optimizers.run import BestPair, Run
 from blpo_inspect.optimizers.settings import S
 from blpo_inspect.statistics.label_map import Judged, fitted_map
@@ -55,12 +54,10 @@ async def _fitted(run: Run[S]) -> str:
 
 
 def with_map(judgements: Sequence[Judgement], map: LabelMap | None, scale: LabelScale) -> list[Judgement]:
-    """The judgements after a pair's map; the same where it has none."""
+    """The judgements with the labels that a pair's map gives, the same where it has none; their losses stay."""
     if map is None:
         return list(judgements)
     return [
-        one
-        if one.label is None
-        else judgement(one.item, ModelOutput.from_content("", meant(map, scale, one.label, one.probabilities)), scale)
+        one if one.label is None else replace(one, label=meant(map, scale, one.label, one.probabilities))
         for one in judgements
     ]

@@ -27,7 +27,10 @@ from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT, reask_of
-from blpo_inspect.judging.samples import images_of, scale_of
+from blpo_inspect.judging.samples import ABOUT, REASONS, images_of, scale_of
+
+MANY_RATERS = 3
+"""From so many raters on their spread says something."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Item:
         category: The image's kind, where known.
         group: Items of the same group lie in the same split.
         raters: The label that each rater gave; empty where the data have people's label alone.
+        reasons: What raters wrote about their labels.
     """
 
     id: str
@@ -51,6 +55,7 @@ class Item:
     category: str | None = None
     group: str | None = None
     raters: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,6 +84,7 @@ class Problem:
         digest: SHA-256 of the ids, labels, texts, images and raters' labels of all splits.
         answer: How the judge is asked for its verdict, as in the benchmark's own task.
         reask: How often a reply that cannot be read is followed by one more question, as there.
+        about: What is judged and for whom, where the benchmark says so.
     """
 
     name: str
@@ -92,6 +98,12 @@ class Problem:
     digest: str
     answer: Answer = "text"
     reask: int = DEFAULT
+    about: str | None = None
+
+    @property
+    def many_raters(self) -> bool:
+        """Whether most training images have three raters or more."""
+        return 2 * sum(len(item.raters) >= MANY_RATERS for item in self.train) > len(self.train)
 
 
 def load_problem(benchmark: str, args: Mapping[str, Any], prompts: str | None = None) -> Problem:
@@ -140,6 +152,7 @@ def _load(benchmark: str, args: str, prompts: str | None, parent: str | None) ->
         digest=_digest(items, pictures),
         answer=answer_of(described),
         reask=reask_of(described),
+        about=described.get(ABOUT),
     )
 
 
@@ -191,6 +204,7 @@ def _item(benchmark: str, sample: Sample) -> Item:
         category=metadata.get("category"),
         group=metadata.get("group"),
         raters=tuple(map(str, metadata.get("raters", {}).values())),
+        reasons=tuple(metadata.get(REASONS, ())),
     )
 
 

@@ -52,8 +52,9 @@ class Run(Generic[S]):
         save: File that gets the best pair whenever it changes; None: no file.
         best: The best pair so far.
         kept: The first pair and every later best pair, in order.
-        validation: Mean loss on the validation split, ``before`` of the first and ``after`` of the best pair; empty
-            where it was not judged.
+        validation: Mean loss on the validation split, ``before`` of the first and ``after`` of the best pair, on the
+            same images; empty where it was not judged.
+        validated: How many images that was, where it was not the whole split.
         steps: The steps so far.
         stopped: Why the run ended; empty while it goes on.
         map: What came of fitting a map to the best pair's labels, once that was tried; empty before.
@@ -72,6 +73,7 @@ class Run(Generic[S]):
     best: PromptPair
     kept: list[BestPair] = field(default_factory=list)
     validation: dict[str, float] = field(default_factory=dict)
+    validated: int | None = None
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
     map: str = ""
@@ -119,16 +121,32 @@ class Run(Generic[S]):
         """
         step = replace(step, calls=self.calls.started)
         self.steps.append(step)
-        kept = "accepted" if step.accepted else "not accepted"
-        self.progress.say(f"{name}: {kept}, {step.reason}", step.to_dict())
-        if not step.accepted or pair is None:
-            return
-        self.best = pair
-        self.kept.append(BestPair(self.calls.started, pair))
-        if step.validation_loss is not None:
+        outcome = "accepted" if step.accepted else "not accepted"
+        self.progress.say(f"{name}: {outcome}, {step.reason}", step.to_dict())
+        kept = pair if step.accepted else None
+        if kept is not None:
+            self.best = kept
+            self.kept.append(BestPair(self.calls.started, kept))
+        if step.validation is not None:
+            self._compare_validation()
+        elif kept is not None and step.validation_loss is not None:
             self.validation["after"] = step.validation_loss
-        if self.save is not None:
+        if kept is not None and self.save is not None:
             self.result().save(self.save)
+
+    def _compare_validation(self) -> None:
+        """The validation losses of the first and the best pair, on the images that both were judged on."""
+        pairs = self.problem.start, self.best
+        known = [
+            [self.evaluator.known(pair.judge, item, pair.i2t) for pair in pairs] for item in self.problem.validation
+        ]
+        both = [(old, new) for old, new in known if old is not None and new is not None]
+        if both:
+            self.validated = len(both)
+            self.validation = {
+                "before": mean_loss(old for old, _ in both),
+                "after": mean_loss(new for _, new in both),
+            }
 
     def spending(self) -> CallCounts:
         """Calls of the run so far; of the optimization alone once that has ended."""
@@ -168,6 +186,7 @@ class Run(Generic[S]):
             "naive_calls": spent.naive,
             "stopped": self.stopped or "not ended",
             "validation_loss": {name: round(value, 6) for name, value in self.validation.items()},
+            **({} if self.validated is None else {"validation_images": self.validated}),
             **({"map": self.map} if self.map else {}),
             **parent,
             **test,

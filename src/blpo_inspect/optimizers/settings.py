@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields, replace
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-Loss = Literal["scale", "zero_one", "likelihood"]
+Loss = Literal["scale", "raters", "zero_one", "likelihood"]
+LossSetting = Literal["auto", "scale", "raters", "zero_one", "likelihood"]
 Selection = Literal["validation", "train"]
 
 
@@ -23,8 +24,10 @@ class Settings:
     """Settings of every method.
 
     Attributes:
-        loss: ``scale`` (0/1 for categories, distance for ordered labels, as `LabelScale.loss`), ``zero_one``, or
-            ``likelihood``: the negative log-likelihood of people's label, see `likelihood.label_probabilities`.
+        loss: ``scale`` (0/1 for categories, distance for ordered labels, as `LabelScale.loss`), ``raters`` (its mean
+            over the raters of an image, which knows how far they differ), ``zero_one``, or ``likelihood``: the negative
+            log-likelihood of people's label, see `likelihood.label_probabilities`. ``auto`` is ``raters`` where most
+            images have three or more, else ``scale``.
         caption_only: Whether the judge reads the caption instead of seeing the image (an ablation).
         max_calls: Model calls, made or replayed, before the run ends with the best pair so far; the final measurement
             on the test split comes on top. None: no limit.
@@ -39,7 +42,7 @@ class Settings:
         ValueError: A value out of its range; the message names it.
     """
 
-    loss: Loss = "scale"
+    loss: LossSetting = "auto"
     caption_only: bool = False
     max_calls: int | None = at_least(1, None)
     attempts: int = at_least(1, 3)

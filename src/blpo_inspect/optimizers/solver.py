@@ -1,6 +1,7 @@
 """Runs any method on a sample of the task ``optimize``: start, end and result of the run."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -14,14 +15,14 @@ from blpo_inspect._util.plain_error import alone
 from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, answer_config
 from blpo_inspect.judging.prompts import RESULT
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
-from blpo_inspect.optimizers.evaluator import Evaluator
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
 from blpo_inspect.optimizers.gc_pause import seldom_collected
 from blpo_inspect.optimizers.label_map import add_map, with_map
 from blpo_inspect.optimizers.measure import compare, figures, summary
 from blpo_inspect.optimizers.problem import Problem, load_problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.run import Method, Run
-from blpo_inspect.optimizers.settings import S, settings_of
+from blpo_inspect.optimizers.settings import Loss, S, settings_of
 
 _WITHOUT_OPTIMIZER: WeakSet[Solver] = WeakSet()
 """The solvers there are that need no optimizer model. Inspect does not tell a task which solver it will run."""
@@ -107,17 +108,18 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     if method.asks_optimizer:
         models["optimizer"] = get_model(role="optimizer")
         configs["optimizer"] = _at(method.temperature, models["optimizer"])
-    if settings.loss == "likelihood" and problem.answer != "likelihood":
+    loss: Loss = settings.loss if settings.loss != "auto" else "raters" if problem.many_raters else "scale"
+    if loss == "likelihood" and problem.answer != "likelihood":
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
     calls = Calls(models, configs, settings.max_calls)
     try:
-        evaluator = Evaluator(calls, problem.scale, settings.loss, settings.caption_only, problem.answer, problem.reask)
+        evaluator = Evaluator(calls, problem.scale, loss, settings.caption_only, problem.answer, problem.reask)
     except ValueError as error:
         raise PrerequisiteError(f"{problem.name}: {error}") from error
     return Run(
         method=method,
         problem=problem,
-        settings=settings,
+        settings=replace(settings, loss=loss),
         seed=given["seed"],
         calls=calls,
         evaluator=evaluator,
@@ -172,19 +174,22 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
     run.spent = run.spending()
     run.calls.max_calls = None
     async with span("test", type="test"):
-        items = run.problem.test
+        items, scale = run.problem.test, run.problem.scale
         pairs = [run.problem.start, run.best, *((best.pair for best in run.kept) if with_kept else ())]
         raw = [await run.evaluator.judge(pair.judge, items, pair.i2t) for pair in pairs]
-        before, after, *kept = (
-            with_map(judged, pair.map, run.problem.scale) for pair, judged in zip(pairs, raw, strict=True)
-        )
-        test = compare(before, after, seed=run.seed)
+        mapped = [with_map(judged, pair.map, scale) for pair, judged in zip(pairs, raw, strict=True)]
+
+        def alone(judged: Sequence[Judgement]) -> dict[str, Any]:
+            return figures([item.human for item in items], [one.label for one in judged], scale)
+
+        test = compare(mapped[0], mapped[1], scale=scale, seed=run.seed)
         if any(pair.map is not None for pair in pairs[:2]):
-            test["raw"] = {"before": figures(raw[0]), "after": figures(raw[1])}
+            test["raw"] = {"before": alone(raw[0]), "after": alone(raw[1])}
         if with_kept:
-            test["kept"] = [{"calls": best.calls, **figures(each)} for best, each in zip(run.kept, kept, strict=True)]
+            kept = zip(run.kept, mapped[2:], strict=True)
+            test["kept"] = [{"calls": best.calls, **alone(judged)} for best, judged in kept]
     run.test = test
-    run.progress.say(f"test accuracy {summary(run.test)}", {"test": dict(run.test)})
+    run.progress.say(f"test {summary(run.test, run.problem.scale.kind)}", {"test": dict(run.test)})
 
 
 def _hand_over(run: Run[S], state: TaskState) -> None:

@@ -4,7 +4,8 @@ All methods use the same form; a method leaves out what it does not have. Holds 
 and does not say which calls were replayed, so that a rerun gives the same bytes.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,9 +25,13 @@ class Candidate:
         critique: What the optimizer said is wrong with the parent.
         score: The method's own, higher is better: by how much the prompt lowers the loss on the batch (BLPO), how well
             it did on training images from 0 to 100 (OPRO) or from 0 to 1 (ProTeGi), the sum over the minibatch (GEPA).
-            None where it was not needed.
+            None where it was not needed, or where there is no prompt to score.
         kept: Whether it is in the pool of the next step, where there is a pool.
         rejected: The proposals that were not accepted.
+        error: Standard error of the score, where there is one.
+        partial: Whether scoring ended early, as the candidate could not be one of the best any more; the score is then
+            the highest that it could have had.
+        note: Why there is no prompt, where none was asked for or none could be used.
     """
 
     number: int
@@ -37,15 +42,22 @@ class Candidate:
     score: float | None = None
     kept: bool | None = None
     rejected: tuple[Rejection, ...] = ()
+    error: float | None = None
+    partial: bool = False
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         plain: dict[str, Any] = {"number": self.number, "prompt": self.prompt}
-        for name in ("i2t", "parent", "critique", "kept"):
+        for name in ("i2t", "parent", "critique", "note", "kept"):
             if getattr(self, name) is not None:
                 plain[name] = getattr(self, name)
         if self.score is not None:
             plain["score"] = round(self.score, 6)
+        if self.error is not None and math.isfinite(self.error):
+            plain["error"] = round(self.error, 6)
+        if self.partial:
+            plain["partial"] = True
         if self.rejected:
             plain["rejected"] = [{"reason": proposal.reason, "text": proposal.text} for proposal in self.rejected]
         return plain
@@ -67,7 +79,9 @@ class Step:
         anchors: Ids of correctly judged items that took part in scoring.
         candidates: The candidates that were tried.
         chosen: ``number`` of the best candidate, if there was one.
-        validation_loss: Mean loss of its prompt on the validation split, where that was judged.
+        validation_loss: Mean loss of its prompt on the validation split, as far as that was judged.
+        validation: By how much that is less than the loss of the best pair so far on the same images, with the standard
+            error and the number of images (`contest.Contest.to_dict`), where the two were compared in parts.
         accepted: Whether it became the best pair so far.
         reason: The reason for that, in words.
         calls: Model calls of the run up to the end of this step.
@@ -85,6 +99,7 @@ class Step:
     candidates: tuple[Candidate, ...] = ()
     chosen: int | None = None
     validation_loss: float | None = None
+    validation: Mapping[str, Any] | None = None
     accepted: bool = False
     reason: str = ""
     calls: int = 0
@@ -112,6 +127,7 @@ class Step:
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "chosen": self.chosen,
             "validation_loss": _rounded(self.validation_loss),
+            **({} if self.validation is None else {"validation": dict(self.validation)}),
             "accepted": self.accepted,
             "reason": self.reason,
             "calls": self.calls,

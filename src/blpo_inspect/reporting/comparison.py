@@ -35,6 +35,7 @@ NAMES = {
     "spearman": "Spearman",
     "pearson": "Pearson",
     "mae": "mean absolute error",
+    "bias": "bias",
     "krippendorff_alpha": "Krippendorff's alpha",
 }
 

@@ -14,6 +14,7 @@ from blpo_inspect.reporting.breakdown import Breakdown, Cell
 from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
 from blpo_inspect.reporting.content import Part, Report
 from blpo_inspect.reporting.failures import Disagreement
+from blpo_inspect.reporting.first_and_last import first_and_last
 from blpo_inspect.statistics import Interval
 
 _FORMULA = re.compile(r"^[\s\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]")
@@ -178,6 +179,9 @@ def _optimized(run: OptimizeRun) -> list[str]:
     if isinstance(start, dict):
         lines += ["First judge prompt:", "", *_block(str(start.get("judge", ""))), ""]
     lines += ["Last judge prompt:", "", *_block(run.judge), "", "Last I2T prompt:", "", *_block(run.i2t), ""]
+    table = first_and_last(run.provenance.get("test"))
+    if table is not None:
+        lines += ["First and last pair on the test split:", "", *table.markdown(_md), ""]
     trajectory = run.provenance.get("trajectory")
     steps = [step for step in trajectory if isinstance(step, dict)] if isinstance(trajectory, list) else []
     names = ("step", "train_loss", "validation_loss", "accepted", "calls", "reason")

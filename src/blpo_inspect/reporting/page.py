@@ -20,6 +20,7 @@ from blpo_inspect.reporting import failures, formatting, plots, thumbnails
 from blpo_inspect.reporting.breakdown import FEW
 from blpo_inspect.reporting.comparison import NAMES, SHOWN
 from blpo_inspect.reporting.content import Part, Report, wanted_images
+from blpo_inspect.reporting.first_and_last import first_and_last
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _TEMPLATES = "report.html"
@@ -123,7 +124,7 @@ def _optimization(run: OptimizeRun, number: int) -> dict[str, Any]:
         "judge": _diff(str(start.get("judge", run.judge)), run.judge),
         "i2t": _diff(str(start.get("i2t", run.i2t)), run.i2t),
         "losses": losses,
-        "test": _test(known.get("test")),
+        "test": first_and_last(known.get("test")),
         "models": models,
         "calls": calls,
         "naive": known.get("naive_calls"),
@@ -146,24 +147,6 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
             for rejection in _mappings(candidate.get("rejected"))
         ],
     }
-
-
-def _test(test: object) -> list[tuple[str, Any, Any, Any]]:
-    """Figure, before, after, difference."""
-    if not isinstance(test, Mapping):
-        return []
-    sides = [side if isinstance(side, Mapping) else {} for side in (test.get("before"), test.get("after"))]
-    difference = test.get("difference")
-    difference = difference if isinstance(difference, Mapping) else {}
-    return [
-        (name, sides[0].get(name), sides[1].get(name), difference.get(name))
-        for name in ("accuracy", "macro_f1", "cohens_kappa", "n", "unread")
-        if name in sides[0] or name in sides[1]
-    ] + [
-        (f"{name}, without map", before, after, None)
-        for name, before, after, _ in _test(test.get("raw"))
-        if name not in ("n", "unread")  # a map leaves these as they are
-    ]
 
 
 def _diff(old: str, new: str) -> list[list[Piece] | None]:

@@ -20,7 +20,7 @@ from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, 
 from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.prompts import DEFAULT_I2T
-from blpo_inspect.judging.samples import Record
+from blpo_inspect.judging.samples import ABOUT, Record
 from blpo_inspect.tasks.common import judging_task, print_once
 
 DEFAULT_PROMPT = "Look at the image and judge it. Which label fits best?"
@@ -140,7 +140,7 @@ def _task(
 ) -> Task:
     settings = benchmark.settings
     default, origin = default_prompt(benchmark)
-    about = {**benchmark.about, "licence": settings.licence, "citation": settings.citation}
+    about = {**benchmark.about, ABOUT: settings.about, "licence": settings.licence, "citation": settings.citation}
     return judging_task(
         records,
         benchmark.scale,

@@ -22,7 +22,7 @@ from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
 from blpo_inspect.optimizers.solver import may_need_optimizer
-from blpo_inspect.scorers.improvement import ACCURACY, improvement
+from blpo_inspect.scorers.improvement import improvement_on, leading
 
 
 @task
@@ -73,12 +73,13 @@ def optimize(
         for number in range(seed, seed + seeds)
     ]
     dataset = _Runs(samples, name=problem.name)
+    kind = problem.scale.kind
     dataset.task = Task(
         dataset=dataset,
         solver=blpo(),
-        scorer=improvement(),
+        scorer=improvement_on(kind, raters=any(len(item.raters) > 1 for item in problem.test)),
         config=GREEDY,
-        headline_metric=HeadlineMetric(score=f"{ACCURACY}_after", metric="mean"),
+        headline_metric=HeadlineMetric(score=leading(kind), metric="mean"),
         metadata={"benchmark": problem.name, "data_digest": problem.digest},
     )
     return dataset.task

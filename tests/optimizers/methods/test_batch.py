@@ -1,6 +1,7 @@
 """Minibatches: what is drawn, how much is judged for it, and the score that they give a new prompt."""
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
-from blpo_inspect.optimizers.methods.batch import Batch, draw_batch
+from blpo_inspect.optimizers.methods.batch import Batch, Gain, draw_batch
 from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
 
@@ -99,7 +100,7 @@ def test_what_every_batch_is(case: tuple[list[str], set[int], BlpoSettings, int]
     assert len(batch.errors) == min(sum(misjudged), options.batch_size)
     assert len(batch.anchors) == min(len(misjudged) - sum(misjudged), options.anchors)
     # nothing is judged twice, and all of it counts
-    assert len(set(evaluator.asked)) == len(evaluator.asked) == batch.judged
+    assert len(set(evaluator.asked)) == len(evaluator.asked) == len(batch.judged)
     assert batch.error_rate == sum(misjudged) / len(misjudged) == batch.loss
     # it stops only when there is nothing left to judge or nothing left to want
     if len(evaluator.asked) < len(humans):
@@ -161,7 +162,7 @@ def test_judging_stops_when_the_batch_is_full() -> None:
     """Two errors and one fresh one are wanted: six items are judged at a time."""
     options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=0, stratify=False)
     batch, evaluator = draw("a" * 100, set(range(100)), options)
-    assert len(evaluator.asked) == batch.judged == 6
+    assert len(evaluator.asked) == len(batch.judged) == 6
     options = BlpoSettings(batch_size=2, fresh_errors=1, anchors=9, stratify=False)
     batch, evaluator = draw("a" * 100, set(range(0, 100, 2)), options)
     assert len(batch.anchors) == 9
@@ -189,7 +190,7 @@ def test_a_numeric_scale_has_no_labels_to_wait_for() -> None:
 def test_without_errors_all_is_judged_and_the_batch_has_none() -> None:
     batch, evaluator = draw("abcd" * 5, set(), BlpoSettings(batch_size=1, fresh_errors=0))
     assert batch.errors == batch.fresh == ()
-    assert (batch.judged, batch.error_rate, batch.loss) == (20, 0.0, 0.0)
+    assert (len(batch.judged), batch.error_rate, batch.loss) == (20, 0.0, 0.0)
     assert len(evaluator.asked) == 20
     assert len(batch.anchors) == 10
 
@@ -203,13 +204,17 @@ def test_gain_by_hand() -> None:
     """Four errors of ten items judged, of which three and two anchors are scored."""
     items = items_of("a" * 5)
     before = [judged(item, loss) for item, loss in zip(items, (1.0, 0.5, 0.25, 0.0, 0.0), strict=True)]
-    batch = Batch(tuple(before[:2]), (before[2],), tuple(before[3:]), judged=10, error_rate=0.4, loss=0.3)
+    weights = (0.4 / 3,) * 3 + (0.3,) * 2
+    batch = Batch(tuple(before[:2]), (before[2],), tuple(before[3:]), weights, judged=())
     # errors: 1 → 0, 0.5 → 0.5, 0.25 → 0.75; anchors: 0 → 0.5, 0 → 0
     gain = batch.gain(after(batch, [0.0, 0.5, 0.75, 0.5, 0.0]))
-    assert gain == pytest.approx(0.4 * (1 + 0 - 0.5) / 3 + 0.6 * (-0.5) / 2)
-    plain = Batch(tuple(before[:2]), (), (), judged=10, error_rate=0.4, loss=0.3)
-    assert plain.gain(after(plain, [0.0, 0.25])) == pytest.approx((1 + 0.25) / 2)
-    assert plain.gain(after(plain, [1.0, 0.5])) == 0
+    assert gain.value == pytest.approx(0.4 * (1 + 0 - 0.5) / 3 + 0.6 * (-0.5) / 2)
+    # drops 1, 0, -0.5 about their mean 1/6, and -0.5, 0 about -1/4; five images less two means leave three
+    squares = (0.4 / 3) ** 2 * ((5 / 6) ** 2 + (1 / 6) ** 2 + (2 / 3) ** 2) + 0.3**2 * 2 * 0.25**2
+    assert gain.error == pytest.approx(math.sqrt(squares * 5 / 3))
+    plain = Batch(tuple(before[:2]), (), (), (0.5, 0.5), judged=())
+    assert plain.gain(after(plain, [0.0, 0.25])).value == pytest.approx((1 + 0.25) / 2)
+    assert plain.gain(after(plain, [1.0, 0.5])) == Gain(0.0, 0.0)
     with pytest.raises(ValueError, match=r"shorter|longer"):
         batch.gain([])
 
@@ -233,7 +238,7 @@ def test_with_all_items_in_the_batch_the_gain_is_the_fall_in_loss(
     assert len(batch.scored) == len(items)
     gain = batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored])
     fall = (sum(table.values()) - sum(new.values())) / len(items)
-    assert gain == pytest.approx(fall, abs=1e-9)
+    assert gain.value == pytest.approx(fall, abs=1e-9)
     assert batch.loss == pytest.approx(sum(table.values()) / len(items))
 
 
@@ -250,7 +255,7 @@ def test_without_fresh_errors_and_anchors_the_gain_is_the_mean_over_the_errors(
     changes = [old - new for old, new in losses if old]
     new_of = {item.id: new for item, (_, new) in zip(items, losses, strict=True)}
     gain = batch.gain([judged(judgement.item, new_of[judgement.item.id]) for judgement in batch.scored])
-    assert gain == pytest.approx(sum(changes) / len(changes), abs=1e-9)
+    assert gain.value == pytest.approx(sum(changes) / len(changes), abs=1e-9)
 
 
 def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
@@ -264,6 +269,6 @@ def test_the_weighted_gain_estimates_the_fall_without_bias() -> None:
     for seed in range(100):
         evaluator = cast(Evaluator, FakeEvaluator(old, of("ab")))
         batch = asyncio.run(draw_batch(evaluator, "P", "Q", items, options, random.Random(seed)))
-        gains.append(batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored]))
+        gains.append(batch.gain([judged(judgement.item, new[judgement.item.id]) for judgement in batch.scored]).value)
     fall = (sum(old.values()) - sum(new.values())) / 60
     assert sum(gains) / len(gains) == pytest.approx(fall, abs=0.02)

@@ -144,10 +144,9 @@ def test_an_update_that_did_not_hold_is_not_proposed_again() -> None:
     )
     pair = solve(world, blpo(inner_steps=0, outer_steps=2))
     steps = pair.provenance["trajectory"]
-    # the first question is answered from disk, so the list is worked off by the second attempts
     assert [proposal["reason"] for proposal in steps[1]["candidates"][0]["rejected"]] == [
         "it was tried before and did not help with other images"
-    ] * 2
+    ]
     assert pair.judge == "B"
 
 
@@ -189,7 +188,8 @@ def test_the_run_ends_where_no_error_is_left() -> None:
 def test_judge_prompt_as_i2t_prompt() -> None:
     world = World({START: {"train0", "validation0"}}, {START: "A"})
     pair = solve(world, blpo(i2t="judge_prompt", outer_steps=1))
-    assert world.of("i2t") == described(START, "train0")
+    assert in_order(world.of("i2t"))[:1] == described(START, "train0"), "the error, and then some that are right"
+    assert {call[1] for call in world.of("i2t")} == {START}
     assert not world.of("update_q")
     assert (pair.judge, pair.i2t) == ("A", Q0)
 
@@ -207,7 +207,7 @@ def test_a_fixed_i2t_prompt_is_never_changed() -> None:
     [
         ({"preset": "papers"}, "no preset 'papers'; one of default, paper"),
         ({"outer_steps": 0}, "outer_steps must be a whole number from 1 on, not 0"),
-        ({"loss": "nll"}, "loss='nll': one of scale, zero_one, likelihood"),
+        ({"loss": "nll"}, "loss='nll': one of auto, scale, raters, zero_one, likelihood"),
         ({"stratify": "perhaps"}, "stratify must be true or false"),
     ],
 )

@@ -1,7 +1,8 @@
 """``benchmark.yaml``: what a user's data mean where their table alone does not say it.
 
     data: labels.csv                      # or hub:NAME@REVISION with config and split; else what lies beside this file
-    columns: {image: file, label: verdict, text: caption, id: key, group: scene, category: topic}
+    about: photos for a children's magazine, judged by its editors
+    columns: {image: file, label: verdict, text: caption, id: key, group: scene, category: topic, reason: why}
     raters: [anna, ben]                   # columns with one person's labels each; also patterns, such as rater_*
     scale: {kind: unordered, labels: [safe, unsafe], aliases: {ok: safe}}
     ties: drop                            # or random: rows whose raters tie on an unordered scale; else an error
@@ -26,7 +27,7 @@ from blpo_inspect.data.tables.table_row import TableError
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.prompts import I2TText, JudgeText, StatedScale
 
-ROLES = ("image", "label", "text", "id", "group", "category")
+ROLES = ("image", "label", "text", "id", "group", "category", "reason")
 """What a column can be; a column of such a name is that unless ``columns`` says otherwise."""
 
 IMAGE_ROLES = re.compile(r"image(s|_[1-9]\d*)?")
@@ -63,6 +64,7 @@ class BenchmarkSettings(Model):
         data: The table, folder or hub dataset, if stated.
         config: Of a hub dataset.
         split: Of a hub dataset.
+        about: What is judged and for whom, in a line, for optimizers to read.
         licence: A note for the log.
         citation: A note for the log.
     """
@@ -79,6 +81,7 @@ class BenchmarkSettings(Model):
     data: str | None = None
     config: str | None = None
     split: str | None = None
+    about: Annotated[str | None, _EMPTY] = None
     licence: str | None = None
     citation: str | None = None
 

@@ -25,7 +25,7 @@ from blpo_inspect.data.tables.stated_scale import stated_scale
 from blpo_inspect.data.tables.table_row import TableError, TableRow
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.samples import Record
+from blpo_inspect.judging.samples import REASONS, Record
 
 MAX_SHOWN = 20
 """Rows that cannot be used which an error or a log lists; it counts the others."""
@@ -285,7 +285,10 @@ def _result(
         raters=ratings,
         category=_composed(texts["category"]),
         group=_composed(texts["group"] or text),
-        extra={DRAWN: True} if drawn else {},
+        extra={
+            **({DRAWN: True} if drawn else {}),
+            **({REASONS: [texts["reason"]]} if texts["reason"] else {}),
+        },
         more_images=tuple(other.image for other in others),
     )
 

@@ -4,6 +4,7 @@ The outer loop updates the judge prompt from misjudged images, which the optimiz
 loop searches the image-to-text (I2T) prompt whose captions lead to the most useful update.
 """
 
+import math
 import random
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,10 +14,13 @@ from inspect_ai.util import span
 
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers import proposal_requests
-from blpo_inspect.optimizers.exemplars import show_judged
+from blpo_inspect.optimizers.briefing import EARLIER, Briefing, TriedInstruction, TriedRequest, hardly_differ, with_more
+from blpo_inspect.optimizers.contest import Contest, contest
+from blpo_inspect.optimizers.evaluator import Judgement
+from blpo_inspect.optimizers.exemplars import Shown, show_judged
 from blpo_inspect.optimizers.methods.batch import Batch, draw_batch, unread
 from blpo_inspect.optimizers.methods.blpo_settings import PRESETS, BlpoSettings
-from blpo_inspect.optimizers.proposal import Proposal, Rejection, propose
+from blpo_inspect.optimizers.proposal import Proposal, Question, Rejection, propose
 from blpo_inspect.optimizers.questions import Tried
 from blpo_inspect.optimizers.run import Method, Run
 from blpo_inspect.optimizers.solver import solving
@@ -38,24 +42,40 @@ def blpo(preset: str = "default", **settings: Any) -> Solver:
     return solving(Method("blpo", run_blpo, naive_calls=naive_calls), PRESETS, preset, settings)
 
 
+_GOOD_PART = 1 / 3
+"""Of the highest score possible: an update that reaches it ends the search for other captions, if it holds."""
+
+_CONTESTS = 2
+"""Candidates of one outer step that are held against the best pair so far on the validation split, at most."""
+
+
 @dataclass
-class _Standing:
-    """The pair in force, and judge prompts that were tried in its place and did not hold on validation."""
+class _Memory:
+    """What a run has found out so far: the pair in force, and what was tried.
+
+    Attributes:
+        pair: The pair in force.
+        failed: Judge prompts that were tried in place of the one in force and did not hold on validation.
+        judged: The training images that were drawn and judged with it.
+        requests: The I2T prompts that were tried, with what came of them.
+        instructions: The judge prompts that outer steps ended with.
+    """
 
     pair: PromptPair
     failed: list[str] = field(default_factory=list)
+    judged: tuple[Judgement, ...] = ()
+    requests: list[TriedRequest] = field(default_factory=list)
+    instructions: list[TriedInstruction] = field(default_factory=list)
 
 
 async def run_blpo(run: Run[BlpoSettings]) -> None:
     """Algorithm 1: T outer steps from the problem's first pair."""
     settings = run.settings
-    at, idle = _Standing(run.best), 0
+    memory, idle = _Memory(run.best), 0
     i2t = run.best.i2t
-    if settings.selection == "validation":
-        await run.validate(at.pair)
     for number in range(1, settings.outer_steps + 1):
         async with span(f"outer step {number}", type="outer_step"):
-            step = await _outer_step(run, number, at, i2t if settings.carry_i2t else run.problem.start.i2t)
+            step = await _outer_step(run, number, memory, i2t if settings.carry_i2t else run.problem.start.i2t)
         chosen = next((candidate for candidate in step.candidates if candidate.number == step.chosen), None)
         i2t = chosen.i2t if chosen and chosen.i2t else i2t
         pair = run.pair(chosen.prompt, _kept_i2t(run, i2t)) if chosen and chosen.prompt else None
@@ -64,27 +84,28 @@ async def run_blpo(run: Run[BlpoSettings]) -> None:
             run.stopped = "no errors are left on the training split"
             return
         if step.accepted and pair:
-            at, idle = _Standing(pair), 0
+            memory.pair, memory.failed, memory.judged, idle = pair, [], (), 0
         else:
             idle += 1
-            if step.validation_loss is not None and pair:
-                at.failed.append(pair.judge)
         if settings.patience is not None and idle >= settings.patience:
             run.stopped = f"no update was kept in {idle} outer steps"
             return
     run.stopped = f"all {settings.outer_steps} outer steps were done"
 
 
-async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: str) -> Step:
+async def _outer_step(run: Run[BlpoSettings], number: int, memory: _Memory, i2t: str) -> Step:
     settings = run.settings
     rng = random.Random(f"{run.seed}/outer step {number}")
+    pair = memory.pair
     async with span("batch", type="batch"):
-        batch = await draw_batch(run.evaluator, at.pair.judge, at.pair.i2t, run.problem.train, settings, rng)
+        before = memory.judged if settings.racing else ()
+        batch = await draw_batch(run.evaluator, pair.judge, pair.i2t, run.problem.train, settings, rng, before)
+        memory.judged = batch.judged
     step = Step(
         number=number,
-        prompt=at.pair.judge,
+        prompt=pair.judge,
         i2t=i2t,
-        judged=batch.judged,
+        judged=len(batch.judged),
         error_rate=batch.error_rate,
         train_loss=batch.loss,
         shown=tuple(error.item.id for error in batch.errors),
@@ -92,76 +113,217 @@ async def _outer_step(run: Run[BlpoSettings], number: int, at: _Standing, i2t: s
         anchors=tuple(anchor.item.id for anchor in batch.anchors),
     )
     if not batch.errors:
-        return replace(step, reason=f"none of {batch.judged} training images is misjudged")
-    step = await _inner_loop(run, step, batch, at)
-    return await _decide(run, step)
+        return replace(step, reason=f"none of {len(batch.judged)} training images is misjudged")
+    return await _OuterStep(run, memory, batch, step).taken()
 
 
-async def _inner_loop(run: Run[BlpoSettings], step: Step, batch: Batch, at: _Standing) -> Step:
-    """Score the I2T prompt at hand, then up to K new ones, each proposed from the history of all before."""
-    settings = run.settings
-    tried: list[Tried] = []
-    for inner in range(settings.candidates + 1):
+@dataclass
+class _OuterStep:
+    """One outer step: scores I2T prompts by the updates that their captions lead to, and decides about the best."""
+
+    run: Run[BlpoSettings]
+    memory: _Memory
+    batch: Batch
+    step: Step
+    requests: list[TriedRequest] = field(default_factory=list)
+    """Those of this step."""
+    verdicts: dict[int, tuple[str | None, ...]] = field(default_factory=dict)
+    """By a candidate's number how the batch was judged with its prompt: of those that judge alike one is enough."""
+    contested: set[tuple[str | None, ...]] = field(default_factory=set)
+    """Verdicts of the candidates that validation has decided about."""
+
+    async def taken(self) -> Step:
+        """The I2T prompt at hand, then up to K new ones, each proposed from the history of all before."""
+        settings = self.run.settings
+        for inner in range(settings.candidates + 1):
+            await self._inner_step(inner)
+            if settings.selection == "validation" and settings.inner == "needed" and self._is_clear():
+                await self._decide()
+            if self.step.accepted or (settings.racing and self._is_at_most()):
+                break
+        if not self.step.accepted:
+            await self._decide()
+        return self.step
+
+    async def _inner_step(self, inner: int) -> None:
+        run, settings, at = self.run, self.run.settings, self.memory.pair
         async with span(f"inner step {inner}", type="inner_step"):
-            proposed = Proposal(at.pair.judge if settings.i2t == "judge_prompt" else step.i2t)
+            proposed = Proposal(at.judge if settings.i2t == "judge_prompt" else self.step.i2t)
             if inner:
                 async with span("proposal of an I2T prompt", type="proposal"):
-                    question = proposal_requests.update_q(run, at.pair.judge, tried)
+                    question = self._update_q()
                     proposed = await propose(run.calls, question, settings.attempts)
             if proposed.prompt is None:
-                candidate = Candidate(inner, rejected=proposed.rejected)
+                candidate = Candidate(inner, note="no usable request", rejected=proposed.rejected)
             else:
-                candidate = await _try_i2t(run, inner, proposed.prompt, batch, at)
+                candidate = await self._try_i2t(inner, proposed.prompt)
                 candidate = replace(candidate, rejected=(*proposed.rejected, *candidate.rejected))
-                tried.append(Tried(proposed.prompt, candidate.score or 0.0))
-        step = step.with_candidate(candidate)
+        self.step = self.step.with_candidate(candidate)
         run.progress.say(
-            f"outer step {step.number}/{settings.outer_steps}, inner step {inner}/{settings.candidates}: "
-            f"{_told(candidate)}; training loss {step.train_loss:.3f}",
+            f"outer step {self.step.number}/{settings.outer_steps}, inner step {inner}/{settings.candidates}: "
+            f"{_told(candidate)}; training loss {self.step.train_loss:.3f}",
             candidate.to_dict(),
         )
-    return step
+
+    def _update_q(self) -> Question:
+        """What is told is of all outer steps; with the paper's information, the scores of this one."""
+        prompt = self.memory.pair.judge
+        if self.run.settings.told == "all":
+            return proposal_requests.update_q_informed(self.run, prompt, self.memory.requests)
+        scored = [Tried(request.prompt, request.score or 0.0) for request in self.requests]
+        return proposal_requests.update_q(self.run, prompt, scored)
+
+    async def _try_i2t(self, inner: int, i2t: str) -> Candidate:
+        """score(q; p): describe the misjudged images under q, update p from that, see how much better p′ judges."""
+        run, batch, memory = self.run, self.batch, self.memory
+        informed = run.settings.told == "all"
+        async with span("captions", type="captions"):
+            shown = await show_judged(run.evaluator, batch.errors, i2t)
+        request = TriedRequest(
+            i2t, most=batch.most(), captions=shown.captions, judged=batch.errors, before=batch.scored
+        )
+        self.requests.append(request)
+        memory.requests.append(request)
+        if informed and hardly_differ(shown.captions):
+            request.outcome = "its captions hardly differ from image to image"
+            return Candidate(inner, i2t=i2t, note=request.outcome)
+        told = await self._briefing(shown) if informed else None
+        async with span("proposal of a judge prompt", type="proposal"):
+            question = proposal_requests.update_p(run, memory.pair.judge, shown, memory.failed, told)
+            proposal = await propose(run.calls, question, run.settings.attempts)
+        if proposal.prompt is None:  # the old prompt stays
+            request.outcome = "no usable instruction came of it"
+            return Candidate(inner, i2t=i2t, note=request.outcome, rejected=proposal.rejected)
+        async with span("score", type="score"):
+            after = await self._scored(proposal.prompt, i2t)
+        candidate = Candidate(inner, proposal.prompt, i2t, rejected=proposal.rejected)
+        request.instruction = proposal.prompt
+        request.after = tuple(after)
+        self.verdicts[inner] = tuple(judgement.label for judgement in after)
+        if len(after) < len(batch.scored):
+            most = batch.most(after)
+            request.score = most
+            return replace(candidate, score=most, partial=True)
+        gain = batch.gain(after)
+        request.score, request.error = gain.value, gain.error
+        before, now = unread(batch.scored), unread(after)
+        if run.settings.selection == "last" and now > before:  # no validation loss will tell
+            reason = f"under it {now} of {len(after)} answers cannot be read, and {before} before"
+            rejected = (*candidate.rejected, Rejection(proposal.prompt, reason))
+            return replace(candidate, prompt=None, score=gain.value, error=gain.error, rejected=rejected)
+        return replace(candidate, score=gain.value, error=gain.error)
+
+    async def _scored(self, prompt: str, i2t: str) -> list[Judgement]:
+        """The batch judged under a new prompt; with racing, only as far as it can still be among the best two."""
+        batch, settings = self.batch, self.run.settings
+        items = [judgement.item for judgement in batch.scored]
+        if not settings.racing or settings.selection != "validation":
+            return await self.run.evaluator.judge(prompt, items, i2t)
+        apart = {self.verdicts[c.number]: c.score or 0.0 for c in self.step.candidates if c.number in self.verdicts}
+        best = sorted(apart.values(), reverse=True)[:_CONTESTS]
+        rival = max(0.0, best[-1]) if len(best) == _CONTESTS else 0.0
+        after: list[Judgement] = []
+        for part in (batch.errors, batch.fresh, batch.anchors):
+            if batch.most(after) <= rival:
+                break
+            after += await self.run.evaluator.judge(prompt, [judgement.item for judgement in part], i2t)
+        return after
+
+    async def _briefing(self, shown: Shown) -> Briefing:
+        """What Update_p is told besides the misjudged images, some of those judged right under the same request too."""
+        batch, right = self.batch, self.batch.anchors[: self.run.settings.shown_right]
+        seen = await show_judged(self.run.evaluator, right, self.requests[-1].prompt)
+        led = [request for request in self.requests if request.instruction is not None and (request.score or 0.0) > 0]
+        return Briefing(
+            about=self.run.problem.about,
+            judged=batch.judged,
+            errors=batch.errors,
+            examples=with_more(shown.examples, batch.errors),
+            right=with_more(seen.examples, right),
+            earlier=tuple(self.memory.instructions[-EARLIER:]),
+            best=max(led, key=lambda request: request.score or 0.0, default=None),
+        )
+
+    def _is_clear(self) -> bool:
+        """Whether the last candidate's score is more than its error and a good part of what is possible."""
+        last = self.step.candidates[-1]
+        if last.prompt is None or last.partial or last.score is None:
+            return False
+        return last.score > (last.error or 0.0) and last.score >= _GOOD_PART * self.batch.most()
+
+    def _is_at_most(self) -> bool:
+        """Whether a candidate's score is the highest possible."""
+        return any(
+            c.prompt is not None and (c.score or 0.0) >= self.batch.most() - 1e-9 and not c.partial
+            for c in self.step.candidates
+            if self.verdicts.get(c.number) not in self.contested
+        )
+
+    async def _decide(self) -> None:
+        """The outer update: p_{t+1} = J(q*, p_t), which was computed when q* was scored, or p_t."""
+        settings, step = self.run.settings, self.step
+        if settings.selection == "last":
+            best = next(iter(_ranked(step, include_start=settings.include_start)), None)  # q*, the argmax
+            if best is None:
+                self.step = replace(step, reason="no proposal could be used")
+                return
+            reason = f"score {best.score or 0.0:+.3f}"
+            self.step = replace(step, chosen=best.number, accepted=True, reason=reason)
+            self._remember(best, None, True)
+            return
+        ranked = _ranked(step, include_start=settings.include_start)
+        useful = [c for c in ranked if not c.partial and (c.score or 0.0) > 0]
+        if not useful:
+            best_score = f" (best {_shown_score(ranked[0])})" if ranked else ""
+            why = f"no candidate lowers the loss on the batch{best_score}" if ranked else "no proposal could be used"
+            self.step = replace(step, chosen=ranked[0].number if ranked else None, reason=why)
+            return
+        for candidate in useful:
+            if len(self.contested) < _CONTESTS and self.verdicts[candidate.number] not in self.contested:
+                await self._contest(candidate)
+
+    async def _contest(self, candidate: Candidate) -> None:
+        """Hold a candidate against the best pair so far: that in force, or a better one of this very step."""
+        run, settings = self.run, self.run.settings
+        self.contested.add(self.verdicts[candidate.number])
+        best = self.memory.pair
+        if self.step.accepted:
+            winner = next(c for c in self.step.candidates if c.number == self.step.chosen)
+            if (candidate.score or 0.0) + (candidate.error or 0.0) < (winner.score or 0.0):
+                return
+            best = self._pair(winner)
+        certain = settings.keep == "significant"
+        found = await contest(run, self._pair(candidate), best, racing=settings.racing, certain=certain)
+        kept = found.certain if certain else found.gain > 0
+        if not kept:
+            self.memory.failed.append(candidate.prompt or "")
+        self._remember(candidate, found, kept)
+        if self.step.accepted and not kept:
+            return
+        self.step = replace(
+            self.step,
+            chosen=candidate.number,
+            validation_loss=found.after,
+            validation=found.to_dict(),
+            accepted=kept,
+            reason=f"score {_shown_score(candidate)}, {found.describe()}",
+        )
+
+    def _remember(self, candidate: Candidate, found: Contest | None, kept: bool) -> None:
+        held = found.gain > 0 if found else None
+        tried = TriedInstruction(candidate.prompt or "", candidate.score, candidate.error, held, kept)
+        self.memory.instructions.append(tried)
+
+    def _pair(self, candidate: Candidate) -> PromptPair:
+        return self.run.pair(candidate.prompt or "", _kept_i2t(self.run, candidate.i2t or self.step.i2t))
 
 
-async def _try_i2t(run: Run[BlpoSettings], inner: int, i2t: str, batch: Batch, at: _Standing) -> Candidate:
-    """score(q; p): describe the misjudged images under q, update p from that, see how much better p′ judges."""
-    async with span("captions", type="captions"):
-        shown = await show_judged(run.evaluator, batch.errors, i2t)
-    async with span("proposal of a judge prompt", type="proposal"):
-        question = proposal_requests.update_p(run, at.pair.judge, shown, at.failed)
-        proposal = await propose(run.calls, question, run.settings.attempts)
-    if proposal.prompt is None:  # the old prompt stays
-        return Candidate(inner, i2t=i2t, score=0.0, rejected=proposal.rejected)
-    async with span("score", type="score"):
-        after = await run.evaluator.judge(proposal.prompt, [judgement.item for judgement in batch.scored], i2t)
-    tried = Candidate(inner, proposal.prompt, i2t, score=batch.gain(after), rejected=proposal.rejected)
-    before, now = unread(batch.scored), unread(after)
-    if run.settings.selection == "last" and now > before:  # no validation loss will tell
-        reason = f"under it {now} of {len(after)} answers cannot be read, and {before} before"
-        return replace(tried, prompt=None, rejected=(*tried.rejected, Rejection(proposal.prompt, reason)))
-    return tried
-
-
-async def _decide(run: Run[BlpoSettings], step: Step) -> Step:
-    """The outer update: p_{t+1} = J(q*, p_t), which was computed when q* was scored, or p_t."""
-    best = _best(step, include_start=run.settings.include_start)
-    if best is None or best.prompt is None:
-        return replace(step, reason="no proposal could be used")
-    step = replace(step, chosen=best.number)
-    gain = f"score {best.score or 0.0:+.3f}"
-    validate = run.settings.selection == "validation"
-    if validate and (best.score or 0.0) <= 0:
-        return replace(step, reason=f"no candidate lowers the loss on the batch (best {gain})")
-    pair = run.pair(best.prompt, _kept_i2t(run, best.i2t or step.i2t))
-    return await run.decide(step, pair, gain, validate=validate)
-
-
-def _best(step: Step, *, include_start: bool) -> Candidate | None:
-    """q* = argmax of the scores; of equal ones the first, which changes least."""
+def _ranked(step: Step, *, include_start: bool) -> list[Candidate]:
+    """Candidates with a prompt, the highest score first; of equal ones the first, which changes least."""
     usable = [candidate for candidate in step.candidates if candidate.prompt is not None]
     new = [candidate for candidate in usable if candidate.number > 0]
     pool = usable if include_start or not new else new
-    return max(pool, key=lambda candidate: candidate.score or 0.0, default=None)
+    return sorted(pool, key=lambda candidate: -(candidate.score or 0.0))
 
 
 def _kept_i2t(run: Run[BlpoSettings], i2t: str) -> str:
@@ -172,8 +334,15 @@ def _kept_i2t(run: Run[BlpoSettings], i2t: str) -> str:
 def _told(candidate: Candidate) -> str:
     rejected = f", {len(candidate.rejected)} rejected" if candidate.rejected else ""
     if candidate.prompt is None:
-        return f"no proposal accepted{rejected}"
-    return f"score {candidate.score or 0.0:+.3f}{rejected}"
+        return f"{candidate.note or 'no proposal accepted'}{rejected}"
+    return f"score {_shown_score(candidate)}{rejected}"
+
+
+def _shown_score(candidate: Candidate) -> str:
+    if candidate.partial:
+        return f"{candidate.score or 0.0:+.3f} at most"
+    error = "" if candidate.error is None or not math.isfinite(candidate.error) else f" ± {candidate.error:.3f}"
+    return f"{candidate.score or 0.0:+.3f}{error}"
 
 
 def naive_calls(run: Run[BlpoSettings]) -> int:

@@ -94,6 +94,7 @@ def _ideas(question: ParsedQuestion) -> Iterator[_Idea]:
 def _new(question: ParsedQuestion, ideas: Iterator[_Idea]) -> Iterator[_Idea]:
     old = {_plain(text) for text in (question.current, *question.earlier)}
     old |= {_plain(scored.text) for scored in (*question.tried, *question.instructions)}
+    old |= set(map(_plain, question.outcomes))
     for prompt, reason in islice(ideas, _MOST):
         fits = question.max_chars is None or len(prompt) <= question.max_chars
         if fits and _plain(prompt) not in old:

@@ -1,6 +1,5 @@
 """Reads an optimizer's question from the messages alone: by its tags, not by its wording."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,9 @@ _ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT}|{CRITIQUE})\s*>", re.IG
 _LABELS = re.compile(r"The labels are(?P<ordered>, from lowest to highest)?: (?P<labels>[^\n]*?)\.(?=\s|$)")
 _RANGE = re.compile(r"number from (-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)\.")
 _LENGTH = re.compile(r"(\d+) characters")
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+"""A score may go on: with its error, and what was possible."""
+
 _MAX_STEPS = 20
 
 
@@ -48,6 +50,7 @@ class ParsedQuestion:
         examples: Images with labels.
         tried: Requests with scores.
         instructions: Judge prompts with scores.
+        outcomes: Judge prompts that were tried, told without a score.
         critique: What was found to be wrong with the judge prompt; None where nothing is said.
         max_chars: The longest answer allowed; None where nothing is said.
         earlier: Answers given before to the same question.
@@ -60,6 +63,7 @@ class ParsedQuestion:
     examples: tuple[ParsedExample, ...] = ()
     tried: tuple[ScoredText, ...] = ()
     instructions: tuple[ScoredText, ...] = ()
+    outcomes: tuple[str, ...] = ()
     critique: str | None = None
     max_chars: int | None = None
     earlier: tuple[str, ...] = ()
@@ -103,6 +107,7 @@ def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
         examples=examples,
         tried=_scored(text, "request"),
         instructions=instructions,
+        outcomes=tuple(said for block in _blocks(text, "tried") if (said := _first(block, "instruction"))),
         critique=critique,
         max_chars=int(length[1]) if length else None,
         earlier=tuple(
@@ -149,11 +154,10 @@ def _scored(text: str, tag: str) -> tuple[ScoredText, ...]:
 
 def _tried(block: str, tag: str) -> ScoredText | None:
     said, score = _first(block, tag), _first(block, "score")
-    try:
-        number = float(score) if score is not None else math.nan
-    except ValueError:
-        return None
-    return ScoredText(said, number) if said and math.isfinite(number) else None
+    if score is None and said and tag == "request" and _first(block, "tried_outcome"):
+        return ScoredText(said, 0.0)  # nothing came of it
+    number = _NUMBER.match(score or "")
+    return ScoredText(said, float(number[0])) if said and number else None
 
 
 def _labels(text: str, examples: Sequence[ParsedExample]) -> tuple[tuple[str, ...], bool]:

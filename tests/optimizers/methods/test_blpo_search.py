@@ -131,3 +131,14 @@ def test_no_more_is_judged_than_max_judged() -> None:
     world = World({START: {"train0", "validation0"}}, {Q0: ["A"]})
     [step] = steps_of(world, outer_steps=1, inner_steps=0, max_judged=3)
     assert step["judged"] == 3
+
+
+def test_a_run_that_nears_its_budget_decides_about_what_it_has() -> None:
+    """Six training items are judged, one is described; A and B cost nine calls each, at most, validation eight."""
+    wrong = {"train0", "train1", "train2"}
+    world = World(
+        {START: wrong | {"validation0"}, "A": {"train0", "train1"}, "B": {"train0"}}, {Q0: ["A"], "q1": ["B"]}, ["q1"]
+    )
+    pair = solve(world, blpo(outer_steps=1, inner_steps=1, inner="always", max_calls=33))
+    assert pair.judge == "A" and pair.provenance["stopped"] == "all 1 outer steps were done"
+    assert not world.of("update_q")

@@ -21,7 +21,10 @@ from tests.optimizers.toy import START, World, ids, solve
 pytestmark = pytest.mark.usefixtures("scripted")
 
 METHODS: dict[str, Callable[..., Solver]] = {
-    "blpo": lambda **given: blpo(outer_steps=2, inner_steps=1, batch_size=2, fresh_errors=0, anchors=2, **given),
+    # with racing a budget also decides when the search for captions ends
+    "blpo": lambda **given: blpo(
+        outer_steps=2, inner_steps=1, batch_size=2, fresh_errors=0, anchors=2, racing=False, **given
+    ),
     "opro": lambda **given: opro(steps=2, candidates=2, exemplars=2, score_size=4, **given),
     "protegi": lambda **given: protegi(rounds=2, errors=2, minibatch=4, eval_samples=3, **given),
     "textgrad": lambda **given: textgrad(updates=3, batch_size=3, **given),

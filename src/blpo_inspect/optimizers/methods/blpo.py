@@ -15,7 +15,7 @@ from inspect_ai.util import span
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers import proposal_requests
 from blpo_inspect.optimizers.briefing import EARLIER, Briefing, TriedInstruction, TriedRequest, hardly_differ, with_more
-from blpo_inspect.optimizers.contest import Contest, contest
+from blpo_inspect.optimizers.contest import PART, Contest, contest
 from blpo_inspect.optimizers.evaluator import Judgement
 from blpo_inspect.optimizers.exemplars import Shown, show_judged
 from blpo_inspect.optimizers.methods.batch import Batch, draw_batch, unread
@@ -139,7 +139,7 @@ class _OuterStep:
             await self._inner_step(inner)
             if settings.selection == "validation" and settings.inner == "needed" and self._is_clear():
                 await self._decide()
-            if self.step.accepted or (settings.racing and self._is_at_most()):
+            if self.step.accepted or (settings.racing and (self._is_at_most() or not self._affords_another())):
                 break
         if not self.step.accepted:
             await self._decide()
@@ -258,6 +258,14 @@ class _OuterStep:
             for c in self.step.candidates
             if self.verdicts.get(c.number) not in self.contested
         )
+
+    def _affords_another(self) -> bool:
+        """Whether the budget has one more inner step and then a first look at validation, at their most."""
+        calls, batch = self.run.calls, self.batch
+        if calls.max_calls is None:
+            return True
+        inner = len(batch.errors) + self.run.settings.shown_right + 2 + len(batch.scored)
+        return calls.started + inner + 2 * PART <= calls.max_calls
 
     async def _decide(self) -> None:
         """The outer update: p_{t+1} = J(q*, p_t), which was computed when q* was scored, or p_t."""

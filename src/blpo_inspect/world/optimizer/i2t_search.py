@@ -45,16 +45,23 @@ def proposals(tried: Sequence[ScoredText]) -> Iterator[tuple[frozenset[str], str
     First what no request has asked for is added to the best request, a few properties at a time; then what helped is
     put together; then the best request is asked with one property less; then all the rest.
     """
-    scores: dict[frozenset[str], float] = {}
+    scores: dict[frozenset[str], ScoredText] = {}
     for scored in tried:
         properties = asked(scored.text)
-        scores[properties] = max(scored.score, scores.get(properties, scored.score))
-    # of requests that score alike the request that asks for more: it has shown that the rest does no harm
-    ranked = sorted(scores, key=lambda score: (-scores[score], -len(score), sorted(score)))
+        scores[properties] = max(scored, scores.get(properties, scored), key=lambda other: other.score)
+    top = max(scores.values(), key=lambda scored: scored.score, default=None)
+
+    def rank(properties: frozenset[str]) -> tuple[float, int, list[str]]:
+        """Of requests that score alike, as far as their errors tell, first what asks for more: the rest does no harm."""
+        own = scores[properties]
+        alike = top is not None and own.score >= top.score - max(own.error, top.error)
+        return (-top.score if alike and top is not None else -own.score), -len(properties), sorted(properties)
+
+    ranked = sorted(scores, key=rank)
     best = ranked[0] if ranked else frozenset()
     for properties, reason in _ideas(ranked, best):
         if properties and properties not in scores:
-            scores[properties] = float("-inf")
+            scores[properties] = ScoredText("", float("-inf"))
             yield properties, reason
 
 

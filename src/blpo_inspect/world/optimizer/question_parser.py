@@ -14,7 +14,8 @@ _ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT}|{CRITIQUE})\s*>", re.IG
 _LABELS = re.compile(r"The labels are(?P<ordered>, from lowest to highest)?: (?P<labels>[^\n]*?)\.(?=\s|$)")
 _RANGE = re.compile(r"number from (-?\d+(?:\.\d+)?) to (-?\d+(?:\.\d+)?)\.")
 _LENGTH = re.compile(r"(\d+) characters")
-_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+_DIGITS = r"\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_NUMBER = re.compile(rf"(?P<score>[-+]?{_DIGITS})(?:\s*±\s*(?P<error>{_DIGITS}))?")
 """A score may go on: with its error, and what was possible."""
 
 _MAX_STEPS = 20
@@ -32,10 +33,11 @@ class ParsedExample:
 
 @dataclass(frozen=True)
 class ScoredText:
-    """A request or an instruction, and its score."""
+    """A request or an instruction, and its score, with a standard error where one is told."""
 
     text: str
     score: float
+    error: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,9 @@ def _tried(block: str, tag: str) -> ScoredText | None:
     if score is None and said and tag == "request" and _first(block, "tried_outcome"):
         return ScoredText(said, 0.0)  # nothing came of it
     number = _NUMBER.match(score or "")
-    return ScoredText(said, float(number[0])) if said and number else None
+    if not said or not number:
+        return None
+    return ScoredText(said, float(number["score"]), float(number["error"] or 0))
 
 
 def _labels(text: str, examples: Sequence[ParsedExample]) -> tuple[tuple[str, ...], bool]:

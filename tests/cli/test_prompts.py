@@ -409,7 +409,8 @@ def test_every_command_states_its_exit_codes(command: str, said: str) -> None:
 def test_a_map_is_shown_and_compared(tmp_path: Path) -> None:
     scale = LabelScale("ordinal", ("1", "2", "3"))
     figures = {"accuracy": 0.5}
-    test = {"n": 10, "before": figures, "after": {"accuracy": 0.9}, "raw": {"before": figures, "after": figures}}
+    raw = {"before": figures, "after": figures | {"n": 10}}
+    test = {"n": 10, "before": figures, "after": {"accuracy": 0.9}, "ceiling": {"accuracy": 0.8}, "raw": raw}
     provenance = {"start": {"judge": "Rate it.", "i2t": "Describe it."}, "map": "kept, for reasons", "test": test}
     plain, mapped = tmp_path / "plain.yaml", tmp_path / "mapped.yaml"
     PromptPair("Rate it.", "Describe it.", scale).save(plain)
@@ -417,6 +418,7 @@ def test_a_map_is_shown_and_compared(tmp_path: Path) -> None:
     shown = blpo("show", mapped).stdout
     assert "map of labels: 1 → 1, 2 → 1, 3 → 3" in shown and "map: kept, for reasons" in shown
     assert ["accuracy,", "without", "map", "0.500", "0.500"] in rows(shown)
+    assert "test, n 10:" in shown and "n, without map" not in shown
     assert json.loads(blpo("show", mapped, "--json").stdout)["map"] == {"1": "1", "2": "1", "3": "3"}
     assert "map" not in json.loads(blpo("show", plain, "--json").stdout)
     for pairs in ([mapped], [plain, mapped]):

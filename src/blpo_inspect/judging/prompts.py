@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from blpo_inspect._util.files import written_whole
-from blpo_inspect._util.yaml_model import Model, at, file_bytes, must, read_as, read_yaml
+from blpo_inspect._util.yaml_model import Model, file_bytes, must, read_as, read_yaml
 from blpo_inspect.judging.label_map import LabelMap, checked
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import Kind, LabelScale
@@ -198,17 +198,8 @@ class _File(Model):
     judge: JudgeText
     i2t: I2TText = DEFAULT_I2T
     scale: StatedScale = None
-    map: dict[str, str] | None = None
+    map: Annotated[dict[str, str], AfterValidator(lambda map, info: _map(map, info.data.get("scale")))] | None = None
     provenance: dict[Any, Any] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _of_scale(self) -> "_File":
-        if self.map is not None:
-            try:
-                _map(self.map, self.scale)
-            except ValueError as error:
-                raise at("map", str(error)) from error
-        return self
 
 
 class _Dumper(yaml.SafeDumper):

@@ -118,9 +118,7 @@ class JudgedRun:
         return self.prompts.get("judge")
 
     def without_map(self) -> "JudgedRun":
-        """The run with the judge's own labels; the run itself where its prompt pair has no map."""
-        if "map" not in self.prompts:
-            return self
+        """The run with the judge's own labels."""
         prompts = {name: prompt for name, prompt in self.prompts.items() if name != "map"}
         own = [answer if answer.raw is None else replace(answer, label=answer.raw, raw=None) for answer in self.answers]
         return replace(self, answers=tuple(own), prompts=prompts)

@@ -62,14 +62,10 @@ def prompts_of(log: "EvalLog") -> dict[str, str]:
         ),
         metadata.get("judge_prompt"),
     )
-    prompts = {"judge": judge, "i2t": metadata.get("i2t_prompt"), "map": map_of(metadata)}
-    return {name: str(prompt) for name, prompt in prompts.items() if prompt is not None}
-
-
-def map_of(metadata: Mapping[str, Any]) -> str | None:
-    """The map of a task's prompt pair in one line, from the task's or its log's metadata; None where it has none."""
     map = metadata.get(LABEL_MAP)
-    return shown(map) if isinstance(map, Mapping) else None
+    means = shown(map) if isinstance(map, Mapping) else None
+    prompts = {"judge": judge, "i2t": metadata.get("i2t_prompt"), "map": means}
+    return {name: str(prompt) for name, prompt in prompts.items() if prompt is not None}
 
 
 def prompt_file(log: "EvalLog") -> str | None:

@@ -20,7 +20,6 @@ from blpo_inspect.judging.reask import reask_of
 from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.logs.reader import judged_run
-from blpo_inspect.logs.run_record import map_of
 from blpo_inspect.regression.case_task import PreparedCase, facts_of, reason_of
 from blpo_inspect.regression.data_differences import BrokenError, some
 from blpo_inspect.regression.judge_identity import models, settings, versions
@@ -106,11 +105,7 @@ def _judged(prepared: PreparedCase, log: "EvalLog") -> JudgedRun:
         judged,
         benchmark=prepared.name.removeprefix("blpo_inspect/"),
         answers=tuple(replace(answer, **cast(Any, prepared.facts[answer.id])) for answer in judged.answers),
-        prompts={
-            "judge": str(described["judge_prompt"]),
-            "i2t": str(described["i2t_prompt"]),
-            **({} if (means := map_of(described)) is None else {"map": means}),
-        },
+        prompts={**judged.prompts, "judge": str(described["judge_prompt"]), "i2t": str(described["i2t_prompt"])},
         model=models(log.eval, ordered),
         settings=settings(log),
         versions=versions(log.eval.model),

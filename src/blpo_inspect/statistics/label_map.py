@@ -77,7 +77,14 @@ def fit_map(scale: LabelScale, judged: Sequence[Judged]) -> dict[str, str]:
         scale: The labels.
         judged: At least one image; for an unordered scale all with probabilities.
     """
-    return _fit(scale, judged, _costs(scale, judged))
+    if scale.kind == "numeric":
+        return _isotonic(scale, judged)
+    costs = np.array([[one.loss(scale, label) for label in scale.labels] for one in judged])
+    if scale.kind == "unordered":
+        given = [[(one.probabilities or {})[label] for label in scale.labels] for one in judged]
+        return _weights(scale.labels, np.maximum(given, _LEAST), costs)
+    said = np.array([scale.labels.index(one.said) for one in judged])
+    return _monotone(scale.labels, [costs[said == row].sum(axis=0) for row in range(len(scale.labels))])
 
 
 def fitted_map(scale: LabelScale, judged: Sequence[Judged]) -> FittedMap:
@@ -88,31 +95,13 @@ def fitted_map(scale: LabelScale, judged: Sequence[Judged]) -> FittedMap:
         judged: Images of at least two groups; for an unordered scale all with probabilities.
     """
     folds = {group: place % _FOLDS for place, group in enumerate(dict.fromkeys(one.group for one in judged))}
-    fold_of = np.array([folds[one.group] for one in judged])
-    costs = _costs(scale, judged)
     after = 0.0
     for fold in set(folds.values()):
-        rest = np.flatnonzero(fold_of != fold).tolist()
-        found = _fit(scale, [judged[place] for place in rest], costs[rest])
-        for one in (judged[place] for place in np.flatnonzero(fold_of == fold).tolist()):
-            after += one.loss(scale, meant(found, scale, one.said, one.probabilities))
+        found = fit_map(scale, [one for one in judged if folds[one.group] != fold])
+        left_out = [one for one in judged if folds[one.group] == fold]
+        after += sum(one.loss(scale, meant(found, scale, one.said, one.probabilities)) for one in left_out)
     before = sum(one.loss(scale, one.said) for one in judged)
-    return FittedMap(_fit(scale, judged, costs), before / len(judged), after / len(judged))
-
-
-def _costs(scale: LabelScale, judged: Sequence[Judged]) -> np.ndarray:
-    """The loss of each label, image × label."""
-    return np.array([[one.loss(scale, label) for label in scale.labels] for one in judged])
-
-
-def _fit(scale: LabelScale, judged: Sequence[Judged], costs: np.ndarray) -> dict[str, str]:
-    if scale.kind == "numeric":
-        return _isotonic(scale, judged)
-    if scale.kind == "unordered":
-        given = [[(one.probabilities or {})[label] for label in scale.labels] for one in judged]
-        return _weights(scale.labels, np.maximum(given, _LEAST), costs)
-    said = np.array([scale.labels.index(one.said) for one in judged])
-    return _monotone(scale.labels, [costs[said == row].sum(axis=0) for row in range(len(scale.labels))])
+    return FittedMap(fit_map(scale, judged), before / len(judged), after / len(judged))
 
 
 def _monotone(labels: Sequence[str], costs: Sequence[np.ndarray]) -> dict[str, str]:

@@ -197,9 +197,10 @@ def test_a_failed_run_is_reported_and_the_others_go_on(
         return world(messages)
 
     scripted.script = staticmethod(script)
-    assert compare(tmp_path) == 1
+    methods = ["none", "blpo:preset=paper", "blpo:i2t=fixed"]
+    assert compare(tmp_path, "--methods", *methods) == 1
     printed = capsys.readouterr()
-    assert "failed: toy, blpo, seed 1: " in printed.err and "the provider is gone" in printed.err
+    assert "failed: toy, blpo:preset=paper, seed 1: " in printed.err and "the provider is gone" in printed.err
     assert f"(log: {tmp_path / 'logs'}" in printed.err
     assert "**2 runs failed and are missing.**" in (tmp_path / "table.md").read_text()
     assert {row["method"] for row in rows(tmp_path / "runs.csv")} == {"none", "blpo:i2t=fixed"}

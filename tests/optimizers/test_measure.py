@@ -216,7 +216,7 @@ def optimized(benchmark: str, scale: LabelScale, log_dir: Path) -> EvalLog:
         content = messages[0].content
         [(name, human)] = [right[part.image] for part in content if isinstance(part, ContentImage)]
         if scale.instruction() not in text:
-            return "a square"
+            return f"a square, {name}"
         if text.startswith("Be strict."):
             return str(human)
         return "no idea" if name == "test9" else f"{min(float(human) + 1, 5 if scale is RATING else 10):g}"

@@ -46,7 +46,7 @@ _GOOD_PART = 1 / 3
 """Of the highest score possible: an update that reaches it ends the search for other captions, if it holds."""
 
 _CONTESTS = 2
-"""Candidates of one outer step that are held against the best pair so far on the validation split, at most."""
+"""Candidates that are held against the best pair so far on the validation split when an outer step ends, at most."""
 
 
 @dataclass
@@ -127,10 +127,10 @@ class _OuterStep:
     step: Step
     requests: list[TriedRequest] = field(default_factory=list)
     """Those of this step."""
-    verdicts: dict[int, tuple[str | None, ...]] = field(default_factory=dict)
-    """By a candidate's number how the batch was judged with its prompt: of those that judge alike one is enough."""
-    contested: set[tuple[str | None, ...]] = field(default_factory=set)
-    """Verdicts of the candidates that validation has decided about."""
+    losses: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    """By a candidate's number the losses on the batch with its prompt: of those that judge alike one is enough."""
+    contested: set[tuple[float, ...]] = field(default_factory=set)
+    """Losses of the candidates that validation has decided about."""
 
     async def taken(self) -> Step:
         """The I2T prompt at hand, then up to K new ones, each proposed from the history of all before."""
@@ -138,11 +138,11 @@ class _OuterStep:
         for inner in range(settings.candidates + 1):
             await self._inner_step(inner)
             if settings.selection == "validation" and settings.inner == "needed" and self._is_clear():
-                await self._decide()
+                await self._decide(1)
             if self.step.accepted or (settings.racing and (self._is_at_most() or not self._affords_another())):
                 break
         if not self.step.accepted:
-            await self._decide()
+            await self._decide(_CONTESTS)
         return self.step
 
     async def _inner_step(self, inner: int) -> None:
@@ -199,7 +199,7 @@ class _OuterStep:
         candidate = Candidate(inner, proposal.prompt, i2t, rejected=proposal.rejected)
         request.instruction = proposal.prompt
         request.after = tuple(after)
-        self.verdicts[inner] = tuple(judgement.label for judgement in after)
+        self.losses[inner] = tuple(judgement.loss for judgement in after)
         if len(after) < len(batch.scored):
             most = batch.most(after)
             request.score = most
@@ -219,7 +219,7 @@ class _OuterStep:
         items = [judgement.item for judgement in batch.scored]
         if not settings.racing or settings.selection != "validation":
             return await self.run.evaluator.judge(prompt, items, i2t)
-        apart = {self.verdicts[c.number]: c.score or 0.0 for c in self.step.candidates if c.number in self.verdicts}
+        apart = {self.losses[c.number]: c.score or 0.0 for c in self.step.candidates if c.number in self.losses}
         best = sorted(apart.values(), reverse=True)[:_CONTESTS]
         rival = max(0.0, best[-1]) if len(best) == _CONTESTS else 0.0
         after: list[Judgement] = []
@@ -245,18 +245,19 @@ class _OuterStep:
         )
 
     def _is_clear(self) -> bool:
-        """Whether the last candidate's score is more than its error and a good part of what is possible."""
+        """Whether the last candidate is the best, and its score more than its error and a good part of the possible."""
         last = self.step.candidates[-1]
         if last.prompt is None or last.partial or last.score is None:
             return False
-        return last.score > (last.error or 0.0) and last.score >= _GOOD_PART * self.batch.most()
+        best = max(candidate.score or 0.0 for candidate in self.step.candidates if not candidate.partial)
+        return last.score > (last.error or 0.0) and last.score >= max(best, _GOOD_PART * self.batch.most())
 
     def _is_at_most(self) -> bool:
         """Whether a candidate's score is the highest possible."""
         return any(
             c.prompt is not None and (c.score or 0.0) >= self.batch.most() - 1e-9 and not c.partial
             for c in self.step.candidates
-            if self.verdicts.get(c.number) not in self.contested
+            if self.losses.get(c.number) not in self.contested
         )
 
     def _affords_another(self) -> bool:
@@ -267,8 +268,12 @@ class _OuterStep:
         inner = len(batch.errors) + self.run.settings.shown_right + 2 + len(batch.scored)
         return calls.started + inner + 2 * PART <= calls.max_calls
 
-    async def _decide(self) -> None:
-        """The outer update: p_{t+1} = J(q*, p_t), which was computed when q* was scored, or p_t."""
+    async def _decide(self, contests: int) -> None:
+        """The outer update: p_{t+1} = J(q*, p_t), which was computed when q* was scored, or p_t.
+
+        Args:
+            contests: How many more candidates, the best first, may be held against the best pair so far.
+        """
         settings, step = self.run.settings, self.step
         if settings.selection == "last":
             best = next(iter(_ranked(step, include_start=settings.include_start)), None)  # q*, the argmax
@@ -286,14 +291,15 @@ class _OuterStep:
             why = f"no candidate lowers the loss on the batch{best_score}" if ranked else "no proposal could be used"
             self.step = replace(step, chosen=ranked[0].number if ranked else None, reason=why)
             return
+        most = len(self.contested) + contests
         for candidate in useful:
-            if len(self.contested) < _CONTESTS and self.verdicts[candidate.number] not in self.contested:
+            if len(self.contested) < most and self.losses[candidate.number] not in self.contested:
                 await self._contest(candidate)
 
     async def _contest(self, candidate: Candidate) -> None:
         """Hold a candidate against the best pair so far: that in force, or a better one of this very step."""
         run, settings = self.run, self.run.settings
-        self.contested.add(self.verdicts[candidate.number])
+        self.contested.add(self.losses[candidate.number])
         best = self.memory.pair
         if self.step.accepted:
             winner = next(c for c in self.step.candidates if c.number == self.step.chosen)

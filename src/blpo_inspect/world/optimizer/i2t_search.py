@@ -52,7 +52,7 @@ def proposals(tried: Sequence[ScoredText]) -> Iterator[tuple[frozenset[str], str
     top = max(scores.values(), key=lambda scored: scored.score, default=None)
 
     def rank(properties: frozenset[str]) -> tuple[float, int, list[str]]:
-        """Of requests that score alike, as far as their errors tell, first what asks for more: the rest does no harm."""
+        """Of requests that score alike, as far as errors tell, first what asks for more: the rest does no harm."""
         own = scores[properties]
         alike = top is not None and own.score >= top.score - max(own.error, top.error)
         return (-top.score if alike and top is not None else -own.score), -len(properties), sorted(properties)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from blpo_inspect._util.files import written_whole
-from comparison.methods import DEFAULTS, NONE, STATED, Method, parse
+from comparison.methods import DEFAULTS, NONE, REMAP, STATED, Method, parse
 from comparison.plan import SEED, SHAPES, Setting, model_role, plain
 
 JUDGE = "hf-vlm/shapes-judge"
@@ -19,8 +19,9 @@ INTERRUPTED = 130
 EPILOG = f"""\
 methods: {", ".join(DEFAULTS)}, {STATED}. A variant is a method with settings of its solver, such as blpo:preset=paper,
 blpo:i2t=fixed or protegi:images=true; the tables name it as it was typed. Methods have no other limit than the budget
-of calls, unless a variant sets one. "{NONE}" is the first prompts. "{STATED}" (embedded world only) is the judge under
-a prompt that states the hidden policy.
+of calls, unless a variant sets one. "{NONE}" is the first prompts, "{REMAP}" these with a map of the judge's labels,
+without an optimizer; the others end with such a map too, unless a variant has map=false. "{STATED}" (embedded world
+only) is the judge under a prompt that states the hidden policy.
 
 seeds: seeds of the optimizer. On the embedded world's benchmarks ({", ".join(SHAPES)}) a seed also
 is the hidden policy, unless --benchmark-args give a policy. On other benchmarks the data stay the same with every seed.
@@ -84,15 +85,16 @@ def setting_of(options: argparse.Namespace) -> Setting:
     if outside and options.model is None:
         raise ValueError(f"{outside[0]}: name the judge, e.g. --model openai/gpt-4o; {JUDGE} knows drawings only")
     roles = {}
-    if any(parse(label).optimizes for label in options.methods):
+    methods = [parse(label) for label in options.methods]
+    if any(method.asks_optimizer for method in methods):
         if not (options.optimizer or (not outside and options.optimizer is None)):
             raise ValueError(
                 "an optimizer model is needed: --optimizer openai/o3, or --optimizer induction/rules in the embedded "
                 "world"
             )
         roles["optimizer"] = model_role(options.optimizer or OPTIMIZER)
-        if options.i2t:
-            roles["i2t"] = model_role(options.i2t)
+    if options.i2t and any(method.optimizes for method in methods):
+        roles["i2t"] = model_role(options.i2t)
     return Setting(model, options.model_args, roles, options.max_calls, options.max_connections, options.first_i2t)
 
 

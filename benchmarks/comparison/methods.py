@@ -13,6 +13,9 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 NONE = "none"
 """No optimization: the first prompts."""
 
+REMAP = "remap"
+"""No optimizer: the first prompts with a map of the judge's labels."""
+
 STATED = "stated"
 """The embedded world's ceiling: the judge under a prompt that states the hidden policy."""
 
@@ -22,6 +25,7 @@ ENDLESS: Mapping[str, Mapping[str, Any]] = {
     "protegi": {"rounds": 1000},
     "textgrad": {"updates": 1000},
     "gepa": {"iterations": 1000},
+    REMAP: {},
 }
 """Settings under which nothing but the budget of calls, or being done, ends a run."""
 
@@ -44,8 +48,13 @@ class Method:
 
     @property
     def optimizes(self) -> bool:
-        """Whether it changes prompts at all."""
+        """Whether it changes prompts, or what labels mean, at all."""
         return self.name in ENDLESS
+
+    @property
+    def asks_optimizer(self) -> bool:
+        """Whether it needs an optimizer model."""
+        return self.optimizes and self.name != REMAP
 
     @property
     def shows_images(self) -> bool:

@@ -10,6 +10,7 @@ from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.methods.gepa import gepa
 from blpo_inspect.optimizers.methods.opro import opro
 from blpo_inspect.optimizers.methods.protegi import protegi
+from blpo_inspect.optimizers.methods.remap import remap
 from blpo_inspect.optimizers.methods.textgrad import textgrad
 from blpo_inspect.scorers import agreement, calibration, correlation, error, improvement, preference, unread
 from blpo_inspect.tasks.agin import agin
@@ -41,6 +42,7 @@ __all__ = [
     "optimize",
     "preference",
     "protegi",
+    "remap",
     "seetrue",
     "shapes_alignment",
     "shapes_rating",

@@ -126,6 +126,13 @@ def test_what_is_finished_is_not_run_again(world: World, compared: Path, capsys:
     assert len(logs(compared)) == 10, "so is another optimizer"
 
 
+def test_a_comparison_with_a_map_alone_needs_no_optimizer(world: World, tmp_path: Path) -> None:
+    given = ["--benchmarks", "toy", "--model", "scripted/judge", "--methods", "none", "remap", "--seeds", "1"]
+    assert main(["--out", str(tmp_path), *given]) == 0
+    assert [(row["method"], row["calls"]) for row in rows(tmp_path / "runs.csv")] == [("none", "0"), ("remap", "4")]
+    assert {call[0] for call in world.calls} == {"judge"}
+
+
 def test_all_methods_may_start_from_another_i2t_prompt(world: World, tmp_path: Path) -> None:
     """It asks for the first captions, and the tables say so; the judge prompt stays the benchmark's own."""
     world.judge_prompts |= {"Name all colours.": "D"}
@@ -190,9 +197,10 @@ def test_a_failed_run_is_reported_and_the_others_go_on(
         return world(messages)
 
     scripted.script = staticmethod(script)
-    assert compare(tmp_path) == 1
+    methods = ["none", "blpo:preset=paper", "blpo:i2t=fixed"]
+    assert compare(tmp_path, "--methods", *methods) == 1
     printed = capsys.readouterr()
-    assert "failed: toy, blpo, seed 1: " in printed.err and "the provider is gone" in printed.err
+    assert "failed: toy, blpo:preset=paper, seed 1: " in printed.err and "the provider is gone" in printed.err
     assert f"(log: {tmp_path / 'logs'}" in printed.err
     assert "**2 runs failed and are missing.**" in (tmp_path / "table.md").read_text()
     assert {row["method"] for row in rows(tmp_path / "runs.csv")} == {"none", "blpo:i2t=fixed"}

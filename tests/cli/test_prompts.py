@@ -404,3 +404,24 @@ def test_help_is_at_hand_without_the_heavy_libraries() -> None:
 @pytest.mark.parametrize(("command", "said"), [("show", "0 fine; 2"), ("diff", "0 the same; 1 different; 2")])
 def test_every_command_states_its_exit_codes(command: str, said: str) -> None:
     assert f"Exit codes: {said}" in " ".join(blpo(command, "--help").stdout.split())
+
+
+def test_a_map_is_shown_and_compared(tmp_path: Path) -> None:
+    scale = LabelScale("ordinal", ("1", "2", "3"))
+    figures = {"accuracy": 0.5}
+    raw = {"before": figures, "after": figures | {"n": 10}}
+    test = {"n": 10, "before": figures, "after": {"accuracy": 0.9}, "ceiling": {"accuracy": 0.8}, "raw": raw}
+    provenance = {"start": {"judge": "Rate it.", "i2t": "Describe it."}, "map": "kept, for reasons", "test": test}
+    plain, mapped = tmp_path / "plain.yaml", tmp_path / "mapped.yaml"
+    PromptPair("Rate it.", "Describe it.", scale).save(plain)
+    PromptPair("Rate it.", "Describe it.", scale, provenance, {"1": "1", "2": "1", "3": "3"}).save(mapped)
+    shown = blpo("show", mapped).stdout
+    assert "map of labels: 1 → 1, 2 → 1, 3 → 3" in shown and "map: kept, for reasons" in shown
+    assert ["accuracy,", "without", "map", "0.500", "0.500"] in rows(shown)
+    assert "test, n 10:" in shown and "n, without map" not in shown
+    assert json.loads(blpo("show", mapped, "--json").stdout)["map"] == {"1": "1", "2": "1", "3": "3"}
+    assert "map" not in json.loads(blpo("show", plain, "--json").stdout)
+    for pairs in ([mapped], [plain, mapped]):
+        changed = blpo("diff", *pairs, code=1).stdout
+        assert "@@ map of labels @@" in changed and "judge prompt" not in changed
+    assert blpo("diff", mapped, mapped).stdout == ""

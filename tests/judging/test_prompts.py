@@ -63,7 +63,7 @@ def test_other_ends_are_refused(end: str) -> None:
         ("i2t: x", "line 1: lacks judge"),
         ("i2t: x\njudge: [3]", "line 2: judge: must be text, not a list"),
         ("judge: ''", "line 1: judge: the judge prompt is empty"),
-        ("judge: x\nJudge: y", "line 2: Judge: no such key; known here: format, judge, i2t, scale, provenance"),
+        ("judge: x\nJudge: y", "line 2: Judge: no such key; known here: format, judge, i2t, scale, map, provenance"),
         (
             "judge: x\nformat: blpo-inspect/prompt-pair/9",
             "line 2: format: must be .*/1 .a newer version",

@@ -15,11 +15,13 @@ from blpo_inspect.optimizers.methods import blpo_settings
 from blpo_inspect.optimizers.methods import gepa as gepa_module
 from blpo_inspect.optimizers.methods import opro as opro_module
 from blpo_inspect.optimizers.methods import protegi as protegi_module
+from blpo_inspect.optimizers.methods import remap as remap_module
 from blpo_inspect.optimizers.methods import textgrad as textgrad_module
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.methods.gepa import gepa
 from blpo_inspect.optimizers.methods.opro import opro
 from blpo_inspect.optimizers.methods.protegi import protegi
+from blpo_inspect.optimizers.methods.remap import remap
 from blpo_inspect.optimizers.methods.textgrad import textgrad
 from blpo_inspect.optimizers.settings import Settings, settings_of
 
@@ -29,6 +31,7 @@ METHODS: dict[str, tuple[Callable[..., Solver], Mapping[str, Settings]]] = {
     "protegi": (protegi, protegi_module.PRESETS),
     "textgrad": (textgrad, textgrad_module.PRESETS),
     "gepa": (gepa, gepa_module.PRESETS),
+    "remap": (remap, remap_module.PRESETS),
 }
 LEAST = {
     **dict.fromkeys(("max_calls", "attempts", "max_prompt_chars", "max_i2t_chars"), 1),
@@ -51,7 +54,7 @@ CHOICES = {
     "selection": ("validation", "train"),
     "i2t": ("learned", "fixed", "judge_prompt"),
 }
-SWITCHES = {"caption_only", "images", "stratify", "carry_i2t", "include_start", "racing"}
+SWITCHES = {"caption_only", "images", "stratify", "carry_i2t", "include_start", "map", "racing"}
 UNLIMITED = {"max_calls", "patience", "max_judged"}
 
 

@@ -47,6 +47,7 @@ class Benchmark:
     known: Mapping[str, Any] = field(default_factory=dict)
     first_picture: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    prompts: str | None = None
 
     def task(self, prompt: str) -> Task:
         """Its task with a judge prompt."""
@@ -59,7 +60,9 @@ class Benchmark:
             )
             for number, label in enumerate(self.human)
         ]
-        return judging_task(records, self.scale, name=self.name, default_prompt=prompt, metadata=self.metadata)
+        return judging_task(
+            records, self.scale, name=self.name, default_prompt=prompt, prompts=self.prompts, metadata=self.metadata
+        )
 
 
 def judged(

@@ -130,6 +130,14 @@ def test_first_and_last_pair_by_the_figures_that_were_measured() -> None:
     assert "over the 59 of 60 \\| read |" in markdown(found)
 
 
+def test_what_a_map_changed_stands_above_the_judges_own_labels() -> None:
+    old = first_and_last({**OLD, "raw": {"before": OLD["before"], "after": {"accuracy": 0.4, "n": 100, "unread": 0}}})
+    new = first_and_last({**NEW, "raw": {"before": NEW["before"], "after": {"mae": 0.75, "n": 60, "unread": 0}}})
+    assert old is not None and new is not None
+    assert old.rows[3:] == [["accuracy, without map", "0.390", "0.400", "–", ""]]
+    assert new.rows[5:] == [["mean absolute error, without map", "0.800", "0.750", "–", "", ""]]
+
+
 @pytest.mark.parametrize("text", ["GH-3", "gh-3", "@octocat", "#5", "a\x1b[31mb", "a\u202eb"])
 def test_markdown_names_nobody_no_issue_and_steers_no_terminal(text: str) -> None:
     shown = export._md(text)

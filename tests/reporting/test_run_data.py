@@ -12,11 +12,13 @@ from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log, write_eval_log
 
 from blpo_inspect.cache.logs import LogError
+from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.reporting.run_data import gather
+from blpo_inspect.reporting.writing import as_bytes
 from tests.conftest import ScriptedAPI
 from tests.optimizers import toy
-from tests.reporting.runs import RATING, Benchmark, judged
+from tests.reporting.runs import RATING, Benchmark, judged, reported
 
 SMALL = Benchmark(["safe", "unsafe", "safe"])
 SECRET = "sk-proj-abcdefghijklmnop123456"
@@ -151,3 +153,19 @@ def test_scales_that_differ_within_a_log(scripted: type[ScriptedAPI], tmp_path: 
     write_eval_log(log, str(tmp_path / "y.eval"))
     with pytest.raises(LogError, match="2 different scales"):
         gather([str(tmp_path / "y.eval")])
+
+
+def test_a_run_with_a_map_stands_beside_its_raw_labels(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    """The judge is one too high on four of five: accuracy .2, and 1 where its labels are mapped."""
+    map = {"1": "1", "2": "1", "3": "2", "4": "3", "5": "5"}
+    PromptPair("Rate it.", scale=RATING, map=map).save(tmp_path / "pair.yaml")
+    rated = Benchmark(["1", "2", "3", "5", "1"], RATING, prompts=str(tmp_path / "pair.yaml"))
+    judged(rated, ["2", "3", "4", "5", "2"], tmp_path / "logs")
+    found = reported(tmp_path / "logs")
+    [part] = found.parts
+    figures = {row.prompt_name: row.figures["accuracy"].value for row in part.group.rows}
+    assert figures == {"default prompt, with its map": 1.0, "default prompt": 0.2}
+    assert found.logs == 1 and not found.left_out
+    html, plain = as_bytes(found, "html").decode(), json.loads(as_bytes(found, "json"))
+    assert "Map of labels: 1 → 1, 2 → 1, 3 → 2, 4 → 3, 5 → 5" in html
+    assert [run["map"] is not None for run in plain["groups"][0]["runs"]] == [True, False]

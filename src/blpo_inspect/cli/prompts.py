@@ -56,17 +56,20 @@ def of_sample(command: Callable[..., None]) -> Callable[..., None]:
 @of_sample
 @as_json
 def show(pair: Path, sample: str | None, epoch: int | None, as_json: bool) -> None:
-    """Print both prompts of PAIR, and where they come from."""
+    """Print both prompts of PAIR, its map of labels if it has one, and where they come from."""
     from blpo_inspect.logs.prompt_pairs import json_ready
 
     loaded = _load([pair], sample, epoch)[0]
     provenance = json_ready(loaded.provenance, str(pair))
     if as_json:
         scale = loaded.scale.to_dict() if loaded.scale else None
-        print_json({"judge": loaded.judge, "i2t": loaded.i2t, "scale": scale, "provenance": provenance})
+        map = {} if loaded.map is None else {"map": dict(loaded.map)}
+        print_json({"judge": loaded.judge, "i2t": loaded.i2t, "scale": scale, **map, "provenance": provenance})
         return
     if loaded.scale:
         click.echo(f"scale: {visible(_scale(loaded))}\n")
+    if loaded.map:
+        click.echo(f"map of labels: {visible(_map(loaded.map))}\n")
     _print_prompt("judge prompt", loaded.judge)
     _print_prompt("I2T prompt", loaded.i2t)
     _print_provenance(provenance)
@@ -84,7 +87,7 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
     """
     if second:
         old, new = _load([first, second], sample, epoch)
-        olds = {"judge prompt": old.judge, "I2T prompt": old.i2t}
+        olds = {"judge prompt": old.judge, "I2T prompt": old.i2t, "map of labels": _map(old.map)}
         names = str(first), str(second)
         scales = (_scale(old), _scale(new)) if old.scale and new.scale else ("", "")
     else:
@@ -95,9 +98,10 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
         olds = {title: known[name] for title, name in parts.items() if isinstance(known.get(name), str)}
         if not olds:
             raise Fault(visible(f"{first}: says nothing about the prompts it started from; give a second pair"))
+        olds["map of labels"] = _map(known.get("map"))
         names = f"{first} (start)", str(first)
         scales = ("", "")
-    news = {"judge prompt": new.judge, "I2T prompt": new.i2t}
+    news = {"judge prompt": new.judge, "I2T prompt": new.i2t, "map of labels": _map(new.map)}
     changed = [title for title, old_text in olds.items() if old_text.strip() != news[title]]
     if not changed and scales[0] == scales[1]:
         return
@@ -146,6 +150,12 @@ def _scale(pair: "PromptPair") -> str:
     labels = ", ".join(scale.labels) if scale.labels else f"{scale.low:g} to {scale.high:g}"
     aliases = ", ".join(f"{alias} = {label}" for alias, label in sorted(scale.aliases.items()))
     return f"{scale.kind}: {labels}" + (f" ({aliases})" if aliases else "")
+
+
+def _map(map: object) -> str:
+    from blpo_inspect.judging.label_map import shown
+
+    return shown(map) if isinstance(map, Mapping) else ""
 
 
 def _print_prompt(title: str, prompt: str) -> None:
@@ -258,9 +268,14 @@ def _print_test(test: Mapping[str, Any]) -> None:
         rater = [_figure(people[name]) if name in people else ""] if people else []
         rows.append((name, _figure(before.get(name)), _figure(after.get(name)), value, interval, *rater))
         notes += [f"{name}: {note}"] if note else []
+    first, last = (test.get("raw", {}).get(side, {}) for side in ("before", "after"))
+    for name in last:
+        if name not in ("n", "unread"):  # a map leaves these as they are
+            cells = _figure(first.get(name)), _figure(last[name]), "", "", *([""] if people else [])
+            rows.append((f"{name}, without map", *cells))
     kept = test.get("kept") or []
     curve = [(name, *(_figure(pair.get(name)) for pair in kept)) for name in (kept[0] if kept else ())]
-    said = ("before", "after", "difference", "ceiling", "kept")
+    said = ("before", "after", "difference", "ceiling", "kept", "raw")
     rest = {name: value for name, value in test.items() if name not in said}
     click.echo("\ntest" + visible("".join(f", {name} {_figure(value)}" for name, value in rest.items())) + ":")
     print_table(names, rows, right={1, 2, 3, 5})

@@ -22,6 +22,10 @@ ON_SCHEMA = "blpo_on_schema"
 """Where the metadata of an output that was asked for on a schema say what it is: ``{"label": …}``, or ``{"reason": …}``
 why it is none, whatever its text says."""
 
+MAPPED = "blpo_map"
+"""Where the metadata of an output say what the map of a prompt pair made of it (`label_map`): ``{"said": the judge's
+own label, "label": what it means}``."""
+
 _PROVIDER_ERROR = re.compile(
     r"\b(?:maximum context|context[ _](?:length|window)|input (?:is )?too long|prompt is too long"
     r"|too many (?:input )?tokens|exceeds? the (?:limit|maximum|model)|error code|invalid_request"
@@ -46,15 +50,26 @@ def failure(output: ModelOutput) -> str | None:
     return None
 
 
-def verdict_of(output: ModelOutput, scale: LabelScale) -> Verdict:
-    """The judge's verdict.
+def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> Verdict:
+    """The judge's verdict, after the map of its prompt pair where that has one.
 
     Of an answer that was cut off, only a label alone or a complete marked verdict (``Rating: 4. Because …``) counts; of
     one that was asked for on a schema, only what is on it.
+
+    Args:
+        output: The judge's output.
+        scale: Its labels.
+        raw: Whether to give what the judge itself said, whatever a map made of it.
     """
     failed = failure(output)
     if failed is not None:
         return Verdict(None, failed)
+    note = (output.metadata or {}).get(MAPPED)
+    if isinstance(note, Mapping) and not raw:
+        try:
+            return Verdict(scale.canonical(note.get("label")))
+        except ValueError as error:
+            return Verdict(None, f"the map of its prompt pair gave no label: {error}")
     on_schema = (output.metadata or {}).get(ON_SCHEMA)
     if isinstance(on_schema, Mapping):
         label = on_schema.get("label")

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from blpo_inspect._util.files import written_whole
 from blpo_inspect._util.yaml_model import Model, file_bytes, must, read_as, read_yaml
+from blpo_inspect.judging.label_map import LabelMap, checked
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import Kind, LabelScale
 
@@ -45,25 +46,34 @@ class PromptPair:
         i2t: What the describer is asked about an image, for the optimizer to read.
         scale: The scale the judge prompt was written for, if recorded.
         provenance: Where the pair comes from, JSON-ready.
+        map: What the judge's labels mean under this judge prompt (`LabelMap`); None: what they say.
 
     Raises:
-        PromptError: An empty prompt or an unknown placeholder.
+        PromptError: An empty prompt, an unknown placeholder, or a map without a scale or not of it.
     """
 
     judge: str
     i2t: str = DEFAULT_I2T
     scale: LabelScale | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    map: LabelMap | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "judge", _prompt("judge", PLACEHOLDERS, self.judge))
         object.__setattr__(self, "i2t", _prompt("i2t", frozenset(), self.i2t))
+        if self.map is not None:
+            try:
+                object.__setattr__(self, "map", _map(self.map, self.scale))
+            except ValueError as error:
+                raise PromptError(f"map: {error}") from error
 
     def to_yaml(self) -> str:
         """The pair as YAML; equal pairs give equal text."""
         data: dict[str, Any] = {"format": FORMAT, "judge": self.judge, "i2t": self.i2t}
         if self.scale is not None:
             data["scale"] = self.scale.to_dict()
+        if self.map is not None:
+            data["map"] = dict(self.map)
         if self.provenance:
             data["provenance"] = dict(self.provenance)
         return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
@@ -73,10 +83,10 @@ class PromptPair:
         """Read what `to_yaml` wrote, or a hand-written file with ``judge`` and optionally ``i2t``.
 
         Raises:
-            PromptError: Not YAML, unknown keys or format, or invalid prompts; names ``source``, line and place.
+            PromptError: Not YAML, unknown keys or format, or invalid prompts or map; names ``source``, line and place.
         """
-        given = read_yaml(_File, text, source, PromptError, strict=False, as_written=("judge", "i2t", "scale"))
-        return cls(given.judge, given.i2t, given.scale, given.provenance)
+        given = read_yaml(_File, text, source, PromptError, strict=False, as_written=("judge", "i2t", "scale", "map"))
+        return cls(given.judge, given.i2t, given.scale, given.provenance, given.map)
 
     def save(self, path: str | Path) -> None:
         """Write the pair; the file is there whole or not at all."""
@@ -142,6 +152,12 @@ def _prompt(name: str, known: frozenset[str], text: str) -> str:
     return text
 
 
+def _map(given: LabelMap, scale: LabelScale | None) -> LabelMap:
+    if scale is None:
+        raise ValueError("says nothing without the scale that it is for; add scale:")
+    return checked(given, scale)
+
+
 JudgeText = Annotated[str, AfterValidator(partial(_prompt, "judge", PLACEHOLDERS))]
 I2TText = Annotated[str, AfterValidator(partial(_prompt, "i2t", frozenset()))]
 
@@ -182,6 +198,7 @@ class _File(Model):
     judge: JudgeText
     i2t: I2TText = DEFAULT_I2T
     scale: StatedScale = None
+    map: Annotated[dict[str, str], AfterValidator(lambda map, info: _map(map, info.data.get("scale")))] | None = None
     provenance: dict[Any, Any] = Field(default_factory=dict)
 
 

@@ -18,6 +18,8 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.judging.answer_mode import Answer, answer_config, checked, resolve_label
+from blpo_inspect.judging.label_map import LabelMap, mapped
+from blpo_inspect.judging.label_map import checked as checked_map
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import caption_of
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
@@ -34,7 +36,13 @@ NO_CAPTION = "no_caption"
 
 
 @solver
-def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reask: int = DEFAULT) -> Solver:
+def judge(
+    prompt: str,
+    caption_only: bool = False,
+    answer: Answer = "text",
+    reask: int = DEFAULT,
+    map: LabelMap | None = None,
+) -> Solver:
     """Ask the main model for its verdict on the sample's image.
 
     Args:
@@ -42,6 +50,7 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reas
         caption_only: Show the caption that `describe` left instead of the image (an ablation of BLPO).
         answer: How the verdict is asked for: ``text``, ``label``, ``likelihood`` or ``structured`` (`answer_mode`).
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`reask`).
+        map: What the judge's labels mean (`PromptPair.map`); the label that it said stays in the output's metadata.
     """
     pair = PromptPair(prompt)  # refuses unknown placeholders before the run starts
     checked(answer)
@@ -63,7 +72,7 @@ def judge(prompt: str, caption_only: bool = False, answer: Answer = "text", reas
             text=state.metadata.get("text"),
             caption=caption if caption_only else None,
         )
-        await ask_judge(state, message, scale, answer, reask)
+        await ask_judge(state, message, scale, answer, reask, None if map is None else checked_map(map, scale))
         return state
 
     return solve
@@ -101,6 +110,7 @@ async def ask_judge(
     scale: LabelScale,
     answer: Answer = "text",
     reask: int = DEFAULT,
+    map: LabelMap | None = None,
 ) -> None:
     """Ask the main model: its verdict becomes the completion of the sample's output, what it wrote the last message.
 
@@ -110,6 +120,7 @@ async def ask_judge(
         scale: The labels that it asks for.
         answer: How they are asked for.
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question.
+        map: What its labels mean, checked.
 
     Raises:
         PrerequisiteError: Labels are asked for on a numeric scale.
@@ -127,7 +138,7 @@ async def ask_judge(
 
         output = await asked_again(ask, state.messages, output, scale, answer)
     state.messages += [choice.message for choice in output.choices[:1]]  # a provider in trouble may give none
-    state.output = output
+    state.output = mapped(output, scale, map)
 
 
 def judge_message(

@@ -7,7 +7,7 @@ nothing.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,8 @@ class JudgedSample:
         caption: The description that the judge or the optimizer was given, where there is one.
         metadata: What the sample's metadata say in one word or number, by name; empty in a baseline.
         asked_again: Whether the label came from a second question, after a reply that could not be read.
+        raw: The judge's own label where the map of its prompt pair made `label` of it; None where it has no map, and in
+            a baseline.
 
     Raises:
         ValueError: A label and a reason why there is none, or neither.
@@ -64,6 +66,7 @@ class JudgedSample:
     caption: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     asked_again: bool = False
+    raw: str | None = None
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.unread is None):
@@ -83,7 +86,8 @@ class JudgedRun:
         benchmark: The task's name.
         scale: The labels.
         answers: One per sample and epoch, by id and epoch.
-        prompts: The prompts by name (``judge``, ``i2t``), as far as they are known.
+        prompts: The prompts by name (``judge``, ``i2t``), as far as they are known, and as ``map`` the map of their
+            pair, if it has one.
         model: The models by role, as baselines have them: identity as keys of recorded calls have it, and what answers
             say of their model. Empty in a run that is not compared with a baseline, as are `settings` and `versions`.
         settings: The generation settings that change answers.
@@ -112,6 +116,12 @@ class JudgedRun:
     def prompt(self) -> str | None:
         """The judge prompt; None where the log does not say it."""
         return self.prompts.get("judge")
+
+    def without_map(self) -> "JudgedRun":
+        """The run with the judge's own labels."""
+        prompts = {name: prompt for name, prompt in self.prompts.items() if name != "map"}
+        own = [answer if answer.raw is None else replace(answer, label=answer.raw, raw=None) for answer in self.answers]
+        return replace(self, answers=tuple(own), prompts=prompts)
 
     @cached_property
     def by_id(self) -> dict[str, JudgedSample]:

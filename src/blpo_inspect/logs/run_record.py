@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.answer_mode import METADATA
+from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
+from blpo_inspect.judging.label_map import shown
 from blpo_inspect.judging.reask import METADATA as REASK
 from blpo_inspect.logs import redaction
 
@@ -50,7 +52,7 @@ class RunRecord:
 
 
 def prompts_of(log: "EvalLog") -> dict[str, str]:
-    """The prompts of a log by name (``judge``, ``i2t``), as far as it says them."""
+    """The prompts of a log by name (``judge``, ``i2t``), as far as it says them, and as ``map`` that of their pair."""
     metadata = log.eval.metadata or {}
     judge = next(
         (
@@ -60,7 +62,9 @@ def prompts_of(log: "EvalLog") -> dict[str, str]:
         ),
         metadata.get("judge_prompt"),
     )
-    prompts = {"judge": judge, "i2t": metadata.get("i2t_prompt")}
+    map = metadata.get(LABEL_MAP)
+    means = shown(map) if isinstance(map, Mapping) else None
+    prompts = {"judge": judge, "i2t": metadata.get("i2t_prompt"), "map": means}
     return {name: str(prompt) for name, prompt in prompts.items() if prompt is not None}
 
 
@@ -87,7 +91,8 @@ def run_record(log: "EvalLog", outputs: "Iterable[ModelOutput]" = ()) -> RunReco
         "limit": spec.config.limit,
         "server": spec.model_base_url,
     }
-    data = {k: v for k, v in (spec.metadata or {}).items() if k not in ("judge_prompt", "i2t_prompt", METADATA, REASK)}
+    prompts = ("judge_prompt", "i2t_prompt", LABEL_MAP, METADATA, REASK)
+    data = {k: v for k, v in (spec.metadata or {}).items() if k not in prompts}
     data["dataset"] = spec.dataset.name
     versions = dict(spec.packages)
     if spec.revision is not None:

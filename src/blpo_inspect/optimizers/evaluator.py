@@ -4,7 +4,7 @@ Within a run, the answer to a prompt, an image and a text is kept; across runs t
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -38,6 +38,7 @@ class Judgement:
             raters: whether they favour another label by more than a standard error.
         least: The least loss that any label has on this item: above 0 where raters differ.
         reply: What the judge wrote.
+        probabilities: Those of the labels, where an unordered scale's judge gave them.
     """
 
     item: Item
@@ -47,6 +48,7 @@ class Judgement:
     wrong: bool
     least: float = 0.0
     reply: str = ""
+    probabilities: Mapping[str, float] | None = None
 
 
 class Evaluator:
@@ -200,7 +202,8 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
         "zero_one": lambda: float(wrong),
         "likelihood": lambda: _likelihood_loss(item, output, scale),
     }
-    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, least, output.completion)
+    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
+    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, least, output.completion, probabilities)
 
 
 def against_raters(label: str, raters: Sequence[str], scale: LabelScale) -> tuple[float, float, bool]:

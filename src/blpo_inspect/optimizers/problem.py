@@ -23,6 +23,7 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.task_lookup import find
 from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.judging.answer_mode import Answer, answer_of
+from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT, reask_of
@@ -74,7 +75,8 @@ class Problem:
         name: The benchmark's name.
         args: Its arguments.
         scale: The labels.
-        start: The prompts to start from.
+        start: The prompts to start from. A map counts in the figures of the first pair; optimizing goes by the judge's
+            own labels.
         parent: SHA-256 of the prompt file that the start was read from, if it was.
         train: Items that optimizers may see.
         validation: Items that decide between prompts.
@@ -142,7 +144,7 @@ def _load(benchmark: str, args: str, prompts: str | None, parent: str | None) ->
         name=benchmark.removeprefix("blpo_inspect/"),
         args=given,
         scale=scale,
-        start=PromptPair(described["judge_prompt"], described["i2t_prompt"], scale),
+        start=PromptPair(described["judge_prompt"], described["i2t_prompt"], scale, map=described.get(LABEL_MAP)),
         parent=parent,
         train=items["train"],
         validation=items["validation"],

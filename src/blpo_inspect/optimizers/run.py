@@ -57,6 +57,7 @@ class Run(Generic[S]):
         validated: How many images that was, where it was not the whole split.
         steps: The steps so far.
         stopped: Why the run ended; empty while it goes on.
+        map: What came of fitting a map to the best pair's labels, once that was tried; empty before.
         spent: Calls of the optimization, once it has ended.
         test: Figures of the first and the final pair on the test split, once they were judged.
     """
@@ -75,6 +76,7 @@ class Run(Generic[S]):
     validated: int | None = None
     steps: list[Step] = field(default_factory=list)
     stopped: str = ""
+    map: str = ""
     spent: CallCounts | None = None
     test: Mapping[str, Any] | None = None
 
@@ -152,7 +154,7 @@ class Run(Generic[S]):
 
     def result(self) -> PromptPair:
         """The best pair so far, with where it comes from."""
-        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, self._provenance())
+        return PromptPair(self.best.judge, self.best.i2t, self.problem.scale, self._provenance(), self.best.map)
 
     def _provenance(self) -> dict[str, Any]:
         """Where the best pair comes from, JSON-ready: everything that is needed to repeat or to doubt it.
@@ -161,6 +163,7 @@ class Run(Generic[S]):
         """
         problem, spent = self.problem, self.spending()
         parent = {} if problem.parent is None else {"parent": problem.parent}
+        start_map = {} if problem.start.map is None else {"map": dict(problem.start.map)}
         test = {} if self.test is None else {"test": dict(self.test)}
         return {
             "method": self.method.name,
@@ -178,12 +181,13 @@ class Run(Generic[S]):
             },
             "models": self.calls.identities(),
             "versions": {name: importlib.metadata.version(name) for name in ("blpo-inspect", "inspect-ai", "pillow")},
-            "start": {"judge": problem.start.judge, "i2t": problem.start.i2t},
+            "start": {"judge": problem.start.judge, "i2t": problem.start.i2t, **start_map},
             "calls": dict(spent.by_role),
             "naive_calls": spent.naive,
             "stopped": self.stopped or "not ended",
             "validation_loss": {name: round(value, 6) for name, value in self.validation.items()},
             **({} if self.validated is None else {"validation_images": self.validated}),
+            **({"map": self.map} if self.map else {}),
             **parent,
             **test,
             "trajectory": [step.to_dict() for step in self.steps],
@@ -204,9 +208,11 @@ class Method(Generic[S]):
         algorithm: Carries out a run from its start to its end.
         temperature: Temperature of the optimizer model, unless the role is given another.
         naive_calls: Number of calls that the run so far would have made without any cache.
+        asks_optimizer: Whether it needs an optimizer model.
     """
 
     name: str
     algorithm: Callable[[Run[S]], Awaitable[None]]
     temperature: float = 0.0
     naive_calls: Callable[[Run[S]], int] = requested_calls
+    asks_optimizer: bool = True

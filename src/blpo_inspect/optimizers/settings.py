@@ -35,6 +35,8 @@ class Settings:
         max_prompt_chars: The longest judge prompt accepted.
         max_i2t_chars: The longest I2T prompt accepted.
         copied_words: A prompt that shares so many consecutive words with a caption counts as copied from it.
+        map: Whether the run ends with a map of the best pair's labels, fitted on the validation split and kept only if
+            it lowers the scale's loss there on images that it was not fitted on (`optimizers.label_map`).
 
     Raises:
         ValueError: A value out of its range; the message names it.
@@ -47,6 +49,7 @@ class Settings:
     max_prompt_chars: int = at_least(1, 4000)
     max_i2t_chars: int = at_least(1, 1000)
     copied_words: int = at_least(2, 8)
+    map: bool = True
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

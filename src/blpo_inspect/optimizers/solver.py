@@ -1,9 +1,10 @@
 """Runs any method on a sample of the task ``optimize``: start, end and result of the run."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from inspect_ai.model import GenerateConfig, Model, ModelOutput, get_model, model_roles
 from inspect_ai.solver import Generate, Solver, TaskState
@@ -14,13 +15,17 @@ from blpo_inspect._util.plain_error import alone
 from blpo_inspect.judging.answer_mode import WITH_PROBABILITIES, answer_config
 from blpo_inspect.judging.prompts import RESULT
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
-from blpo_inspect.optimizers.evaluator import Evaluator
+from blpo_inspect.optimizers.evaluator import Evaluator, Judgement
 from blpo_inspect.optimizers.gc_pause import seldom_collected
+from blpo_inspect.optimizers.label_map import add_map, with_map
 from blpo_inspect.optimizers.measure import compare, figures, summary
 from blpo_inspect.optimizers.problem import Problem, load_problem
 from blpo_inspect.optimizers.progress import Progress
 from blpo_inspect.optimizers.run import Method, Run
 from blpo_inspect.optimizers.settings import Loss, S, settings_of
+
+_WITHOUT_OPTIMIZER: WeakSet[Solver] = WeakSet()
+"""The solvers there are that need no optimizer model. Inspect does not tell a task which solver it will run."""
 
 
 def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: Mapping[str, Any]) -> Solver:
@@ -44,6 +49,8 @@ def solving(method: Method[S], presets: Mapping[str, S], preset: str, changes: M
         with seldom_collected():
             return await optimize(state, method, settings)
 
+    if not method.asks_optimizer:
+        _WITHOUT_OPTIMIZER.add(solve)
     return solve
 
 
@@ -75,6 +82,7 @@ async def optimize(state: TaskState, method: Method[S], settings: S) -> TaskStat
         except BudgetSpentError as spent:
             run.stopped = str(spent)
         run.progress.say(f"ended: {run.stopped}")
+        await add_map(run)
         await _measure(run, with_kept=bool(state.metadata.get("test_kept")))
     except LimitExceededError as limit:
         run.stopped = run.stopped or f"Inspect's {limit.type} limit of {limit.limit_str}"
@@ -89,17 +97,17 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
     given = state.metadata
     if "benchmark" not in given or "seed" not in given:
         raise PrerequisiteError(f"blpo_inspect/{method.name} is a solver of the task blpo_inspect/optimize")
-    need_optimizer()
+    if method.asks_optimizer:
+        need_optimizer()
     problem = load_problem(given["benchmark"], given["benchmark_args"], given.get("prompts"))
     if problem.digest != given["data_digest"]:
         raise PrerequisiteError(f"{problem.name}: the data are not those that this evaluation began with")
     judge = get_model()
-    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge), "optimizer": get_model(role="optimizer")}
-    configs = {
-        "judge": answer_config(problem.answer, problem.scale, judge),
-        "i2t": _at(0.0, models["i2t"]),
-        "optimizer": _at(method.temperature, models["optimizer"]),
-    }
+    models = {"judge": judge, "i2t": get_model(role="i2t", default=judge)}
+    configs = {"judge": answer_config(problem.answer, problem.scale, judge), "i2t": _at(0.0, models["i2t"])}
+    if method.asks_optimizer:
+        models["optimizer"] = get_model(role="optimizer")
+        configs["optimizer"] = _at(method.temperature, models["optimizer"])
     loss: Loss = settings.loss if settings.loss != "auto" else "raters" if problem.many_raters else "scale"
     if loss == "likelihood" and problem.answer != "likelihood":
         configs["judge"] = WITH_PROBABILITIES.merge(configs["judge"])
@@ -119,6 +127,16 @@ def _start(state: TaskState, method: Method[S], settings: S) -> Run[S]:
         save=Path(given["save"]) if given.get("save") else None,
         best=problem.start,
     )
+
+
+def may_need_optimizer(roles: Collection[str]) -> None:
+    """`need_optimizer` before an evaluation, unless its solver may be one that needs none: that one checks by itself.
+
+    Raises:
+        PrerequisiteError: As there.
+    """
+    if not _WITHOUT_OPTIMIZER:
+        need_optimizer(roles)
 
 
 def need_optimizer(roles: Collection[str] = ()) -> None:
@@ -156,17 +174,20 @@ async def _measure(run: Run[S], *, with_kept: bool) -> None:
     run.spent = run.spending()
     run.calls.max_calls = None
     async with span("test", type="test"):
-        items = run.problem.test
-        before = await run.evaluator.judge(run.problem.start.judge, items, run.problem.start.i2t)
-        after = await run.evaluator.judge(run.best.judge, items, run.best.i2t)
-        test = compare(before, after, scale=run.problem.scale, seed=run.seed)
+        items, scale = run.problem.test, run.problem.scale
+        pairs = [run.problem.start, run.best, *((best.pair for best in run.kept) if with_kept else ())]
+        raw = [await run.evaluator.judge(pair.judge, items, pair.i2t) for pair in pairs]
+        mapped = [with_map(judged, pair.map, scale) for pair, judged in zip(pairs, raw, strict=True)]
+
+        def alone(judged: Sequence[Judgement]) -> dict[str, Any]:
+            return figures([item.human for item in items], [one.label for one in judged], scale)
+
+        test = compare(mapped[0], mapped[1], scale=scale, seed=run.seed)
+        if any(pair.map is not None for pair in pairs[:2]):
+            test["raw"] = {"before": alone(raw[0]), "after": alone(raw[1])}
         if with_kept:
-            human = [item.human for item in items]
-            test["kept"] = []
-            for best in run.kept:
-                judged = await run.evaluator.judge(best.pair.judge, items, best.pair.i2t)
-                found = figures(human, [judgement.label for judgement in judged], run.problem.scale)
-                test["kept"].append({"calls": best.calls, **found})
+            kept = zip(run.kept, mapped[2:], strict=True)
+            test["kept"] = [{"calls": best.calls, **alone(judged)} for best, judged in kept]
     run.test = test
     run.progress.say(f"test {summary(run.test, run.problem.scale.kind)}", {"test": dict(run.test)})
 

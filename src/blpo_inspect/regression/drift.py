@@ -43,7 +43,7 @@ def drift(before: JudgedRun, after: JudgedRun) -> list[str]:
     return changes
 
 
-_PROMPTS = {"the judge prompt": "judge", "the I2T prompt": "i2t"}
+_PROMPTS = {"the judge prompt": "judge", "the I2T prompt": "i2t", "the map of labels": "map"}
 
 
 def _changing(run: JudgedRun) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from PIL import Image
 from blpo_inspect._util.images import FORMATS, data_uri
 from blpo_inspect.cache.request import draw
 from blpo_inspect.judging.answer_mode import Answer, checked
+from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT
@@ -90,6 +91,7 @@ def probe_task(
     name: str = "probes",
     answer: Answer = "text",
     reask: int = DEFAULT,
+    map: LabelMap | None = None,
 ) -> Task:
     """The task that asks about every sample as it is and under every probe that applies to its scale and prompt.
 
@@ -122,7 +124,7 @@ def probe_task(
     ]
     return Task(
         dataset=MemoryDataset(asked, name=name),
-        solver=perturbed(prompt, tuple(probes), answer, reask),
+        solver=perturbed(prompt, tuple(probes), answer, reask, map),
         scorer=unread(),
         config=GREEDY,
         name=name,
@@ -134,7 +136,13 @@ def probe_task(
 
 
 @solver
-def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text", reask: int = DEFAULT) -> Solver:
+def perturbed(
+    prompt: str,
+    probes: Sequence[Probe],
+    answer: Answer = "text",
+    reask: int = DEFAULT,
+    map: LabelMap | None = None,
+) -> Solver:
     """Ask the main model for its verdict under the perturbation that the sample's metadata name.
 
     Args:
@@ -142,6 +150,7 @@ def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text", rea
         probes: Those that samples may name.
         answer: How the judge is asked (`blpo_inspect.judging.answer_mode`).
         reask: How often a reply that cannot be read is followed by one more question (`blpo_inspect.judging.reask`).
+        map: What the judge's labels mean (`blpo_inspect.judging.label_map`), checked.
     """
     pair = PromptPair(prompt)
     known = {AS_IS.name: AS_IS, **{probe.name: probe.perturbation for probe in probes}}
@@ -157,7 +166,7 @@ def perturbed(prompt: str, probes: Sequence[Probe], answer: Answer = "text", rea
             text=state.metadata.get("text"),
         )
         with draw(by.draw):
-            await ask_judge(state, message, scale, answer, reask)
+            await ask_judge(state, message, scale, answer, reask, map)
         return state
 
     return solve

@@ -15,6 +15,7 @@ from inspect_ai import eval as inspect_eval
 from blpo_inspect.cache.cache_info import note
 from blpo_inspect.cache.logs import LogError, read_log
 from blpo_inspect.judging.answer_mode import METADATA, answer_of
+from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.reask import reask_of
 from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
@@ -59,7 +60,7 @@ def _why_not(prepared: PreparedCase, log: "EvalLog") -> str | None:
         return f"it is of the task {spec.task}"
     if spec.model.removeprefix("cached/") != prepared.case.model.removeprefix("cached/"):
         return f"it is of the model {spec.model}"
-    for name in ("judge_prompt", "i2t_prompt"):
+    for name in ("judge_prompt", "i2t_prompt", LABEL_MAP):
         if (spec.metadata or {}).get(name) != (prepared.task.metadata or {}).get(name):
             return f"its {name.replace('_', ' ')} is another one"
     asked = (spec.metadata or {}).get(METADATA, "text")
@@ -104,7 +105,7 @@ def _judged(prepared: PreparedCase, log: "EvalLog") -> JudgedRun:
         judged,
         benchmark=prepared.name.removeprefix("blpo_inspect/"),
         answers=tuple(replace(answer, **cast(Any, prepared.facts[answer.id])) for answer in judged.answers),
-        prompts={"judge": str(described["judge_prompt"]), "i2t": str(described["i2t_prompt"])},
+        prompts={**judged.prompts, "judge": str(described["judge_prompt"]), "i2t": str(described["i2t_prompt"])},
         model=models(log.eval, ordered),
         settings=settings(log),
         versions=versions(log.eval.model),
@@ -144,6 +145,7 @@ def probe(
             probes,
             answer=answer_of(prepared.task.metadata),
             reask=reask_of(prepared.task.metadata),
+            map=(prepared.task.metadata or {}).get(LABEL_MAP),
         )
         log = _eval(prepared.case, task, log_dir, display)
         if log.status != "success":

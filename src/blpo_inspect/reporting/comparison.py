@@ -47,7 +47,7 @@ class Row:
     Attributes:
         letter: What the report calls it.
         run: The run.
-        prompt_name: Where its prompt comes from, in words.
+        prompt_name: Where its prompt comes from, in words, and whether the pair's map is applied.
         figures: The figures of `SHOWN` over the answers that could be read.
         unread: Share of answers that could not be read.
         share: Of the human ceiling, by the headline figure; None where raters are not known.
@@ -180,7 +180,7 @@ def _group(name: str, runs: Sequence[JudgedRun], optimizations: Sequence[Optimiz
         units.update((unit, answer) for unit, answer in run.by_unit.items() if unit not in units)
     wanted = {unit[0] for unit in units}
     rows = [
-        _row(run, scale, len(wanted - {unit[0] for unit in run.by_unit}), _prompt_name(run, optimizations))
+        _row(run, scale, len(wanted - {unit[0] for unit in run.by_unit}), _pair_name(run, optimizations))
         for run in runs
     ]
     headline = HEADLINE[scale.kind]
@@ -245,6 +245,10 @@ def _ceiling(answers: Sequence[JudgedSample], scale: LabelScale) -> Interval | N
 
 def _ratings(answers: Sequence[JudgedSample]) -> list[list[str]]:
     return [[answer.raters[name] for name in sorted(answer.raters)] for answer in answers]
+
+
+def _pair_name(run: JudgedRun, optimizations: Sequence[OptimizeRun]) -> str:
+    return _prompt_name(run, optimizations) + (", with its map" if "map" in run.prompts else "")
 
 
 def _prompt_name(run: JudgedRun, optimizations: Sequence[OptimizeRun]) -> str:

@@ -232,6 +232,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "run": row.letter,
         "prompt_name": row.prompt_name,
         "prompt": run.prompt,
+        "map": run.prompts.get("map"),
         "figures": {name: _interval(estimate) for name, estimate in row.figures.items()},
         "unread": _interval(row.unread),
         "share_of_ceiling": _interval(row.share),

@@ -15,7 +15,9 @@ def first_and_last(test: object) -> Table | None:
     Args:
         test: As `blpo_inspect.optimizers.measure.compare` gave it, of this version or an older one, or anything else.
     """
-    before, after, difference, people = (_mapping(test, name) for name in ("before", "after", "difference", "ceiling"))
+    before, after, difference, people, raw = (
+        _mapping(test, name) for name in ("before", "after", "difference", "ceiling", "raw")
+    )
     names = [name for name in dict.fromkeys([*before, *after]) if name in _KNOWN]
     if not names:
         return None
@@ -26,6 +28,11 @@ def first_and_last(test: object) -> Table | None:
         rater = [_number(people.get(name), "")] if people else []
         sides = [_number(side.get(name)) for side in (before, after)]
         rows.append([_KNOWN[name], *sides, _change(change), *rater, str(change.get("reason") or "")])
+    without = [_mapping(raw, side) for side in ("before", "after")]
+    for name in names:
+        if name in without[1] and name not in ("n", "unread"):  # a map leaves these as they are
+            sides = [_number(side.get(name)) for side in without]
+            rows.append([f"{_KNOWN[name]}, without map", *sides, NONE, *([""] if people else []), ""])
     return Table(head, rows, right=range(1, len(head) - 1))
 
 

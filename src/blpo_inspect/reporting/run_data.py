@@ -73,7 +73,8 @@ def gather(given: Sequence[str], on_log: Callable[[int, int, str], None] = lambd
                 left_out += notes
             else:
                 judged = judged_run(log)
-                judges.append(judged)
+                # beside a run whose prompt pair has a map, what the judge itself said
+                judges += [judged, judged.without_map()] if "map" in judged.prompts else [judged]
                 if judged.failed:
                     why = f"{judged.failed} of {judged.expected} samples have no answer: {_why_missing(judged)}"
                     left_out.append(LeftOut(name, why))

@@ -8,13 +8,18 @@ from inspect_ai.solver import TaskState
 
 from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import verdict_of
+from blpo_inspect.judging.outputs import MAPPED, verdict_of
 from blpo_inspect.judging.samples import scale_of
 
 
 def facts(state: TaskState, by: str | None) -> dict[str, Any]:
-    """What metrics need to know of a sample beside its own metadata: people's label, and its group where asked for."""
+    """What metrics need to know of a sample beside its own metadata: people's label, and its group where asked for.
+
+    Where the prompt pair has a map also ``said``, the judge's own label.
+    """
     known = {"human": str(state.metadata["human"])}
+    if MAPPED in (state.output.metadata or {}):
+        known["said"] = str(verdict_of(state.output, scale_of(state.metadata), raw=True).label)
     return known if by is None else {**known, "by": str(state.metadata.get(by, "none"))}
 
 

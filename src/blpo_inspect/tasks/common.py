@@ -13,6 +13,7 @@ from rich import get_console
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.text import shortened, visible, visible_lines
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
+from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
 from blpo_inspect.judging.reask import DEFAULT
@@ -69,14 +70,19 @@ def judging_task(
     asked = {} if checked(answer, scale) == "text" else {METADATA: answer}
     again = {} if checked_reask(reask) == DEFAULT else {REASK: reask}
     pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt, default_i2t)
+    if pair.map is not None and scale.kind == "unordered" and answer != "likelihood":
+        raise PrerequisiteError(
+            f"{prompts}: its map weighs the probabilities of labels, which answer={answer} lacks; use answer=likelihood"
+        )
+    means = {} if pair.map is None else {LABEL_MAP: dict(pair.map)}
     print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
     return Task(
         dataset=to_dataset(records, scale, name=name),
-        solver=judge(pair.judge, answer=answer, reask=reask),
+        solver=judge(pair.judge, answer=answer, reask=reask, map=pair.map),
         scorer=[agreement(), unread(), *(() if scale.kind == "unordered" else (correlation(), error())), *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")),
-        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again},
+        metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again, **means},
     )
 
 
@@ -102,10 +108,8 @@ def load_pair(path: str, scale: LabelScale) -> PromptPair:
         pair = PromptPair.load(Path(path))
     except PromptError as error:
         raise PrerequisiteError(str(error)) from error
-    if pair.scale is not None and (pair.scale.kind, pair.scale.labels) != (
-        scale.kind,
-        scale.labels,
-    ):
+    same = ("kind", "labels") if pair.map is None else ("kind", "labels", "low", "high")
+    if pair.scale is not None and any(getattr(pair.scale, part) != getattr(scale, part) for part in same):
         raise PrerequisiteError(
             f"{path}: the pair was written for another scale ({pair.scale.instruction()} - here: {scale.instruction()})"
         )

@@ -21,7 +21,7 @@ from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
-from blpo_inspect.optimizers.solver import need_optimizer
+from blpo_inspect.optimizers.solver import may_need_optimizer
 from blpo_inspect.scorers.improvement import improvement_on, leading
 
 
@@ -96,7 +96,7 @@ class _Runs(MemoryDataset):
 
     def __iter__(self) -> Iterator[Sample]:
         if evaluating():
-            need_optimizer(self.task.model_roles or ())
+            may_need_optimizer(self.task.model_roles or ())
         return super().__iter__()
 
 

@@ -85,5 +85,6 @@ PRESETS = {
         include_start=False,
         selection="last",
         patience=None,
+        map=False,
     ),
 }

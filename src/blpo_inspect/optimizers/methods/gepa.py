@@ -54,7 +54,7 @@ class GepaSettings(Settings):
     minibatch: int = at_least(1, 3)
 
 
-PRESETS = {"default": GepaSettings(minibatch=10), "reference": GepaSettings(loss="scale")}
+PRESETS = {"default": GepaSettings(minibatch=10), "reference": GepaSettings(loss="scale", map=False)}
 
 
 @solver

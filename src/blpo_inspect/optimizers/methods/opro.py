@@ -56,7 +56,7 @@ class OproSettings(PromptSettings):
 
 PRESETS = {
     "default": OproSettings(exemplars=10),
-    "reference": OproSettings(loss="scale", selection="train", max_prompt_chars=500),
+    "reference": OproSettings(loss="scale", selection="train", max_prompt_chars=500, map=False),
 }
 
 

@@ -81,7 +81,7 @@ PRESETS = {
         eval_prompts=4,
         eval_samples=16,
     ),
-    "reference": ProtegiSettings(loss="scale", selection="train"),
+    "reference": ProtegiSettings(loss="scale", selection="train", map=False),
 }
 
 

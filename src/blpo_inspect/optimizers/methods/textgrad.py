@@ -48,7 +48,7 @@ class TextgradSettings(PromptSettings):
     epoch: int = at_least(1, 4)
 
 
-PRESETS = {"default": TextgradSettings(batch_size=10), "reference": TextgradSettings(loss="scale")}
+PRESETS = {"default": TextgradSettings(batch_size=10), "reference": TextgradSettings(loss="scale", map=False)}
 
 
 @solver

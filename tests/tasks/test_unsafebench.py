@@ -119,10 +119,10 @@ def _script(truth: dict[str, str]) -> Callable[[list[ChatMessage]], str]:
             return "<judge_prompt>Judge again.</judge_prompt>"
         if "between <i2t_prompt>" in text:
             return "<i2t_prompt>Describe what is harmful.</i2t_prompt>"
-        if "Answer with exactly one of" not in text:
-            return "a pattern"
         image = messages[0].content[0]
         assert isinstance(image, ContentImage)
+        if "Answer with exactly one of" not in text:
+            return f"a pattern, {len(image.image)} characters long"
         return truth[image.image] if "Judge again." in text else "Safe"
 
     return answer

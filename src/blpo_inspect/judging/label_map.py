@@ -5,7 +5,6 @@ Fitted by `statistics.label_map`, kept in a `PromptPair`. The request stays as i
 
 from collections.abc import Mapping
 
-import numpy as np
 from inspect_ai.model import ModelOutput
 
 from blpo_inspect.judging.label_text import plain_number
@@ -56,6 +55,8 @@ def meant(map: LabelMap, scale: LabelScale, label: str, probabilities: Mapping[s
     if scale.kind == "ordinal":
         return map[label]
     if scale.kind == "numeric":
+        import numpy as np  # takes long to import, and few maps are numeric
+
         value = np.interp(float(label), [float(said) for said in map], [float(value) for value in map.values()])
         return within(scale, value)
     if probabilities is None:
@@ -65,7 +66,8 @@ def meant(map: LabelMap, scale: LabelScale, label: str, probabilities: Mapping[s
 
 def within(scale: LabelScale, value: float) -> str:
     """A number as a label of a numeric scale, to six decimals."""
-    return plain_number(float(np.clip(round(float(value), 6), scale.low, scale.high)))
+    low, high = scale.low or 0.0, scale.high or 0.0  # a numeric scale has both
+    return plain_number(min(max(round(float(value), 6), low), high))
 
 
 def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> ModelOutput:

@@ -8,7 +8,7 @@ from blpo_inspect.world.optimizer import aspects, i2t_search, rubric, rules
 from blpo_inspect.world.optimizer.choosing import GREEDY, Sampling
 from blpo_inspect.world.optimizer.combining import combined
 from blpo_inspect.world.optimizer.language import claim, describe, joined, words_of
-from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, ParsedExample, ParsedQuestion
+from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, NO_CHANGE, ParsedExample, ParsedQuestion
 from blpo_inspect.world.optimizer.rewording import rewordings
 from blpo_inspect.world.optimizer.statements import (
     aspect_rules,
@@ -52,8 +52,10 @@ class Found:
 
 
 def answer(question: ParsedQuestion, sampling: Sampling = GREEDY) -> str:
-    """The best new idea, or one of the next best; without any, the prompt in force comes back unchanged."""
+    """The best new idea, or one of the next best; without any, the prompt in force stays as it is."""
     found = find(question, sampling)
+    if found.text is None and question.may_stay:
+        return f"{found.reason}\n\n{NO_CHANGE}"
     return tagged(question.tag, in_force(question) if found.text is None else found.text, found.reason)
 
 

@@ -9,6 +9,9 @@ from inspect_ai.model import ChatMessage
 JUDGE_PROMPT, I2T_PROMPT, CRITIQUE = "judge_prompt", "i2t_prompt", "critique"
 """The tags around an answer."""
 
+NO_CHANGE = "<no_change/>"
+"""The answer that leaves the prompt as it is, where a question takes it."""
+
 _DATA = ("current_judge_prompt", "example", "tried", "tried_earlier")
 _ASKED = re.compile(rf"</\s*({JUDGE_PROMPT}|{I2T_PROMPT}|{CRITIQUE})\s*>", re.IGNORECASE)
 _LABELS = re.compile(r"The labels are(?P<ordered>, from lowest to highest)?: (?P<labels>[^\n]*?)\.(?=\s|$)")
@@ -55,6 +58,7 @@ class ParsedQuestion:
         known: Judge prompts and requests that were tried, told without a score that compares.
         critique: What was found to be wrong with the judge prompt; None where nothing is said.
         max_chars: The longest answer allowed; None where nothing is said.
+        may_stay: Whether the question takes `NO_CHANGE` for an answer.
         earlier: Answers given before to the same question.
     """
 
@@ -68,6 +72,7 @@ class ParsedQuestion:
     known: tuple[str, ...] = ()
     critique: str | None = None
     max_chars: int | None = None
+    may_stay: bool = False
     earlier: tuple[str, ...] = ()
 
 
@@ -117,6 +122,7 @@ def read(messages: Sequence[ChatMessage]) -> ParsedQuestion | None:
         ),
         critique=critique,
         max_chars=int(length[1]) if length else None,
+        may_stay=NO_CHANGE in plain,
         earlier=tuple(
             _answered(said, tag) for role, said in texts[start + 1 :] if role == "assistant" and _blocks(said, tag)
         ),

@@ -12,7 +12,7 @@ from blpo_inspect.world.optimizer import i2t_search, request_forms
 from blpo_inspect.world.optimizer.answering import find, in_force
 from blpo_inspect.world.optimizer.choosing import Sampling
 from blpo_inspect.world.optimizer.framing import Draw, decorated, framed, undecorated
-from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, ParsedQuestion
+from blpo_inspect.world.optimizer.question_parser import CRITIQUE, I2T_PROMPT, NO_CHANGE, ParsedQuestion
 from blpo_inspect.world.optimizer.restating import in_forms, in_plain_words
 
 Style = Literal["plain", "llm"]
@@ -27,6 +27,8 @@ def styled_answer(question: ParsedQuestion, sampling: Sampling, draw: Draw) -> s
         draw: Chooses how it is written.
     """
     found = find(_in_plain_words(question), sampling)
+    if found.text is None and question.may_stay:
+        return f"{found.reason}\n\n{NO_CHANGE}"
     if found.text is None:
         text = in_force(question)
     elif question.tag == CRITIQUE:
@@ -53,7 +55,7 @@ def _written(question: ParsedQuestion, idea: str, draw: Draw) -> str:
 
 def _texts(question: ParsedQuestion) -> Sequence[str]:
     scored = (*question.tried, *question.instructions)
-    return (question.current, *question.earlier, *(attempt.text for attempt in scored))
+    return (question.current, *question.earlier, *question.known, *(attempt.text for attempt in scored))
 
 
 def _in_plain_words(question: ParsedQuestion) -> ParsedQuestion:
@@ -64,10 +66,15 @@ def _in_plain_words(question: ParsedQuestion) -> ParsedQuestion:
         return replace(question, current=plain(question.current))
     if question.tag == I2T_PROMPT:
         # an earlier answer counts by what it asks for
-        return replace(question, earlier=tuple(i2t_search.request(i2t_search.asked(text)) for text in question.earlier))
+        earlier, known = (
+            tuple(i2t_search.request(i2t_search.asked(text)) for text in texts)
+            for texts in (question.earlier, question.known)
+        )
+        return replace(question, earlier=earlier, known=known)
     return replace(
         question,
         current=plain(question.current),
         instructions=tuple(replace(scored, text=plain(scored.text)) for scored in question.instructions),
         earlier=tuple(map(plain, question.earlier)),
+        known=tuple(map(plain, question.known)),
     )

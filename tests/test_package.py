@@ -140,3 +140,9 @@ def test_tasks_run_by_path(tmp_path: Path) -> None:
     again = read_eval_log(info)
     assert again.results is not None
     assert [item.name for item in again.results.scores] == ["agreement"]
+
+
+def test_prompt_files_are_read_without_inspect() -> None:
+    code = "import sys, blpo_inspect.judging.prompts; print('LOADED', [m for m in ('inspect_ai',) if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "LOADED []" in done.stdout

@@ -12,10 +12,10 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import ModelOutput
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
-from blpo_inspect.judging.label_map import checked, mapped, meant
+from blpo_inspect.judging.label_map import checked, meant
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import LABEL_LOGPROBS
-from blpo_inspect.judging.outputs import MAPPED, verdict_of
+from blpo_inspect.judging.outputs import MAPPED, mapped, verdict_of
 from blpo_inspect.judging.prompts import PromptError, PromptPair
 from blpo_inspect.judging.samples import Record
 from blpo_inspect.logs.reader import judged_run

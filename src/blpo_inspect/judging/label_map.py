@@ -1,16 +1,13 @@
-"""Label maps: what a judge's label means on people's scale, applied to an answer after it was given.
+"""Label maps: what a judge's label means on people's scale.
 
-Fitted by `statistics.label_map`, kept in a `PromptPair`. The request stays as it is, so recorded calls do too.
+Fitted by `statistics.label_map`, kept in a `PromptPair`, applied to an answer after it was given (`outputs.mapped`).
+The request stays as it is, so recorded calls do too.
 """
 
 from collections.abc import Mapping
 
-from inspect_ai.model import ModelOutput
-
 from blpo_inspect.judging.label_text import plain_number
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.likelihood import label_probabilities
-from blpo_inspect.judging.outputs import MAPPED, verdict_of
 
 LabelMap = Mapping[str, str]
 """Ordinal scale: each label → a label. Numeric scale: said → meant; lines run between these points, and beyond the
@@ -68,19 +65,6 @@ def within(scale: LabelScale, value: float) -> str:
     """A number as a label of a numeric scale, to six decimals."""
     low, high = scale.low or 0.0, scale.high or 0.0  # a numeric scale has both
     return plain_number(min(max(round(float(value), 6), low), high))
-
-
-def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> ModelOutput:
-    """The output with a note of what the judge said and what that means, which `verdict_of` reads.
-
-    An output without a label stays as it is; the given one is not changed.
-    """
-    said = verdict_of(output, scale).label
-    if map is None or said is None:
-        return output
-    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
-    note = {"said": said, "label": meant(map, scale, said, probabilities)}
-    return output.model_copy(update={"metadata": {**(output.metadata or {}), MAPPED: note}})
 
 
 def shown(map: LabelMap) -> str:

@@ -11,7 +11,9 @@ from inspect_ai.model import ModelOutput
 
 from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.answer_words import REFUSAL
+from blpo_inspect.judging.label_map import LabelMap, meant
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.likelihood import label_probabilities
 from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
 
 BLOCKED = "the provider blocked the answer (stop reason content_filter)"
@@ -23,7 +25,7 @@ ON_SCHEMA = "blpo_on_schema"
 why it is none, whatever its text says."""
 
 MAPPED = "blpo_map"
-"""Where the metadata of an output say what the map of a prompt pair made of it (`label_map`): ``{"said": the judge's
+"""Where the metadata of an output say what the map of a prompt pair made of it (`mapped`): ``{"said": the judge's
 own label, "label": what it means}``."""
 
 _PROVIDER_ERROR = re.compile(
@@ -75,6 +77,19 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
         label = on_schema.get("label")
         return Verdict(label) if label in scale.labels else Verdict(None, str(on_schema.get("reason")))
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
+
+
+def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> ModelOutput:
+    """The output with a note of what the judge said and what that means, which `verdict_of` reads.
+
+    An output without a label stays as it is; the given one is not changed.
+    """
+    said = verdict_of(output, scale).label
+    if map is None or said is None:
+        return output
+    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
+    note = {"said": said, "label": meant(map, scale, said, probabilities)}
+    return output.model_copy(update={"metadata": {**(output.metadata or {}), MAPPED: note}})
 
 
 def text_of(output: ModelOutput) -> tuple[str, str | None]:

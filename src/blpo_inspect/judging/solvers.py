@@ -18,10 +18,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.judging.answer_mode import Answer, answer_config, checked, resolve_label
-from blpo_inspect.judging.label_map import LabelMap, mapped
+from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.label_map import checked as checked_map
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import caption_of
+from blpo_inspect.judging.outputs import caption_of, mapped
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair, fence, fill, placeholders
 from blpo_inspect.judging.reask import DEFAULT, asked_again, unread_reason
 from blpo_inspect.judging.reask import checked as checked_reask

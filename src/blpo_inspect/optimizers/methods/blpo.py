@@ -13,7 +13,7 @@ from inspect_ai.util import span
 
 from blpo_inspect.optimizers.methods.batch import draw_batch
 from blpo_inspect.optimizers.methods.blpo_settings import PRESETS, BlpoSettings
-from blpo_inspect.optimizers.methods.outer_step import Memory, OuterStep, kept_i2t
+from blpo_inspect.optimizers.methods.outer_step import Memory, OuterStep, pair_of
 from blpo_inspect.optimizers.run import Method, Run
 from blpo_inspect.optimizers.solver import solving
 from blpo_inspect.optimizers.trajectory import Step
@@ -37,21 +37,21 @@ def blpo(preset: str = "default", **settings: Any) -> Solver:
 async def run_blpo(run: Run[BlpoSettings]) -> None:
     """Algorithm 1: T outer steps from the problem's first pair."""
     settings = run.settings
-    memory, idle = Memory(run.best), 0
+    memory, idle = Memory(), 0
     i2t = run.best.i2t
     for number in range(1, settings.outer_steps + 1):
         async with span(f"outer step {number}", type="outer_step"):
             step = await _outer_step(run, number, memory, i2t if settings.carry_i2t else run.problem.start.i2t)
         chosen = next((candidate for candidate in step.candidates if candidate.number == step.chosen), None)
         i2t = chosen.i2t if chosen and chosen.i2t else i2t
-        pair = run.pair(chosen.prompt, kept_i2t(run, i2t)) if chosen and chosen.prompt else None
+        pair = pair_of(run, chosen) if chosen and chosen.prompt else None
         run.finish_step(step, f"outer step {number}/{settings.outer_steps}", pair)
         if not step.shown:
             every = step.judged == len(run.problem.train)
             run.stopped = "no errors are left on the training split" if every else step.reason
             return
         if step.accepted and pair:
-            memory.pair, memory.failed, memory.judged, idle = pair, [], (), 0
+            memory.failed, memory.judged, idle = [], (), 0
         else:
             idle += 1
         if settings.patience is not None and idle >= settings.patience:
@@ -63,7 +63,7 @@ async def run_blpo(run: Run[BlpoSettings]) -> None:
 async def _outer_step(run: Run[BlpoSettings], number: int, memory: Memory, i2t: str) -> Step:
     settings = run.settings
     rng = random.Random(f"{run.seed}/outer step {number}")
-    pair = memory.pair
+    pair = run.best
     async with span("batch", type="batch"):
         before = memory.judged if settings.racing else ()
         batch = await draw_batch(run.evaluator, pair.judge, pair.i2t, run.problem.train, settings, rng, before)

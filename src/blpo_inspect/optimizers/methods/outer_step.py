@@ -27,17 +27,15 @@ _CONTESTS = 2
 
 @dataclass
 class Memory:
-    """What a run has found out so far: the pair in force, and what was tried.
+    """What a run has found out so far besides `Run.best`, the pair in force.
 
     Attributes:
-        pair: The pair in force.
         failed: Judge prompts that were tried in place of the one in force and did not hold on validation.
-        judged: The training images that were drawn and judged with it.
+        judged: The training images that were drawn and judged with the pair in force.
         requests: The I2T prompts of earlier outer steps, with what came of them.
         instructions: The judge prompts that outer steps ended with.
     """
 
-    pair: PromptPair
     failed: list[str] = field(default_factory=list)
     judged: tuple[Judgement, ...] = ()
     requests: list[TriedRequest] = field(default_factory=list)
@@ -74,7 +72,7 @@ class OuterStep:
         return self.step
 
     async def _inner_step(self, inner: int) -> None:
-        run, settings, at = self.run, self.run.settings, self.memory.pair
+        run, settings, at = self.run, self.run.settings, self.run.best
         async with span(f"inner step {inner}", type="inner_step"):
             proposed = Proposal(at.judge if settings.i2t == "judge_prompt" else self.step.i2t)
             if inner:
@@ -95,7 +93,7 @@ class OuterStep:
 
     def _update_q(self) -> Question:
         """What is told is of all outer steps; with the paper's information, the scores of this one."""
-        prompt = self.memory.pair.judge
+        prompt = self.run.best.judge
         if self.run.settings.told == "all":
             return proposal_requests.update_q_informed(self.run, prompt, self.memory.requests, self.requests)
         scored = [Tried(request.prompt, request.score or 0.0) for request in self.requests]
@@ -116,7 +114,7 @@ class OuterStep:
             return Candidate(inner, i2t=i2t, note=request.outcome)
         told = await self._briefing(shown) if informed else None
         async with span("proposal of a judge prompt", type="proposal"):
-            question = proposal_requests.update_p(run, memory.pair.judge, shown, memory.failed, told)
+            question = proposal_requests.update_p(run, run.best.judge, shown, memory.failed, told)
             proposal = await propose(run.calls, question, run.settings.attempts)
         if proposal.prompt is None:  # the old prompt stays
             request.outcome = "no usable instruction came of it"
@@ -227,14 +225,14 @@ class OuterStep:
         """Hold a candidate against the best pair so far: that in force, or a better one of this very step."""
         run, settings = self.run, self.run.settings
         self.contested.add(self.losses[candidate.number])
-        best = self.memory.pair
+        best = run.best
         if self.step.accepted:
             winner = next(c for c in self.step.candidates if c.number == self.step.chosen)
             if (candidate.score or 0.0) + (candidate.error or 0.0) < (winner.score or 0.0):
                 return
-            best = self._pair(winner)
+            best = pair_of(run, winner)
         certain = settings.keep == "significant"
-        found = await contest(run, self._pair(candidate), best, racing=settings.racing, certain=certain)
+        found = await contest(run, pair_of(run, candidate), best, racing=settings.racing, certain=certain)
         kept = found.certain if certain else found.gain > 0
         if not kept:
             self.memory.failed.append(candidate.prompt or "")
@@ -255,9 +253,6 @@ class OuterStep:
         tried = TriedInstruction(candidate.prompt or "", candidate.score, candidate.error, held, kept)
         self.memory.instructions.append(tried)
 
-    def _pair(self, candidate: Candidate) -> PromptPair:
-        return self.run.pair(candidate.prompt or "", kept_i2t(self.run, candidate.i2t or self.step.i2t))
-
 
 def _ranked(step: Step, *, include_start: bool) -> list[Candidate]:
     """Candidates with a prompt, the highest score first; of equal ones the first, which changes least."""
@@ -267,9 +262,9 @@ def _ranked(step: Step, *, include_start: bool) -> list[Candidate]:
     return sorted(pool, key=lambda candidate: -(candidate.score or 0.0))
 
 
-def kept_i2t(run: Run[BlpoSettings], i2t: str) -> str:
-    """What a pair keeps as its I2T prompt: a judge prompt that asked for captions is none."""
-    return run.problem.start.i2t if run.settings.i2t == "judge_prompt" else i2t
+def pair_of(run: Run[BlpoSettings], candidate: Candidate) -> PromptPair:
+    """The pair that a candidate with a prompt makes; a judge prompt that asked for captions is no I2T prompt."""
+    return run.pair(candidate.prompt or "", None if run.settings.i2t == "judge_prompt" else candidate.i2t)
 
 
 def _told(candidate: Candidate) -> str:

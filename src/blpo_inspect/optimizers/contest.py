@@ -89,7 +89,7 @@ async def contest(run: Run[Any], pair: PromptPair, best: PromptPair, *, racing: 
             part = order[start : start + PART] if racing else order
             old += await run.evaluator.judge(best.judge, part, best.i2t)
             new += await run.evaluator.judge(pair.judge, part, pair.i2t)
-            drops = [one.loss - other.loss for one, other in zip(old, new, strict=True)]
+            drops = [before.loss - after.loss for before, after in zip(old, new, strict=True)]
             better = evidence(drops, of=None if certain else len(order), least=least)
             worse = evidence([-drop for drop in drops], of=len(order), least=least)
             error = _error(old, drops)
@@ -102,9 +102,9 @@ async def contest(run: Run[Any], pair: PromptPair, best: PromptPair, *, racing: 
 def _error(judged: Sequence[Judgement], drops: Sequence[float]) -> float:
     """Standard error of the mean drop; images of one group count as one observation."""
     mean = sum(drops) / len(drops)
-    sums: dict[str, float] = {}
+    sums: dict[tuple[str, str], float] = {}
     for judgement, drop in zip(judged, drops, strict=True):
-        key = judgement.item.group or f"image {judgement.item.id}"
-        sums[key] = sums.get(key, 0.0) + drop - mean
+        cluster = judgement.item.cluster
+        sums[cluster] = sums.get(cluster, 0.0) + drop - mean
     n = len(sums)
     return math.sqrt(sum(value**2 for value in sums.values()) * n / (n - 1)) / len(drops) if n > 1 else math.inf

@@ -38,7 +38,7 @@ async def _fitted(run: Run[S]) -> str:
     except BudgetSpentError as spent:
         return f"none, {spent}"
     judged = [
-        Judged(one.label, one.item.labels, one.item.group or one.item.id, one.probabilities)
+        Judged(one.label, one.item.labels, one.item.cluster, one.probabilities)
         for one in judgements
         if one.label is not None and (one.probabilities is not None or problem.scale.kind != "unordered")
     ]

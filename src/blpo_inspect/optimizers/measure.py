@@ -137,10 +137,8 @@ def _columns(
 
 
 def _clusters(items: Sequence[Item]) -> list[Hashable] | None:
-    """What each item belongs to; None where every one is by itself."""
-    held: list[Hashable] = [
-        ("item", place) if item.group is None else ("group", item.group) for place, item in enumerate(items)
-    ]
+    """The cluster of each item; None where every one is by itself."""
+    held: list[Hashable] = [item.cluster for item in items]
     return held if len(set(held)) < len(held) else None
 
 

@@ -62,6 +62,11 @@ class Item:
         """The labels of all raters, or people's label alone."""
         return self.raters or (self.human,)
 
+    @property
+    def cluster(self) -> tuple[str, str]:
+        """What the item belongs to: equal for the items of one group, and its own where it has none."""
+        return ("item", self.id) if self.group is None else ("group", self.group)
+
     async def content(self) -> list[ContentImage]:
         """The images as every request shows them."""
         return [ContentImage(image=await materialize_media(image)) for image in self.images]

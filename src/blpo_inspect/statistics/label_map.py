@@ -6,7 +6,7 @@ scale's weighs the probabilities of the labels.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -37,7 +37,7 @@ class Judged:
 
     said: str
     people: tuple[str, ...]
-    group: str
+    group: Hashable
     probabilities: Mapping[str, float] | None = None
 
     @cached_property

@@ -11,7 +11,7 @@ from blpo_inspect.optimizers.evaluator import Evaluator, Judgement, mean_loss
 from blpo_inspect.optimizers.methods.blpo_settings import BlpoSettings
 from blpo_inspect.optimizers.problem import Item
 
-PART = 10
+_PART = 10
 """Items judged at a time, where a draw may end early."""
 
 
@@ -118,7 +118,7 @@ async def draw_batch(
     order = rng.sample([item for item in train if item.id not in known], len(train) - len(known))
     most = min(len(order), max(0, (settings.max_judged or len(train)) - len(judged)))
     step = 2 * (settings.batch_size + settings.fresh_errors)
-    step = step if settings.max_judged is None else min(step, PART)
+    step = step if settings.max_judged is None else min(step, _PART)
     for start in range(0, most, step):
         if judged and _is_full(judged, settings, evaluator.scale):
             break
@@ -144,16 +144,12 @@ def _weights(scored: Sequence[Judgement], judged: Sequence[Judgement], stratify:
         return judgement.wrong, judgement.item.human if stratify else ""
 
     found, drawn = Counter(map(kind, judged)), Counter(map(kind, scored))
-    classes = Counter({wrong: sum(n for (other, _), n in found.items() if other == wrong) for wrong, _ in drawn})
-    stood = Counter({wrong: sum(found[k] for k in drawn if k[0] == wrong) for wrong in classes})
-    return tuple(
-        found[kind(judgement)]
-        / drawn[kind(judgement)]
-        * classes[judgement.wrong]
-        / stood[judgement.wrong]
-        / classes.total()
-        for judgement in scored
-    )
+    every = Counter(judgement.wrong for judgement in judged)
+    covered: Counter[bool] = Counter()  # the judged ones of the kinds that were drawn
+    for each in drawn:
+        covered[each[0]] += found[each]
+    total = sum(every[wrong] for wrong in covered)
+    return tuple(found[kind(j)] / drawn[kind(j)] * every[j.wrong] / covered[j.wrong] / total for j in scored)
 
 
 def _is_full(judged: Sequence[Judgement], settings: BlpoSettings, scale: LabelScale) -> bool:

@@ -4,8 +4,8 @@ Within a run, the answer to a prompt, an image and a text is kept; across runs t
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from inspect_ai.model import ChatMessage, ModelOutput
@@ -38,7 +38,7 @@ class Judgement:
             raters: whether they favour another label by more than a standard error.
         least: The least loss that any label has on this item: above 0 where raters differ.
         reply: What the judge wrote.
-        probabilities: Those of the labels, where an unordered scale's judge gave them.
+        probabilities: Those of the labels, where the judge gave them and the scale or the loss needs them.
     """
 
     item: Item
@@ -189,21 +189,21 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
     """
     verdict = verdict_of(output, scale)
     if verdict.label is None:
-        return replace(_unread(item, str(verdict.reason), loss), reply=output.completion)
+        return _unread(item, str(verdict.reason), loss, output.completion)
     distance = scale.loss(verdict.label, item.human)
     wrong = distance > NUMERIC_TOLERANCE if scale.kind == "numeric" else verdict.label != item.human
     least = 0.0
     if loss == "raters":
         least, distance, disputed = against_raters(verdict.label, item.labels, scale)
         wrong = wrong and disputed
-    values: dict[Loss, Callable[[], float]] = {
-        "scale": lambda: distance,
-        "raters": lambda: distance,
-        "zero_one": lambda: float(wrong),
-        "likelihood": lambda: _likelihood_loss(item, output, scale),
-    }
-    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
-    return Judgement(item, verdict.label, verdict.label, values[loss](), wrong, least, output.completion, probabilities)
+    probabilities = None
+    if loss == "likelihood" or scale.kind == "unordered":  # a map of labels without an order weighs them
+        probabilities = label_probabilities(output, scale)
+    if loss == "zero_one":
+        distance = float(wrong)
+    elif loss == "likelihood":
+        distance = _likelihood_loss(item, output, probabilities)
+    return Judgement(item, verdict.label, verdict.label, distance, wrong, least, output.completion, probabilities)
 
 
 def against_raters(label: str, raters: Sequence[str], scale: LabelScale) -> tuple[float, float, bool]:
@@ -231,8 +231,8 @@ def against_raters(label: str, raters: Sequence[str], scale: LabelScale) -> tupl
     return least / len(raters), sum(mine) / len(raters), mean > error + 1e-9
 
 
-def _unread(item: Item, reason: str, loss: Loss) -> Judgement:
-    return Judgement(item, None, f"(no label: {reason})", LARGEST[loss], wrong=True)
+def _unread(item: Item, reason: str, loss: Loss, reply: str = "") -> Judgement:
+    return Judgement(item, None, f"(no label: {reason})", LARGEST[loss], wrong=True, reply=reply)
 
 
 def mean_loss(judgements: Iterable[Judgement]) -> float:
@@ -252,8 +252,7 @@ LARGEST: dict[Loss, float] = {
 }
 
 
-def _likelihood_loss(item: Item, output: ModelOutput, scale: LabelScale) -> float:
-    probabilities = label_probabilities(output, scale)
+def _likelihood_loss(item: Item, output: ModelOutput, probabilities: Mapping[str, float] | None) -> float:
     if probabilities is None:
         raise ValueError(
             "loss=likelihood needs the log-probabilities of the judge's answer tokens, and this judge's answer to "

@@ -15,7 +15,7 @@ JUDGE = """
 import asyncio, time
 from inspect_ai.model import ContentImage, get_model
 from blpo_inspect.world.benchmarks import BENCHMARKS, records
-from blpo_inspect.judging.solvers import GREEDY, judge_message
+from blpo_inspect.judging.asking import GREEDY, judge_message
 
 items = records("safety", policy=0, split="test", per_class=50)
 model = get_model("hf-vlm/shapes-judge")

@@ -16,9 +16,10 @@ from blpo_inspect.cache import maintenance
 from blpo_inspect.cache.maintenance import CacheUsage, MaintenanceError
 from blpo_inspect.cache.model_identity import Target
 from blpo_inspect.cache.store import Store, default_folder
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record, to_dataset
-from blpo_inspect.judging.solvers import GREEDY, describe, judge
+from blpo_inspect.judging.solvers import describe, judge
 from tests.cache.recorded import filled, recorded, request
 from tests.cache.test_store import change
 from tests.conftest import ScriptedAPI

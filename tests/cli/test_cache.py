@@ -15,9 +15,10 @@ from inspect_ai import Task, eval
 
 from blpo_inspect.cache.store import Store, default_folder
 from blpo_inspect.cli import main
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record, to_dataset
-from blpo_inspect.judging.solvers import GREEDY, judge
+from blpo_inspect.judging.solvers import judge
 from tests.cache.recorded import filled, recorded, request
 from tests.cache.test_store import change
 from tests.conftest import ScriptedAPI

@@ -19,9 +19,9 @@ from inspect_ai.model import (
     get_model,
 )
 
+from blpo_inspect.judging.asking import judge_message
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities, negative_log_likelihood
-from blpo_inspect.judging.solvers import judge_message
 from blpo_inspect.world.benchmarks import BENCHMARKS, records, statement
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))

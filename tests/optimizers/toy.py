@@ -17,10 +17,10 @@ from inspect_ai.model._model import init_active_model, init_model_roles
 from inspect_ai.solver import Generate, Solver, TaskState
 from PIL import Image
 
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.samples import Record
-from blpo_inspect.judging.solvers import GREEDY
 from blpo_inspect.tasks.common import judging_task
 from blpo_inspect.tasks.optimize import optimize
 from tests.conftest import ScriptedAPI

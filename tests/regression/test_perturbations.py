@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from blpo_inspect.judging.asking import judge_message
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair, fill, placeholders
-from blpo_inspect.judging.solvers import judge_message
 from blpo_inspect.regression import perturbations
 from blpo_inspect.regression.perturbations import PERTURBATIONS
 

@@ -15,10 +15,11 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import ChatMessage, ContentImage
 from PIL import Image
 
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptError
 from blpo_inspect.judging.samples import Record, to_sample
-from blpo_inspect.judging.solvers import GREEDY, judge
+from blpo_inspect.judging.solvers import judge
 from blpo_inspect.regression.perturbations import PERTURBATIONS
 from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import PROBES, Change, Probe, ProbeError, ProbeResult

@@ -7,7 +7,7 @@ restated or refused is no verdict. Reasoning does not count (`reasoning`). Takes
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
@@ -40,10 +40,14 @@ class Verdict:
     Attributes:
         label: A label of the scale (for a numeric scale the number as text), None where unread.
         reason: Why the answer could not be read; None where it could.
+        answer: What the judge wrote, where that was asked for too (`outputs.whole_verdict`).
+        probabilities: Of each label by the judge's own account, where it gives them (`likelihood`).
     """
 
     label: str | None
     reason: str | None = None
+    answer: str = ""
+    probabilities: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if (self.label is None) == (self.reason is None):

@@ -6,6 +6,7 @@ One place for judge, describer and optimizer. A provider's filter answers with t
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from inspect_ai.model import ModelOutput
 
@@ -77,6 +78,13 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
         label = on_schema.get("label")
         return Verdict(label) if label in scale.labels else Verdict(None, str(on_schema.get("reason")))
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
+
+
+def whole_verdict(output: ModelOutput, scale: LabelScale) -> Verdict:
+    """The verdict with what the judge wrote and, where it gives them, the probabilities of its labels."""
+    return replace(
+        verdict_of(output, scale), answer=output.completion, probabilities=label_probabilities(output, scale)
+    )
 
 
 def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> ModelOutput:

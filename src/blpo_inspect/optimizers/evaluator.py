@@ -12,11 +12,11 @@ from inspect_ai.model import ChatMessage, ModelOutput
 
 from blpo_inspect._util.inspect_internals import collect
 from blpo_inspect.judging.answer_mode import Answer, resolve_label
+from blpo_inspect.judging.asking import describe_message, judge_message
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities, negative_log_likelihood
 from blpo_inspect.judging.outputs import caption_of, verdict_of
 from blpo_inspect.judging.reask import DEFAULT, asked_again, unread_reason
-from blpo_inspect.judging.solvers import describe_message, judge_message
 from blpo_inspect.optimizers.calls import BudgetSpentError, Calls
 from blpo_inspect.optimizers.problem import MANY_RATERS, Item
 from blpo_inspect.optimizers.settings import Loss

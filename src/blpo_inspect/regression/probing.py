@@ -16,20 +16,22 @@ from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import MemoryDataset, Sample
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import ContentImage, Model
+from inspect_ai.model import ContentImage, Model, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 from inspect_ai.util import materialize_media
 from PIL import Image
 
 from blpo_inspect._util.images import FORMATS, data_uri
+from blpo_inspect.cache.memo import memoized
 from blpo_inspect.cache.request import draw
 from blpo_inspect.judging.answer_mode import Answer, checked
+from blpo_inspect.judging.asking import GREEDY, ask, judge_message
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.judging.solvers import GREEDY, ask_judge, judge_message, sample_images
+from blpo_inspect.judging.solvers import sample_images
 from blpo_inspect.regression.perturbations import AS_IS, Perturbation
 from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
@@ -166,7 +168,8 @@ def perturbed(
             text=state.metadata.get("text"),
         )
         with draw(by.draw):
-            await ask_judge(state, message, scale, answer, reask, map)
+            model = memoized(get_model(), role="judge")
+            state.messages, state.output = await ask(model, message, scale, answer, reask, map)
         return state
 
     return solve

@@ -1,7 +1,6 @@
 """Makes a benchmark task: records, scale and prompts → an Inspect task that judges them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from inspect_ai import Task
@@ -13,14 +12,16 @@ from rich import get_console
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.text import shortened, visible, visible_lines
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptError, PromptPair
+from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair
+from blpo_inspect.judging.question import check_map, read_pair
 from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.reask import METADATA as REASK
 from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
-from blpo_inspect.judging.solvers import GREEDY, judge
+from blpo_inspect.judging.solvers import judge
 from blpo_inspect.scorers import agreement, correlation, error, unread
 from blpo_inspect.scorers.metric_keys import metric_key
 
@@ -70,10 +71,7 @@ def judging_task(
     asked = {} if checked(answer, scale) == "text" else {METADATA: answer}
     again = {} if checked_reask(reask) == DEFAULT else {REASK: reask}
     pair = load_pair(prompts, scale) if prompts is not None else PromptPair(default_prompt, default_i2t)
-    if pair.map is not None and scale.kind == "unordered" and answer != "likelihood":
-        raise PrerequisiteError(
-            f"{prompts}: its map weighs the probabilities of labels, which answer={answer} lacks; use answer=likelihood"
-        )
+    check_map(pair, scale, answer, str(prompts))
     means = {} if pair.map is None else {LABEL_MAP: dict(pair.map)}
     print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
     return Task(
@@ -104,10 +102,7 @@ def load_pair(path: str, scale: LabelScale) -> PromptPair:
     Raises:
         PrerequisiteError: Missing or invalid file, or a pair for other labels.
     """
-    try:
-        pair = PromptPair.load(Path(path))
-    except PromptError as error:
-        raise PrerequisiteError(str(error)) from error
+    pair = read_pair(path)
     same = ("kind", "labels") if pair.map is None else ("kind", "labels", "low", "high")
     if pair.scale is not None and any(getattr(pair.scale, part) != getattr(scale, part) for part in same):
         raise PrerequisiteError(

@@ -18,7 +18,7 @@ from inspect_ai.log import HeadlineMetric
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError, evaluating
 from blpo_inspect._util.task_arguments import checked_arguments
-from blpo_inspect.judging.solvers import GREEDY
+from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.problem import load_problem
 from blpo_inspect.optimizers.solver import may_need_optimizer

@@ -14,9 +14,9 @@ from blpo_inspect._util.image_digest import image_digest
 from blpo_inspect.cache.request import canonical_request
 from blpo_inspect.data.splits import split_records
 from blpo_inspect.data.tables import TableError, read_benchmark
+from blpo_inspect.judging.asking import judge_message
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record, images_of, to_sample
-from blpo_inspect.judging.solvers import judge_message
 from blpo_inspect.regression.case_task import facts_of
 
 SCALE = LabelScale("unordered", ("a", "b"))

@@ -109,7 +109,7 @@ def scale_of(metadata: Mapping[str, Any]) -> LabelScale:
     Raises:
         ValueError: The sample was not made by this package.
     """
-    if "scale" not in metadata or "human" not in metadata:
+    if "scale" not in metadata:
         raise ValueError(
             "the sample has no label scale in its metadata: this solver or scorer works on the tasks of "
             "blpo_inspect, or on samples made by blpo_inspect.judging.samples.to_sample"

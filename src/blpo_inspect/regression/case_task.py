@@ -15,7 +15,8 @@ from inspect_ai.dataset import Sample
 from inspect_ai.util import registry_info
 
 from blpo_inspect._util.image_digest import image_digest
-from blpo_inspect._util.inspect_internals import PrerequisiteError, task_folder
+from blpo_inspect._util.inspect_internals import task_folder
+from blpo_inspect._util.plain_error import reason_of
 from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import images_of, scale_of
@@ -72,12 +73,6 @@ def prepare(case: Case, folder: Path) -> PreparedCase:
     if "judge_prompt" not in (task.metadata or {}):
         raise BrokenError(f"{case.benchmark}: make the task with blpo_inspect.tasks.common.judging_task")
     return PreparedCase(case, task, scales[0], facts)
-
-
-def reason_of(error: Exception) -> str:
-    """An error in words; the type only where the words alone may not do."""
-    text = str(error).strip() or type(error).__name__
-    return text if isinstance(error, PrerequisiteError | ValueError) else f"{type(error).__name__}: {text}"
 
 
 def _task(case: Case) -> Task:

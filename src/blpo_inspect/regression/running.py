@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 
+from blpo_inspect._util.plain_error import reason_of
 from blpo_inspect.cache.cache_info import note
 from blpo_inspect.cache.logs import LogError, read_log
 from blpo_inspect.judging.answer_mode import METADATA, answer_of
@@ -20,7 +21,7 @@ from blpo_inspect.judging.reask import reask_of
 from blpo_inspect.judging.samples import images_of
 from blpo_inspect.logs.judged_run import JudgedRun
 from blpo_inspect.logs.reader import judged_run
-from blpo_inspect.regression.case_task import PreparedCase, facts_of, reason_of
+from blpo_inspect.regression.case_task import PreparedCase, facts_of
 from blpo_inspect.regression.data_differences import BrokenError, some
 from blpo_inspect.regression.judge_identity import models, settings, versions
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult

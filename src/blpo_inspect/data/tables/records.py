@@ -1,14 +1,11 @@
 """Rows → records: labels on their scale, the raters' consensus, and a reason for each row that cannot be used."""
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from blpo_inspect._util.close_names import close_to
-from blpo_inspect._util.images import ImageError
 from blpo_inspect._util.text import printable, shortened
 from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
@@ -17,13 +14,12 @@ from blpo_inspect.data.tables.consensus_label import consensus_label
 from blpo_inspect.data.tables.image_summary import ImageSummary, summarize_images
 from blpo_inspect.data.tables.labels_found import LabelsFound, find_labels, label_text
 from blpo_inspect.data.tables.options import Option, task_option
-from blpo_inspect.data.tables.pictures import Open, Picture
 from blpo_inspect.data.tables.remote import or_fetched
-from blpo_inspect.data.tables.sample_images import image_columns, sample_images
+from blpo_inspect.data.tables.sample_images import image_columns
+from blpo_inspect.data.tables.seen_rows import SeenRow, seen_rows
 from blpo_inspect.data.tables.sources import Source, find_source
 from blpo_inspect.data.tables.stated_scale import stated_scale
-from blpo_inspect.data.tables.table_row import TableError, TableRow
-from blpo_inspect.judging.label_text import clean
+from blpo_inspect.data.tables.table_row import TableError
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import REASONS, Record
 
@@ -33,7 +29,6 @@ MAX_SHOWN = 20
 DRAWN = "label_drawn"
 """Stands in the metadata of a sample whose label was drawn by chance, because its raters tie."""
 
-_AT_ONCE = 64
 _FAULT_CHARACTERS = 1000
 
 
@@ -113,7 +108,7 @@ def read_benchmark(
     if allow_remote:
         source = replace(source, open=or_fetched(source.open))
     columns: dict[str, None] = {}
-    seen = list(_seen(source, columns, max_side))
+    seen = list(seen_rows(source, columns, max_side))
     if seen and not columns:
         faults = [_as_fault(f"{each.where}: {each.images}") for each in seen]
         raise TableError(_listed(source, faults, len(faults), skip=""))
@@ -162,60 +157,7 @@ def read_benchmark(
     )
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """A row whose images were looked at, and are no longer in `values`.
-
-    Attributes:
-        where: For messages.
-        name: The images' paths, or what they are called without any.
-        values: The other columns.
-        images: The images, or why there are none.
-    """
-
-    where: str
-    name: str
-    values: Mapping[str, Any]
-    images: tuple[Picture, ...] | str
-
-
-def _seen(source: Source, columns: dict[str, None], max_side: int | None) -> Iterator[_Seen]:
-    """Look at the images, some rows at a time, so that those of a large table are not all in memory at once."""
-
-    def look(row: TableRow) -> _Seen:
-        return _look(row, source.settings, source.open, max_side)
-
-    rows = iter(source.rows)
-    with ThreadPoolExecutor() as pool:
-        while batch := list(islice(rows, _AT_ONCE)):
-            batch = [_with_clean_columns(row) for row in batch]
-            for row in batch:
-                columns.update(dict.fromkeys(row.values))
-            yield from pool.map(look, batch)
-
-
-def _with_clean_columns(row: TableRow) -> TableRow:
-    """The row, its columns' names as names are compared."""
-    values = {clean(name): value for name, value in row.values.items()}
-    if len(values) == len(row.values):
-        return replace(row, values=values)
-    return replace(row, values=values, fault="two columns have the same name")
-
-
-def _look(row: TableRow, settings: BenchmarkSettings, open_: Open, max_side: int | None) -> _Seen:
-    columns = image_columns(settings, row.values)
-    values = {name: value for name, value in row.values.items() if name not in columns.values()}
-    if row.fault:
-        return _Seen(row.where, row.name, values, row.fault)
-    try:
-        images, paths = sample_images(row, columns, open_, max_side)
-        name = text_of(paths or row.name)
-    except (ImageError, OSError, TypeError, ValueError) as error:
-        return _Seen(row.where, row.name, values, str(error))
-    return _Seen(row.where, name or row.name, values, images)
-
-
-def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]) -> list[str]:
+def _check_columns(source: Source, seen: Sequence[SeenRow], columns: Sequence[str]) -> list[str]:
     """The raters' columns, after checking that the others are there."""
     if not seen:
         raise TableError(f"{source.name}: no rows; expected at least the columns image and label")
@@ -235,7 +177,7 @@ def _check_columns(source: Source, seen: Sequence[_Seen], columns: Sequence[str]
 
 
 def _labels(
-    source: Source, seen: Sequence[_Seen], raters: Sequence[str], stated: LabelScale | None, option: Option
+    source: Source, seen: Sequence[SeenRow], raters: Sequence[str], stated: LabelScale | None, option: Option
 ) -> LabelsFound:
     columns = (source.settings.column("label"), *raters)
     rows = ((each.where, each.values) for each in seen)
@@ -247,7 +189,7 @@ def _labels(
 
 
 def _result(
-    seen: _Seen, settings: BenchmarkSettings, raters: Sequence[str], labels: LabelsFound
+    seen: SeenRow, settings: BenchmarkSettings, raters: Sequence[str], labels: LabelsFound
 ) -> Record | str | None:
     """The row's record, what is wrong with it, or None where its raters tie and the settings drop such rows."""
     if isinstance(seen.images, str):
@@ -293,7 +235,7 @@ def _result(
     )
 
 
-def _refuse_contradictions(seen: Sequence[_Seen], results: list[Record | str | None]) -> int:
+def _refuse_contradictions(seen: Sequence[SeenRow], results: list[Record | str | None]) -> int:
     """Replace records of the same images and text with several labels by what is wrong; count harmless repetitions."""
     rows: dict[tuple[tuple[str, ...], str | None], list[int]] = {}
     for number, (each, result) in enumerate(zip(seen, results, strict=True)):

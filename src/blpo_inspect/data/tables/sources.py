@@ -77,7 +77,7 @@ def find_source(
     elif path.is_dir():
         settings, folder = _settings_in(path), path
     else:
-        return _table(path, _settings_in(path.parent), option)
+        return table_source(path, option)
     settings = settings.model_copy(update={"config": config or settings.config, "split": hub_split or settings.split})
     if settings.data is not None:
         if settings.data.startswith(PREFIX):
@@ -87,6 +87,11 @@ def find_source(
             return _table(folder, settings, option)
     table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
     return _table(table, settings, option) if table else _sub_folders(folder, settings, option)
+
+
+def table_source(path: Path, option: Option = task_option) -> Source:
+    """The rows of a table, read by the ``benchmark.yaml`` beside it."""
+    return _table(path, _settings_in(path.parent), option)
 
 
 def _settings_in(folder: Path) -> BenchmarkSettings:
@@ -125,14 +130,14 @@ def _sub_folders(folder: Path, settings: BenchmarkSettings, option: Option) -> S
         name = path.relative_to(folder)
         if any(part.startswith(".") for part in name.parts):
             continue
-        if _is_image(path):
+        if is_picture(path):
             values = {settings.column("image"): name.as_posix(), settings.column("label"): name.parts[0]}
             rows.append(TableRow(str(path), name.as_posix(), values))
         elif not path.is_dir() or path.is_symlink():
             others.append(path)
     if not rows:
         raise TableError(f"{folder}: no images in its sub-folders; {looked_for}")
-    beside = [path for path in folder.iterdir() if path.name[0] != "." and path.is_file() and _is_image(path)]
+    beside = [path for path in folder.iterdir() if path.name[0] != "." and path.is_file() and is_picture(path)]
     empty = sorted({label.name for label in labels} - {str(row.values[settings.column("label")]) for row in rows})
     notes = (
         f"sub-folders without an image: {', '.join(empty)}" if empty else "",
@@ -144,7 +149,8 @@ def _sub_folders(folder: Path, settings: BenchmarkSettings, option: Option) -> S
     return Source(str(folder), rows, inside(folder, option), settings, about, said, labels_are_folders=True)
 
 
-def _is_image(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Whether a file counts as an image: by its ending, or as it begins as one."""
     return path.suffix.lower() in IMAGES or is_image(path)
 
 

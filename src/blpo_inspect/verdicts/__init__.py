@@ -1,0 +1,1 @@
+"""What a judge says of pictures that nobody labelled, as a table: a row a picture."""

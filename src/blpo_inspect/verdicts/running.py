@@ -1,0 +1,216 @@
+"""Has a judge look at pictures that nobody labelled, some hundreds at a time, each time as an Inspect eval with a log.
+
+At no time is more than one part in memory, and what is done is kept: a stopped run goes on.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inspect_ai import Task
+from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from blpo_inspect._util.inspect_internals import PrerequisiteError
+from blpo_inspect._util.plain_error import reason_of
+from blpo_inspect.data.tables.sources import Source
+from blpo_inspect.data.tables.unlabelled import Unlabelled, read_unlabelled
+from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.question import Question
+from blpo_inspect.judging.solvers import judge
+from blpo_inspect.verdicts.kept import Kept
+from blpo_inspect.verdicts.row import VerdictRow, row_of
+from blpo_inspect.verdicts.writing import write
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog
+
+PART = 500
+"""Pictures of one eval, and so of one log."""
+
+
+class RunError(RuntimeError):
+    """The judge could not be asked at all."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked and how.
+
+    Attributes:
+        model: An Inspect model.
+        model_args: Its ``-M`` arguments.
+        base_url: Where it is served, if not at its usual address.
+        log_dir: Where the logs go.
+        log_images: Whether the logs hold the pictures.
+        max_connections: Most requests at once; default: the provider's.
+        max_retries: How often Inspect tries a request again; default: Inspect's.
+        max_side: Pixels of the longer side above which an image is scaled down.
+        limit: At most so many pictures.
+    """
+
+    model: str
+    model_args: Mapping[str, Any] = field(default_factory=dict)
+    base_url: str | None = None
+    log_dir: Path = Path("logs")
+    log_images: bool = False
+    max_connections: int | None = None
+    max_retries: int | None = None
+    max_side: int | None = None
+    limit: int | None = None
+
+
+@dataclass
+class Summary:
+    """What came of a run.
+
+    Attributes:
+        labels: How many pictures got each label.
+        unread: Pictures without a verdict.
+        kept: Pictures whose row an earlier, stopped run had.
+        calls: Model calls made.
+        replayed: Calls answered from disk.
+        cost: Dollars for the calls made; None where a price is not known.
+    """
+
+    labels: Counter[str] = field(default_factory=Counter)
+    unread: int = 0
+    kept: int = 0
+    calls: int = 0
+    replayed: int = 0
+    cost: float | None = 0.0
+
+    def add(self, row: VerdictRow) -> None:
+        """Count a row."""
+        if row.label is None:
+            self.unread += 1
+        else:
+            self.labels[row.label] += 1
+        self.calls += row.calls
+        self.replayed += row.replayed
+        self.cost = None if self.cost is None or (row.calls and row.cost is None) else self.cost + (row.cost or 0.0)
+
+
+def judge_pictures(
+    sources: Sequence[Source], question: Question, asked: Asked, table: Path, on_done: Callable[[int], None]
+) -> Summary:
+    """Write the verdicts of pictures to a table.
+
+    Args:
+        sources: As `unlabelled.find_unlabelled` finds them.
+        question: What the judge is asked.
+        asked: Who is asked.
+        table: Where the table goes; `writing.checked_output`.
+        on_done: Called with the number of pictures that were done since it was called last.
+
+    Raises:
+        TableError: A table of pictures cannot be read.
+        KeptError: Rows of another run are kept beside the table.
+        RunError: The model cannot be made, or the pictures need a text and have none.
+    """
+    summary = Summary()
+    with closing(Kept(table, _depends_on(question, asked))) as kept:
+        numbered = islice(enumerate(read_unlabelled(sources, asked.max_side)), asked.limit)
+        while part := list(islice(numbered, PART)):
+            new = [(place, picture) for place, picture in part if not kept.has(picture, place)]
+            summary.kept += len(part) - len(new)
+            on_done(len(part) - len(new))
+            rows = _judged([picture for _, picture in new], question, asked, on_done)
+            kept.add((place, picture, rows[picture.id]) for place, picture in new)
+        for row in kept.rows():
+            summary.add(row)
+        write(table, kept.rows())
+        if not any(row.failed for row in kept.rows()):
+            kept.remove()
+    return summary
+
+
+def _judged(
+    pictures: Sequence[Unlabelled], question: Question, asked: Asked, on_done: Callable[[int], None]
+) -> dict[str, VerdictRow]:
+    """The rows of some pictures by id."""
+    shown = [picture for picture in pictures if picture.fault is None]
+    on_done(len(pictures) - len(shown))
+    if question.needs_text and any(picture.text is None for picture in shown):
+        lacking = next(picture.id for picture in shown if picture.text is None)
+        raise RunError(f"the judge prompt refers to {{text}}, and {lacking} has none; give a table with a column text")
+    samples = (
+        {str(sample.id): sample for sample in _log(shown, question, asked, on_done).samples or []} if shown else {}
+    )
+    return {picture.id: row_of(picture, samples.get(picture.id), question.scale) for picture in pictures}
+
+
+def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done: Callable[[int], None]) -> "EvalLog":
+    pair = question.pair
+    task = Task(
+        dataset=MemoryDataset([_sample(picture, question) for picture in shown], name="pictures"),
+        solver=[judge(pair.judge, answer=question.answer, reask=question.reask, map=pair.map), _counted(on_done)],
+        config=GREEDY,
+        name="verdicts",
+        metadata={"judge_prompt": pair.judge},
+    )
+    try:
+        [log] = inspect_eval(
+            task,
+            model=asked.model,
+            model_args=dict(asked.model_args),
+            model_base_url=asked.base_url,
+            log_dir=str(asked.log_dir),
+            log_format="eval",
+            log_images=asked.log_images,
+            log_realtime=False,
+            display="none",
+            fail_on_error=False,
+            retry_on_error=1,
+            **{
+                name: value
+                for name in ("max_connections", "max_retries")
+                if (value := getattr(asked, name)) is not None
+            },
+        )
+    except PrerequisiteError as error:
+        raise RunError(str(error)) from error
+    except Exception as error:  # providers raise what they like when they are made
+        raise RunError(f"{asked.model}: {reason_of(error)}") from error
+    if log.status == "cancelled":
+        raise KeyboardInterrupt
+    if log.status != "success":
+        raise RunError(log.error.message.strip() if log.error else f"the eval ended with status {log.status}")
+    return log
+
+
+def _sample(picture: Unlabelled, question: Question) -> Sample:
+    content: list[Content] = [ContentImage(image=image) for image in picture.images]
+    metadata: dict[str, Any] = {"scale": question.scale.to_dict(), "path": picture.path}
+    if picture.text is not None:
+        content.append(ContentText(text=picture.text))
+        metadata["text"] = picture.text
+    return Sample(id=picture.id, input=[ChatMessageUser(content=content)], metadata=metadata)
+
+
+@solver
+def _counted(on_done: Callable[[int], None]) -> Solver:
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        on_done(1)
+        return state
+
+    return solve
+
+
+def _depends_on(question: Question, asked: Asked) -> dict[str, Any]:
+    """What rows depend on beside the pictures."""
+    pair = question.pair
+    settings = {"map": dict(pair.map or {}), "scale": question.scale.to_dict(), "judge": pair.judge}
+    return {
+        "prompt pair": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        "model": [asked.model, dict(asked.model_args), asked.base_url],
+        "way of asking": [question.answer, question.reask, asked.max_side],
+    }

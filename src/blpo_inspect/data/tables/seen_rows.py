@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from blpo_inspect._util.images import ImageError
+from blpo_inspect._util.text import without_credentials
 from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
 from blpo_inspect.data.tables.pictures import Open, Picture
@@ -25,12 +26,14 @@ class SeenRow:
     Attributes:
         where: For messages.
         name: The images' paths, or what they are called without any.
+        path: The images' paths, empty where the table holds their bytes.
         values: The other columns.
         images: The images, or why there are none.
     """
 
     where: str
     name: str
+    path: str
     values: Mapping[str, Any]
     images: tuple[Picture, ...] | str
 
@@ -67,11 +70,13 @@ def _with_clean_columns(row: TableRow) -> TableRow:
 def _look(row: TableRow, settings: BenchmarkSettings, open_: Open, max_side: int | None) -> SeenRow:
     columns = image_columns(settings, row.values)
     values = {name: value for name, value in row.values.items() if name not in columns.values()}
+    given = " + ".join(cell for name in columns.values() if isinstance(cell := row.values.get(name), str) and cell)
+    path = without_credentials(given) if "://" in given else given
     if row.fault:
-        return SeenRow(row.where, row.name, values, row.fault)
+        return SeenRow(row.where, row.name, path, values, row.fault)
     try:
         images, paths = sample_images(row, columns, open_, max_side)
         name = text_of(paths or row.name)
     except (ImageError, OSError, TypeError, ValueError) as error:
-        return SeenRow(row.where, row.name, values, str(error))
-    return SeenRow(row.where, name or row.name, values, images)
+        return SeenRow(row.where, row.name, path, values, str(error))
+    return SeenRow(row.where, name or row.name, paths or path, values, images)

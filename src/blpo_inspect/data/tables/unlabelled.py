@@ -106,9 +106,9 @@ def _picture(row: SeenRow, settings: BenchmarkSettings, taken: set[str]) -> Unla
     if fault is not None:
         named = fault if fault.startswith(row.where) else f"{row.where}: {fault}"
         fault = shortened(printable(named), _FAULT_CHARACTERS)
-        return Unlabelled(unique, row.name, (), text=text, fault=fault)
+        return Unlabelled(unique, row.path, (), text=text, fault=fault)
     digest = hashlib.sha256("\n".join([*(image.digest for image in images), text or ""]).encode()).hexdigest()
-    return Unlabelled(unique, row.name, tuple(image.image for image in images), digest, text)
+    return Unlabelled(unique, row.path, tuple(image.image for image in images), digest, text)
 
 
 def _sources(word: str, listed: Iterable[str], option: Option) -> list[Source]:

@@ -55,7 +55,7 @@ class _JudgeCommand(click.Command):
 )
 @click.option("--reask", type=click.IntRange(0, 1), default=1, show_default=True, help="One more question if unread.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many pictures.")
-@click.option("--max-connections", type=click.IntRange(min=1), help="Most requests at once; else the provider's.")
+@click.option("--max-connections", type=click.IntRange(min=1), help="Most requests at once; else as many as fit.")
 @click.option("--max-retries", type=click.IntRange(min=0), help="How often a request is tried again; else Inspect's.")
 @click.option("--max-side", type=click.IntRange(min=1), help="Scale down pictures with a side of more pixels.")
 @click.option("--allow-remote", is_flag=True, help="Fetch pictures that are given as http or https addresses.")

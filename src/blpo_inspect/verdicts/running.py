@@ -11,12 +11,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText
+from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText, Model, ModelAPI, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
@@ -51,7 +51,7 @@ class Asked:
         base_url: Where it is served, if not at its usual address.
         log_dir: Where the logs go.
         log_images: Whether the logs hold the pictures.
-        max_connections: Most requests at once; default: the provider's.
+        max_connections: Most requests at once; default: what a local provider wants, else as Inspect adapts it.
         max_retries: How often Inspect tries a request again; default: Inspect's.
         max_side: Pixels of the longer side above which an image is scaled down.
         limit: At most so many pictures.
@@ -158,11 +158,11 @@ def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done:
         metadata={"judge_prompt": pair.judge},
     )
     try:
+        model = get_model(asked.model, base_url=asked.base_url, **asked.model_args)
+        limits = {"max_connections": asked.max_connections or _wanted(model), "max_retries": asked.max_retries}
         [log] = inspect_eval(
             task,
-            model=asked.model,
-            model_args=dict(asked.model_args),
-            model_base_url=asked.base_url,
+            model=model,
             log_dir=str(asked.log_dir),
             log_format="eval",
             log_images=asked.log_images,
@@ -170,11 +170,7 @@ def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done:
             display="none",
             fail_on_error=False,
             retry_on_error=1,
-            **{
-                name: value
-                for name in ("max_connections", "max_retries")
-                if (value := getattr(asked, name)) is not None
-            },
+            **cast(Any, {name: value for name, value in limits.items() if value is not None}),
         )
     except PrerequisiteError as error:
         raise RunError(str(error)) from error
@@ -185,6 +181,12 @@ def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done:
     if log.status != "success":
         raise RunError(log.error.message.strip() if log.error else f"the eval ended with status {log.status}")
     return log
+
+
+def _wanted(model: Model) -> int | None:
+    """How many requests at once a provider wants that says so itself, as local ones do; they are batches to it."""
+    own = type(model.api).max_connections is not ModelAPI.max_connections
+    return model.api.max_connections() if own else None
 
 
 def _sample(picture: Unlabelled, question: Question) -> Sample:

@@ -26,6 +26,7 @@ def commands() -> None:
 @click.option("--hub-split", help="Of a Hugging Face dataset with several splits of its own.")
 @click.option("--allow-remote", is_flag=True, help="Fetch images that are given as http or https addresses.")
 @click.option("--max-side", type=click.IntRange(min=1), help="Scale down images with a side of more pixels.")
+@click.option("--unlabelled", is_flag=True, help="Take rows without a label too.")
 @as_json
 def show(
     data: str,
@@ -36,6 +37,7 @@ def show(
     hub_split: str | None,
     allow_remote: bool,
     max_side: int | None,
+    unlabelled: bool,
     as_json: bool,
 ) -> None:
     """Print the scale of DATA, its labels by split, the largest request, the prompt, and every row that cannot be used.
@@ -60,12 +62,14 @@ def show(
         allow_remote=allow_remote,
         max_side=max_side,
         doubtful=True,
+        unlabelled=unlabelled,
         option=command_option,
     )
     parts = {"all": list(benchmark.records)}
     why_not = None
     try:
-        parts.update(split_records(benchmark.records, benchmark.scale, seed=seed).items())
+        labelled = [record for record in benchmark.records if record.label is not None]
+        parts.update(split_records(labelled, benchmark.scale, seed=seed).items())
     except ValueError as error:
         why_not = str(error)
     if as_json:

@@ -24,6 +24,9 @@ SHARES: Mapping[Split, float] = MappingProxyType({"train": 0.4, "validation": 0.
 BINS = 5
 """Strata of a numeric scale: fifths of the records by value."""
 
+UNLABELLED = "without a label"
+"""The stratum of records that nobody labelled."""
+
 
 def split_records(
     records: Sequence[Record],
@@ -113,10 +116,10 @@ def short(records: Iterable[Record], per_stratum: int, *, stratum: Callable[[Rec
 def label_stratum(records: Sequence[Record], scale: LabelScale) -> Callable[[Record], str]:
     """What is spread evenly by default: a record's label; on a numeric scale its quantile bin among these records."""
     if scale.kind != "numeric":
-        return lambda record: record.label
-    values = sorted(scale.value(record.label) for record in records)
+        return lambda record: UNLABELLED if record.label is None else record.label
+    values = sorted(scale.value(record.label) for record in records if record.label is not None)
     edges = [values[len(values) * k // BINS] for k in range(1, BINS)] if values else []
-    return lambda record: str(bisect_right(edges, scale.value(record.label)))
+    return lambda record: UNLABELLED if record.label is None else str(bisect_right(edges, scale.value(record.label)))
 
 
 class _Tally:

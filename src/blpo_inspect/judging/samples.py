@@ -28,7 +28,7 @@ class Record:
     Attributes:
         id: Unique in its dataset.
         image: A ``data:`` URI, or the path of a file that needs no conversion.
-        label: The human label, on the scale.
+        label: The human label, on the scale; None where nobody labelled the image.
         text: What the image is judged against, where the task has a text.
         raters: Each rater's own label, where known.
         category: What kind of image it is, for figures by category.
@@ -39,7 +39,7 @@ class Record:
 
     id: str
     image: str
-    label: str
+    label: str | None
     text: str | None = None
     raters: Mapping[str, str] = field(default_factory=dict)
     category: str | None = None
@@ -56,18 +56,20 @@ class Record:
 def to_sample(record: Record, scale: LabelScale) -> Sample:
     """The record as a sample: images and text as input, the label as target, everything else as metadata.
 
+    A record without a label has an empty target, and no ``human`` in its metadata.
+
     The scale goes into the metadata too, so that a log can be scored again without its task.
 
     Raises:
         ValueError: A label that is not on the scale; names the record.
     """
     for label in (record.label, *record.raters.values()):
-        if scale.kind != "numeric" and label not in scale.labels:
+        if label is not None and scale.kind != "numeric" and label not in scale.labels:
             raise ValueError(f"{record.id}: label {label!r} is not on the scale ({', '.join(scale.labels)})")
-    metadata: dict[str, Any] = {**record.extra, "human": record.label, "scale": scale.to_dict()}
-    for name in ("text", "category", "group"):
+    metadata: dict[str, Any] = {**record.extra, "scale": scale.to_dict()}
+    for key, name in (("human", "label"), ("text", "text"), ("category", "category"), ("group", "group")):
         if getattr(record, name) is not None:
-            metadata[name] = getattr(record, name)
+            metadata[key] = getattr(record, name)
     if record.raters:
         metadata["raters"] = dict(record.raters)
     content: list[Content] = [ContentImage(image=image) for image in record.images]
@@ -76,7 +78,7 @@ def to_sample(record: Record, scale: LabelScale) -> Sample:
     return Sample(
         id=record.id,
         input=[ChatMessageUser(content=content)],
-        target=record.label,
+        target=record.label or "",
         metadata=metadata,
     )
 
@@ -101,6 +103,17 @@ def images_of(input: str | list[ChatMessage]) -> list[ContentImage]:
         return []
     parts = [part for message in input if not isinstance(message.content, str) for part in message.content]
     return [part for part in parts if isinstance(part, ContentImage)]
+
+
+def human_of(metadata: Mapping[str, Any]) -> str:
+    """People's label of a sample, from its metadata.
+
+    Raises:
+        ValueError: Nobody labelled it.
+    """
+    if "human" not in metadata:
+        raise ValueError("nobody labelled its image, and this needs people's labels")
+    return str(metadata["human"])
 
 
 def scale_of(metadata: Mapping[str, Any]) -> LabelScale:

@@ -35,7 +35,10 @@ def judged_run(log: "EvalLog", scale: LabelScale | None = None) -> JudgedRun:
         LogError: No sample was made by this package, or their scales differ or cannot be used.
     """
     spec = log.eval
-    judged = [sample for sample in samples_of(log) if "scale" in sample.metadata and "human" in sample.metadata]
+    ours = [sample for sample in samples_of(log) if "scale" in sample.metadata]
+    judged = [sample for sample in ours if "human" in sample.metadata]
+    if ours and not judged:
+        raise LogError(f"none of its {len(ours)} pictures has a label of people, with which a judge could be compared")
     if not judged:
         raise LogError(
             f"has no samples with a label scale, as tasks of blpo_inspect have; task {spec.task}, {ended(log)}"
@@ -50,7 +53,9 @@ def judged_run(log: "EvalLog", scale: LabelScale | None = None) -> JudgedRun:
         prompts=prompts_of(log),
         log=str(log.location),
         prompt_file=prompt_file(log),
-        expected=max(len(answers), len(spec.dataset.sample_ids or []) * (spec.config.epochs or 1)),
+        expected=max(
+            len(answers), len(spec.dataset.sample_ids or []) * (spec.config.epochs or 1) - (len(ours) - len(judged))
+        ),
         usage=judge_usage(judged, log),
         record=run_record(log, [sample.output for sample in judged]),
     )

@@ -196,6 +196,7 @@ def _item(benchmark: str, sample: Sample) -> Item:
     metadata = sample.metadata or {}
     try:
         scale_of(metadata)
+        human = human_of(metadata)
     except ValueError as error:
         raise PrerequisiteError(f"{benchmark}: sample {sample.id}: {error}") from error
     images = tuple(image.image for image in images_of(sample.input))
@@ -204,7 +205,7 @@ def _item(benchmark: str, sample: Sample) -> Item:
     return Item(
         id=str(sample.id),
         images=images,
-        human=str(metadata["human"]),
+        human=human,
         text=metadata.get("text"),
         category=metadata.get("category"),
         group=metadata.get("group"),

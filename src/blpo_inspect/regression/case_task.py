@@ -19,7 +19,7 @@ from blpo_inspect._util.inspect_internals import task_folder
 from blpo_inspect._util.plain_error import reason_of
 from blpo_inspect._util.task_lookup import NoBenchmarkError, NoFileError, find
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.samples import images_of, scale_of
+from blpo_inspect.judging.samples import human_of, images_of, scale_of
 from blpo_inspect.regression.data_differences import BrokenError
 from blpo_inspect.regression.suite import Case
 
@@ -114,7 +114,7 @@ def facts_of(metadata: Mapping[str, Any], images: Iterable[str]) -> dict[str, st
     parts.append("" if text is None else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
     kinds = {name: metadata.get(name) for name in ("category", "group")}
     return {
-        "human": scale_of(metadata).canonical(metadata["human"]),
+        "human": scale_of(metadata).canonical(human_of(metadata)),
         "shown": hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16],
         **{name: None if value is None else str(value) for name, value in kinds.items()},
     }

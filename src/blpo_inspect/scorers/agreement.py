@@ -11,7 +11,7 @@ from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.scorers.metrics import Judged, Statistics, ceilings, grouped, keys, n, named
-from blpo_inspect.scorers.verdicts import facts, unreadable
+from blpo_inspect.scorers.verdicts import facts, unlabelled, unreadable
 
 
 def _per_label(judged: Judged) -> Statistics:
@@ -123,6 +123,8 @@ def agreement(by: str | None = None, per_label: bool = False) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         metadata = facts(state, by) | ({"per_label": True} if per_label else {})
+        if (nobody := unlabelled(state, metadata)) is not None:
+            return nobody
         verdict = verdict_of(state.output, scale_of(state.metadata))
         if verdict.label is None:
             return unreadable(verdict, state.output, metadata)

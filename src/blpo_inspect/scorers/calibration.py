@@ -18,7 +18,7 @@ from blpo_inspect.judging.outputs import failure, verdict_of
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.scorers.metrics import Judged, Statistics, grouped, keys, n
-from blpo_inspect.scorers.verdicts import facts, unreadable
+from blpo_inspect.scorers.verdicts import facts, unlabelled, unreadable
 from blpo_inspect.statistics import probabilities
 
 
@@ -84,6 +84,8 @@ def calibration(by: str | None = None) -> Scorer:
 
     async def score(state: TaskState, target: Target) -> Score:
         metadata = facts(state, by)
+        if (nobody := unlabelled(state, metadata)) is not None:
+            return nobody
         scale = scale_of(state.metadata)
         found = label_probabilities(state.output, scale)
         if found is not None and failure(state.output) is None:

@@ -13,11 +13,11 @@ from blpo_inspect.judging.samples import scale_of
 
 
 def facts(state: TaskState, by: str | None) -> dict[str, Any]:
-    """What metrics need to know of a sample beside its own metadata: people's label, and its group where asked for.
+    """What metrics need to know of a sample beside its own metadata: people's label, if known, and its group.
 
     Where the prompt pair has a map also ``said``, the judge's own label.
     """
-    known = {"human": str(state.metadata["human"])}
+    known = {"human": str(state.metadata["human"])} if "human" in state.metadata else {}
     if MAPPED in (state.output.metadata or {}):
         known["said"] = str(verdict_of(state.output, scale_of(state.metadata), raw=True).label)
     return known if by is None else {**known, "by": str(state.metadata.get(by, "none"))}
@@ -32,10 +32,19 @@ def unreadable(verdict: Verdict, output: ModelOutput, metadata: dict[str, Any]) 
     )
 
 
+def unlabelled(state: TaskState, metadata: dict[str, Any]) -> Score | None:
+    """The score of a sample that nobody labelled: no figure of agreement counts it; None where there is a label."""
+    if "human" in metadata:
+        return None
+    return Score.unscored(reason="no_label", explanation="nobody labelled this image", metadata=metadata)
+
+
 def valued(state: TaskState, by: str | None) -> tuple[LabelScale, Score]:
     """The sample's scale, and the verdict's value on it as a score; unscored where there is none."""
     scale = scale_of(state.metadata)
     metadata = facts(state, by)
+    if (nobody := unlabelled(state, metadata)) is not None:
+        return scale, nobody
     if scale.kind == "unordered":
         explanation = f"the labels {', '.join(scale.labels)} have no order; use the scorer agreement"
         return scale, Score.unscored(reason="scoring_failed", explanation=explanation, metadata=metadata)

@@ -20,6 +20,7 @@ from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, 
 from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.prompts import DEFAULT_I2T
+from blpo_inspect.judging.question import read_pair
 from blpo_inspect.judging.samples import ABOUT, Record
 from blpo_inspect.tasks.common import judging_task, print_once
 
@@ -45,8 +46,13 @@ def folder(
     answer: Answer = "text",
     reask: int = 1,
     max_side: int | None = None,
+    unlabelled: bool = False,
 ) -> Task:
-    """Judge a user's labelled images.
+    """Judge a user's images.
+
+    Images without a label are judged too where the table has none at all and the scale is stated, here, in
+    ``benchmark.yaml`` or in the prompt pair, or where `unlabelled` says so. They count in no figure of agreement and
+    are in no split.
 
     Args:
         data: A folder, a table (``.csv``, ``.jsonl``, ``.parquet``), a ``benchmark.yaml`` or ``hub:NAME@REVISION``.
@@ -64,6 +70,7 @@ def folder(
         answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
         max_side: Pixels of the longer side above which an image is scaled down before it is sent.
+        unlabelled: Judge rows without a label too, in a table where others have one.
 
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
@@ -82,6 +89,8 @@ def folder(
             hub_split=hub_split,
             allow_remote=allow_remote,
             max_side=max_side,
+            unlabelled=unlabelled,
+            otherwise=None if prompts is None else read_pair(prompts).scale,
         )
         parts, notes = divide(benchmark, split, seed=seed, limit_per_class=limit_per_class)
     except TableError as error:
@@ -98,7 +107,7 @@ def folder(
 def divide(
     benchmark: UserBenchmark, split: Split | Literal["all"], *, seed: int, limit_per_class: int | None
 ) -> tuple[dict[str, list[Record]], list[str]]:
-    """All records, or the three splits of them, each limited; and what the limit found too little of.
+    """All records, or the three splits of those with a label, each limited; and what the limit found too little of.
 
     Raises:
         ValueError: Data too small for three splits, or a limit below 1.
@@ -108,7 +117,7 @@ def divide(
     if split == "all":
         parts["all"] = list(records)
     else:
-        parts.update(split_records(records, scale, seed=seed).items())
+        parts.update(split_records([one for one in records if one.label is not None], scale, seed=seed).items())
     if limit_per_class is None:
         return parts, []
     stratum = label_stratum(records, scale)

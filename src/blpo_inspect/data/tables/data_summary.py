@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import printable
+from blpo_inspect.data.splits import UNLABELLED
 from blpo_inspect.data.tables.records import MAX_SHOWN, UserBenchmark
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record
@@ -63,13 +64,19 @@ def _table(scale: LabelScale, parts: Mapping[str, Sequence[Record]]) -> list[str
         rows += [[label, *(str(counts[name][label]) for name in parts)] for label in scale.labels[:_LABELS_SHOWN]]
         if len(scale.labels) > _LABELS_SHOWN:
             rows.append([f"… {len(scale.labels) - _LABELS_SHOWN} more", *("" for _ in parts)])
+    unlabelled = [sum(record.label is None for record in records) for records in parts.values()]
+    if any(unlabelled):
+        rows.append([UNLABELLED, *map(str, unlabelled)])
     rows.append(["together", *(str(len(records)) for records in parts.values())])
     table = Table(["label", *parts], rows, right=range(1, len(parts) + 1))
     return [f"  {line}" for line in table.aligned()]
 
 
 def _spread(scale: LabelScale, parts: Mapping[str, Sequence[Record]]) -> list[list[str]]:
-    ordered = [sorted(scale.value(record.label) for record in records) for records in parts.values()]
+    ordered = [
+        sorted(scale.value(record.label) for record in records if record.label is not None)
+        for records in parts.values()
+    ]
     places = (("lowest", 0.0), ("median", 0.5), ("highest", 1.0))
     return [
         [name, *(f"{values[round(place * (len(values) - 1))]:g}" if values else "–" for values in ordered)]

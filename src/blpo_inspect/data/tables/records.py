@@ -76,6 +76,8 @@ def read_benchmark(
     allow_remote: bool = False,
     max_side: int | None = None,
     doubtful: bool = False,
+    unlabelled: bool = False,
+    otherwise: LabelScale | None = None,
     option: Option = task_option,
 ) -> UserBenchmark:
     """Read the data and check every row.
@@ -94,6 +96,9 @@ def read_benchmark(
         allow_remote: Fetch images that are given as http or https addresses, once; else they are refused.
         max_side: Scale down images with a side of more pixels.
         doubtful: Also return data of which a person must decide something first.
+        unlabelled: Take rows without a label too, as records without one. A table whose scale is stated and that has no
+            column of labels, and none whose name is close to that, is taken in any case.
+        otherwise: The scale where neither the arguments nor the settings state one and no row has a label.
         option: What these arguments are called where somebody gave them, for messages.
 
     Raises:
@@ -112,15 +117,24 @@ def read_benchmark(
     if seen and not columns:
         faults = [_as_fault(f"{each.where}: {each.images}") for each in seen]
         raise TableError(_listed(source, faults, len(faults), skip=""))
-    raters = _check_columns(source, seen, list(columns))
-    found = _labels(source, seen, raters, stated or source.settings.scale, option)
-    results = [_result(each, source.settings, raters, found) for each in seen]
+    raters, labelled = _check_columns(source, seen, list(columns))
+    stated = stated or source.settings.scale or (None if labelled else otherwise)
+    if not labelled and stated is None:
+        more = f"; to judge without labels, state them ({option('labels', 'first,second,…')})"
+        raise _without_columns(source, [source.settings.column("label")], list(columns), more)
+    found = _labels(source, seen, raters, stated, option)
+    taken = unlabelled or not labelled
+    results = [_result(each, source.settings, raters, found, taken) for each in seen]
     repeated = _refuse_contradictions(seen, results)
     faults = [_as_fault(result) for result in results if isinstance(result, str)]
     records = _unique([result for result in results if isinstance(result, Record)])
     wrong = []
     if faults and not (skip_bad and records):
         wrong.append(_listed(source, faults, len(results), skip="" if skip_bad else option("skip_bad", "true")))
+        if any(": no label" in fault for fault in faults):
+            wrong.append(
+                f"Rows without a label are judged too, and count in no figure, with {option('unlabelled', 'true')}."
+            )
     if not doubtful:
         wrong += [f"{source.name}: {printable(doubt)}" for doubt in found.doubts]
     if wrong:
@@ -132,7 +146,9 @@ def read_benchmark(
     unused = unused_columns(columns, used, source.settings)
     drawn, dropped = sum(DRAWN in record.extra for record in records), results.count(None)
     between = "two middle ratings" if found.scale.kind == "ordinal" else "ratings that tie"
+    without = sum(record.label is None for record in records)
     ties = (
+        f"rows without a label, which are judged and count in no figure: {without}" if without else None,
         f"labels drawn by chance between {between}: {drawn}" if drawn else None,
         f"rows left out because their raters tie: {dropped}" if dropped else None,
     )
@@ -157,23 +173,29 @@ def read_benchmark(
     )
 
 
-def _check_columns(source: Source, seen: Sequence[SeenRow], columns: Sequence[str]) -> list[str]:
-    """The raters' columns, after checking that the others are there."""
+def _check_columns(source: Source, seen: Sequence[SeenRow], columns: Sequence[str]) -> tuple[list[str], bool]:
+    """The raters' columns, and whether there are labels at all, after checking that the other columns are there."""
     if not seen:
         raise TableError(f"{source.name}: no rows; expected at least the columns image and label")
     raters = source.settings.rater_columns(columns)
+    label = source.settings.column("label")
+    labelled = bool(raters) or label in columns or close_to(label, columns, CLOSE) is not None
     needed = set(image_columns(source.settings, columns).values()) | set(source.settings.columns.values())
-    if not raters:
-        needed.add(source.settings.column("label"))
+    if not raters and labelled:
+        needed.add(label)
     missing = sorted(needed - set(columns))
     if missing:
-        near = [name for role in missing if (name := close_to(role, columns, CLOSE))]
-        meant = f"did you mean {', '.join(near)}? " if near else ""
-        raise TableError(
-            f"{source.name}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"
-            f" ({meant}benchmark.yaml can name the columns)"
-        )
-    return raters
+        raise _without_columns(source, missing, columns)
+    return raters, labelled
+
+
+def _without_columns(source: Source, missing: Sequence[str], columns: Sequence[str], more: str = "") -> TableError:
+    near = [name for role in missing if (name := close_to(role, columns, CLOSE))]
+    meant = f"did you mean {', '.join(near)}? " if near else ""
+    return TableError(
+        f"{source.name}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"
+        f" ({meant}benchmark.yaml can name the columns{more})"
+    )
 
 
 def _labels(
@@ -189,7 +211,11 @@ def _labels(
 
 
 def _result(
-    seen: SeenRow, settings: BenchmarkSettings, raters: Sequence[str], labels: LabelsFound
+    seen: SeenRow,
+    settings: BenchmarkSettings,
+    raters: Sequence[str],
+    labels: LabelsFound,
+    unlabelled: bool,
 ) -> Record | str | None:
     """The row's record, what is wrong with it, or None where its raters tie and the settings drop such rows."""
     if isinstance(seen.images, str):
@@ -210,7 +236,7 @@ def _result(
         return f"{seen.where}: {'label' if column == settings.column('label') else column} {error}"
     text = texts["text"]
     drawn = False
-    if label is None:
+    if label is None and (ratings or not unlabelled):
         if not ratings:
             missing = label_text(given)
             return f"{seen.where}: no label{f' ({missing!r} counts as missing)' if missing else ''}"
@@ -244,9 +270,13 @@ def _refuse_contradictions(seen: Sequence[SeenRow], results: list[Record | str |
             rows.setdefault((digests, _composed(result.text)), []).append(number)
     repeated = 0
     for numbers in rows.values():
-        usable = [(number, result) for number in numbers if isinstance(result := results[number], Record)]
-        if len({record.label for _, record in usable}) == 1:
-            repeated += len(usable) - 1
+        usable = [
+            (number, result)
+            for number in numbers
+            if isinstance(result := results[number], Record) and result.label is not None
+        ]
+        if len({record.label for _, record in usable}) <= 1:
+            repeated += max(0, len(usable) - 1)
             continue
         first = usable[0][1].label
         second = next((number, record) for number, record in usable if record.label != first)

@@ -27,7 +27,7 @@ from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT, reask_of
-from blpo_inspect.judging.samples import ABOUT, REASONS, images_of, scale_of
+from blpo_inspect.judging.samples import ABOUT, REASONS, human_of, images_of, scale_of
 
 MANY_RATERS = 3
 """From so many raters on their spread says something."""

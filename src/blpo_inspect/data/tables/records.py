@@ -120,7 +120,7 @@ def read_benchmark(
     raters, labelled = _check_columns(source, seen, list(columns))
     stated = stated or source.settings.scale or (None if labelled else otherwise)
     if not labelled and stated is None:
-        more = f"; to judge without labels, state them ({option('labels', 'first,second,…')})"
+        more = f"; without labels, say which there can be: {option('labels', 'first,second,…')}"
         raise _without_columns(source, [source.settings.column("label")], list(columns), more)
     found = _labels(source, seen, raters, stated, option)
     taken = unlabelled or not labelled

@@ -36,7 +36,9 @@ from blpo_inspect._util.images import data_uri
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.judging.samples import Record
 from blpo_inspect.scorers import image_judge
+from blpo_inspect.tasks.common import judging_task
 from blpo_inspect.world.drawing import draw as draw_scene
 from blpo_inspect.world.drawing import png
 from blpo_inspect.world.scenes import Scene, Shape
@@ -164,8 +166,8 @@ def judged(scripted: type[ScriptedAPI], tmp_path: Path, monkeypatch: pytest.Monk
     ],
 )
 def test_a_drawn_picture_is_judged_wherever_it_was_put(draw: Draw, images: Any, tmp_path: Path) -> None:
-    box = {"sandbox": "local"} if draw is into_sandbox else {}
-    log = run(foreign(draw, image_judge(PAIR, "scripted/judge", images), **box), tmp_path)
+    box = "local" if draw is into_sandbox else None
+    log = run(foreign(draw, image_judge(PAIR, "scripted/judge", images), sandbox=box), tmp_path)
     found = scores(log)
     assert [one.value for one in found] == ["safe", "unsafe", "unsafe"]
     assert found[0].metadata is not None
@@ -198,7 +200,7 @@ def test_a_log_of_others_is_scored_by_the_command(judged: type[ScriptedAPI], tmp
         "scripted/other",
         "scripted/third",
     ]
-    assert figures(log)["n"] == 0  # the targets are no labels
+    assert "n" not in figures(log) and "acc" not in figures(log)  # the targets are no labels
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_a_log_of_others_is_scored_by_the_command(judged: type[ScriptedAPI], tmp
     ],
 )
 def test_a_log_without_the_picture_says_why(draw: Draw, images: Any, reason: str, tmp_path: Path) -> None:
-    log = run(foreign(draw, **({"sandbox": "local"} if draw is into_sandbox else {})), tmp_path)
+    log = run(foreign(draw, sandbox="local" if draw is into_sandbox else None), tmp_path)
     for path in tmp_path.glob("*.png"):
         path.unlink()
     log = inspect_score(log, image_judge(PAIR, images=images), display="none")
@@ -265,21 +267,40 @@ def test_what_the_judge_is_asked(judged: type[ScriptedAPI], tmp_path: Path) -> N
         "Is it what <text>Draw something blue.</text> says?\n\nAnswer with exactly one of: safe, unsafe."
     )
     assert all(config.temperature == 0 for config in judged.configs)
-    for text, asked in (("colour", "<text>blue</text>"), (lambda state: "x", "<text>x</text>")):
+    texts: list[tuple[Any, str]] = [("colour", "<text>blue</text>"), (lambda state: "x", "<text>x</text>")]
+    for text, asked in texts:
         judged.requests.clear()
         inspect_score(log, image_judge(PAIR, text=text), display="none")
         assert asked in str(judged.requests)
-    for text, why in ((None, "refers to {text}"), ("nothing", "text=nothing")):
+    missing: list[tuple[Any, str]] = [
+        (None, "refers to {text}"),
+        ("nothing", "text=nothing"),
+        (lambda state: "", "none"),
+    ]
+    for text, why in missing:
         again = inspect_score(log, image_judge(pair, text=text), action="overwrite", display="none")
         assert all(why in str(one.explanation) and one.reason == "scoring_failed" for one in scores(again))
 
 
-def test_equal_pictures_are_asked_about_once(judged: type[ScriptedAPI], tmp_path: Path) -> None:
+def test_equal_pictures_are_asked_about_once(
+    judged: type[ScriptedAPI], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def transparent(state: TaskState, colour: str) -> None:
         says(state, ContentImage(image=data_uri(drawn(colour, "RGBA"), "image/png")))
 
-    run(foreign(transparent, image_judge(PAIR)), tmp_path)
+    log = run(foreign(transparent, image_judge(PAIR)), tmp_path)
     assert sorted(map(str, map(shown, judged.requests))) == ["['blue']", "['red']"]
+    monkeypatch.setenv("BLPO_CACHE", "offline")
+    again = inspect_score(log, image_judge(PAIR), action="overwrite", display="none")
+    assert [one.value for one in scores(again)] == ["safe", "unsafe", "unsafe"] and len(judged.requests) == 2
+
+
+def test_a_task_of_ours_is_scored_again_without_a_call(judged: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
+    record = Record("a", data_uri(red.read_bytes(), "image/png"), "unsafe", text="a red field")
+    PAIR.save("pair.yaml")
+    task = judging_task([record], SAFETY, name="ours", default_prompt="?", prompts="pair.yaml")
+    log = inspect_score(run(task, tmp_path), image_judge("pair.yaml", images="input"), action="overwrite")
+    assert figures(log)["acc"] == 1 and len(judged.requests) == 1
 
 
 def test_an_unread_reply_is_unscored_with_its_conversation(judged: type[ScriptedAPI], tmp_path: Path) -> None:
@@ -301,8 +322,8 @@ def test_people_s_labels_and_targets_are_compared_with(tmp_path: Path) -> None:
     log = run(task, tmp_path)
     assert figures(log)["acc"] == pytest.approx(2 / 3)
     assert figures(log)["n"] == 3
-    for sample in log.samples or []:
-        sample.metadata["human"] = ["safe", "unsafe", "unsafe"][int(sample.id)]
+    for done in log.samples or []:
+        done.metadata["human"] = ["safe", "unsafe", "unsafe"][int(done.id)]
     again = inspect_score(log, image_judge(PAIR), action="overwrite", display="none")
     assert figures(again)["acc"] == 1
 

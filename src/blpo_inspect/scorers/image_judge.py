@@ -39,23 +39,22 @@ Text = str | Callable[[TaskState], str | None]
 def verdicts() -> Metric:
     """What the judge said, and how it agrees with people where their label is known.
 
-    Unordered scale: the share of each label. Ordinal and numeric: the mean and its standard error. Samples with a human
-    label, if any: accuracy and kappa, or error, correlation and bias; ``n`` is their number. All with intervals.
+    Unordered scale: the share of each label. Ordinal and numeric: the mean and its standard error. Where samples have a
+    human label: their number ``n``, and accuracy and kappa, or error, correlation and bias. All with intervals.
     """
 
     def compute(scores: list[SampleScore]) -> Value:
-        if not scores:
-            return {"n": 0}
         judged = Judged(scores)
         scale = judged.scale
-        if scale is None:
-            return {"n": len(scores)}
+        if scale is None:  # no sample is scored
+            return {"n": 0}
         found = _shares(judged, scale) if scale.kind == "unordered" else _mean(judged)
         known = Judged([item for item in scores if "human" in (item.score.metadata or {})])
         if known.scores:
+            found["n"] = len(known.scores)
             for name in FIGURES[scale.kind]:
                 found |= named_figure(name, known)
-        return {**found, "n": len(known.scores)}
+        return found
 
     return compute
 
@@ -192,7 +191,7 @@ def _human(state: TaskState, target: Target, scale: LabelScale) -> str | None:
     """People's label of the sample, or a target that is a label of the scale."""
     for given in (state.metadata.get("human"), target.text):
         with suppress(ValueError):
-            return scale.canonical(given)
+            return scale.canonical("" if given is None else given)
     return None
 
 

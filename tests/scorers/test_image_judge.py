@@ -219,7 +219,9 @@ def test_a_log_of_others_is_scored_by_the_command(judged: type[ScriptedAPI], tmp
         (into_output, lambda state: "data:image/png;base64,%", "broken data URI"),
     ],
 )
-def test_a_log_without_the_picture_says_why(draw: Draw, images: Any, reason: str, tmp_path: Path) -> None:
+def test_a_log_without_the_picture_says_why(
+    draw: Draw, images: Any, reason: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     log = run(foreign(draw, sandbox="local" if draw is into_sandbox else None), tmp_path)
     for path in tmp_path.glob("*.png"):
         path.unlink()
@@ -229,6 +231,8 @@ def test_a_log_without_the_picture_says_why(draw: Draw, images: Any, reason: str
         assert one.reason == "scoring_failed"
         assert reason in str(one.explanation)
     assert figures(log) == {"n": 0}
+    [told] = [record.getMessage() for record in caplog.records if record.name.endswith("image_judge")]
+    assert "is unscored: " in told and reason in told
 
 
 def test_a_log_without_images_says_why(tmp_path: Path) -> None:
@@ -395,6 +399,10 @@ def test_a_role_is_the_judge(judged: type[ScriptedAPI], tmp_path: Path) -> None:
     both = {"grader": [get_model("scripted/a"), get_model("scripted/b")]}
     log = run(foreign(into_output, image_judge(PAIR)), tmp_path, model_roles=both)
     assert len((scores(log)[0].metadata or {})["judges"]) == 2
+    judged.configs.clear()
+    warm = {"grader": get_model("scripted/warm", config=GenerateConfig(temperature=0.7))}
+    run(foreign(into_output, image_judge(PAIR)), tmp_path, model_roles=warm)
+    assert {config.temperature for config in judged.configs} == {0.7}
     log = run(foreign(into_output, image_judge(PAIR, model_role=None)), tmp_path, model_roles=both)
     assert (scores(log)[0].metadata or {})["judge"] == "scripted/artist"
 

@@ -114,8 +114,8 @@ async def sample_pictures(state: TaskState) -> list[ContentImage]:
 
 def keep_output(state: TaskState) -> None:
     """Note the output in the messages before another one takes its place, if pictures are there alone."""
-    if _at(state, "output") and state.output.message not in state.messages:
-        state.messages.append(state.output.message)
+    if _at(state, "output"):
+        state.messages.extend(_without([state.output.message], state.messages))
 
 
 def _at(state: TaskState, place: Place) -> list[ContentImage]:
@@ -125,10 +125,14 @@ def _at(state: TaskState, place: Place) -> list[ContentImage]:
     output: list[ChatMessage] = [choice.message for choice in state.output.choices[:1]]
     if place == "output":
         return images_of(output)
-    # a log and a solver may give the messages of the input other ids
-    given = [] if isinstance(state.input, str) else [(message.role, message.content) for message in state.input]
-    later = [message for message in state.messages if (message.role, message.content) not in given]
-    return images_of([*later, *(message for message in output if message not in later)])
+    later = _without(state.messages, [] if isinstance(state.input, str) else state.input)
+    return images_of([*later, *_without(output, later)])
+
+
+def _without(messages: Iterable[ChatMessage], others: Iterable[ChatMessage]) -> list[ChatMessage]:
+    """The messages that are not among the others, whose ids a solver or a log may have changed."""
+    known = [(message.role, message.content) for message in others]
+    return [message for message in messages if (message.role, message.content) not in known]
 
 
 def _listed(given: Any) -> list[Any]:
@@ -193,7 +197,7 @@ async def _of_file(given: str | Path) -> bytes:
 
 async def _of_sandbox(given: str) -> bytes:
     if not _in_sandbox(given):
-        raise NoPictureError(f"{given}: not a path within the sandbox")
+        raise NoPictureError(f"{given:.200}: not a path within the sandbox")
     try:
         box = sandbox()
     except ProcessLookupError as error:
@@ -203,7 +207,8 @@ async def _of_sandbox(given: str) -> bytes:
     try:
         return await box.read_file(given.removeprefix(SANDBOX), text=False)
     except Exception as error:  # each kind of sandbox has its own
-        raise NoPictureError(f"{given}: cannot be read: {error or type(error).__name__}") from error
+        why = str(error) or type(error).__name__
+        raise NoPictureError(f"{given:.200}: cannot be read: {why}") from error
 
 
 def _in_sandbox(given: str) -> bool:

@@ -3,6 +3,7 @@
 Run it in a task, or on an old log: ``inspect score LOG --scorer blpo_inspect/image_judge -S prompts=pair.yaml``.
 """
 
+import logging
 import math
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
@@ -33,6 +34,8 @@ from blpo_inspect.scorers.panel import checked as checked_reducer
 
 Text = str | Callable[[TaskState], str | None]
 """``input``, ``output``, the name of a sample's metadata, or a function of the sample's state."""
+
+logger = logging.getLogger(__name__)
 
 
 @metric(scores="unreduced")
@@ -99,8 +102,10 @@ def image_judge(
     if isinstance(model, list) and not model:
         raise PrerequisiteError("model=[]: name at least one judge")
     scale = scale_of_verdicts(question.scale, way)
+    told = False
 
     async def score(state: TaskState, target: Target) -> Score:
+        nonlocal told
         metadata: dict[str, Any] = {"scale": scale.to_dict()}
         human = _human(state, target, question.scale)
         if human is not None:
@@ -111,6 +116,11 @@ def image_judge(
             if against is None and question.needs_text:
                 raise PromptError("the prompt refers to {text}; say with text= where the sample has it")
         except (NoPictureError, ImageError, PromptError) as error:
+            if not told:  # where an argument does not fit the task, no sample is scored, and tables do not say why
+                logger.warning(
+                    "image_judge: sample %s is unscored: %s; further ones are not named", state.sample_id, error
+                )
+                told = True
             return Score.unscored(reason="scoring_failed", explanation=str(error), metadata=metadata)
         if seen.left_out:
             metadata["pictures_left_out"] = seen.left_out

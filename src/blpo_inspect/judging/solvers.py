@@ -74,8 +74,7 @@ def judge(
 
 @solver
 def describe(prompt: str = DEFAULT_I2T) -> Solver:
-    """Have the model of role ``i2t`` (else the main model) describe the sample's image, which is
-    found as `judge` finds it.
+    """Have the model of role ``i2t`` (else the main model) describe the sample's image, found as `judge` finds it.
 
     The caption is left in ``state.metadata["caption"]``, and as the output where nothing follows. A describer that was
     blocked or that refused gives none; ``state.metadata["no_caption"]`` says why.

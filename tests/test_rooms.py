@@ -16,7 +16,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "statistics": frozenset({"judging"}),
     "models": frozenset({"cache", "judging"}),
     "data": frozenset({"cache", "judging", "statistics"}),
-    "scorers": frozenset({"judging", "statistics"}),
+    "scorers": frozenset({"cache", "judging", "statistics"}),
     "optimizers": frozenset({"cache", "judging", "statistics", "data"}),
     "world": frozenset({"judging", "statistics", "data", "models"}),
     "tasks": frozenset({"judging", "statistics", "data", "scorers", "optimizers", "world"}),

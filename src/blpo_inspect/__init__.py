@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from blpo_inspect.judging.solvers import describe, judge
     from blpo_inspect.regression.check import check
     from blpo_inspect.reporting.writing import report
+    from blpo_inspect.scorers.image_judge import image_judge
     from blpo_inspect.tasks.common import judging_task
     from blpo_inspect.tasks.optimize import optimize
 
@@ -23,6 +24,7 @@ __all__ = [
     "Record",
     "check",
     "describe",
+    "image_judge",
     "judge",
     "judging_task",
     "optimize",
@@ -36,6 +38,7 @@ _MODULES = {
     "Record": "judging.samples",
     "check": "regression.check",
     "describe": "judging.solvers",
+    "image_judge": "scorers.image_judge",
     "judge": "judging.solvers",
     "judging_task": "tasks.common",
     "optimize": "tasks.optimize",

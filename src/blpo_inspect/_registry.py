@@ -12,7 +12,16 @@ from blpo_inspect.optimizers.methods.opro import opro
 from blpo_inspect.optimizers.methods.protegi import protegi
 from blpo_inspect.optimizers.methods.remap import remap
 from blpo_inspect.optimizers.methods.textgrad import textgrad
-from blpo_inspect.scorers import agreement, calibration, correlation, error, improvement, preference, unread
+from blpo_inspect.scorers import (
+    agreement,
+    calibration,
+    correlation,
+    error,
+    image_judge,
+    improvement,
+    preference,
+    unread,
+)
 from blpo_inspect.tasks.agin import agin
 from blpo_inspect.tasks.folder import folder
 from blpo_inspect.tasks.image_reward import image_reward
@@ -34,6 +43,7 @@ __all__ = [
     "folder",
     "gepa",
     "hf_vlm",
+    "image_judge",
     "image_reward",
     "improvement",
     "induction",

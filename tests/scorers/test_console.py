@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from inspect_ai.log import EvalLog, EvalMetric, EvalScore, read_eval_log
 from inspect_ai.scorer._scorer import scorer_metrics
 from rich.console import Console
 
-from blpo_inspect.judging.labels import Kind
-from blpo_inspect.scorers import agreement, calibration, correlation, error, preference, unread
+from blpo_inspect.judging.labels import Kind, LabelScale
+from blpo_inspect.judging.prompts import PromptPair
+from blpo_inspect.scorers import agreement, calibration, correlation, error, image_judge, preference, unread
 from blpo_inspect.scorers.improvement import improvement_on
 from blpo_inspect.scorers.metric_keys import ENDS, SHORT, metric_key
 from blpo_inspect.statistics import statistics_of
@@ -114,6 +116,16 @@ def test_long_categories_are_folded(scripted: type[ScriptedAPI], red: Path, tmp_
         log = inspect_score(log, scorer, action="append")
     assert_whole(log)
     assert_whole(log, 999)
+
+
+@pytest.mark.parametrize("scale", [SAFETY, RATING])
+def test_a_judge_as_scorer(scale: LabelScale, scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
+    labels = scale.labels * 3
+    judged = [Row(human, answer) for human, answer in pairwise(labels)]
+    log = evaluated(scripted, red, tmp_path, scale, judged, [agreement(), unread()])
+    by = image_judge(PromptPair("Which?", scale=scale), images="input")
+    log = inspect_score(log, by, action="append")
+    assert_whole(log)
 
 
 def test_by_category_from_the_command_line(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from inspect_ai._eval.loader import load_file_tasks as _load_file_tasks
 from inspect_ai._eval.loader import load_task_spec as _load_task_spec
 from inspect_ai._eval.task.util import task_run_dir as _task_run_dir
 from inspect_ai._util._async import tg_collect as _tg_collect
+from inspect_ai._util.constants import BASE_64_DATA_REMOVED as IMAGE_REMOVED
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai._util.file import filesystem as _filesystem
 from inspect_ai._util.hash import mm3_hash as _mm3_hash
@@ -35,8 +36,10 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import registry_info
 from inspect_ai.util._concurrency import _request_was_cache_hit
 
+# `IMAGE_REMOVED` is what a log without images (``--no-log-images``) has in their place.
 # `PrerequisiteError` is a user's mistake, which Inspect shows as its message without a traceback. Nothing public is.
 __all__ = [
+    "IMAGE_REMOVED",
     "PrerequisiteError",
     "SettledModel",
     "attachment_name",

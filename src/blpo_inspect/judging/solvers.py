@@ -4,7 +4,7 @@ Every call passes the store of recorded calls (`cache`). Reading the answer is t
 (`labels`), comparing it with people's the scorers'.
 """
 
-from inspect_ai.model import ContentImage, ModelOutput, get_model
+from inspect_ai.model import ModelOutput, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect.cache.memo import memoized
@@ -13,10 +13,11 @@ from blpo_inspect.judging.asking import GREEDY, ask, describe_message, judge_mes
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.label_map import checked as checked_map
 from blpo_inspect.judging.outputs import caption_of
+from blpo_inspect.judging.pictures import keep_output, sample_pictures
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair
 from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.reask import checked as checked_reask
-from blpo_inspect.judging.samples import images_of, scale_of
+from blpo_inspect.judging.samples import scale_of
 
 NO_CAPTION = "no_caption"
 """Where a sample's metadata say why the describer gave no caption."""
@@ -31,6 +32,9 @@ def judge(
     map: LabelMap | None = None,
 ) -> Solver:
     """Ask the main model for its verdict on the sample's image.
+
+    A sample whose input has no image may have one that a solver or a tool made: the last of the output counts, else the
+    last of the messages.
 
     Args:
         prompt: The judge prompt; ``{text}`` in it stands for the sample's text, which otherwise precedes it.
@@ -55,7 +59,7 @@ def judge(
         message = judge_message(
             pair.judge,
             scale,
-            images=[] if caption_only else sample_images(state),
+            images=[] if caption_only else await sample_pictures(state),
             text=state.metadata.get("text"),
             caption=caption if caption_only else None,
         )
@@ -70,7 +74,7 @@ def judge(
 
 @solver
 def describe(prompt: str = DEFAULT_I2T) -> Solver:
-    """Have the model of role ``i2t`` (else the main model) describe the sample's image.
+    """Have the model of role ``i2t`` (else the main model) describe the sample's image, found as `judge` finds it.
 
     The caption is left in ``state.metadata["caption"]``, and as the output where nothing follows. A describer that was
     blocked or that refused gives none; ``state.metadata["no_caption"]`` says why.
@@ -82,25 +86,14 @@ def describe(prompt: str = DEFAULT_I2T) -> Solver:
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         model = memoized(get_model(role="i2t"), role="i2t")
-        output = await model.generate([describe_message(prompt, sample_images(state))], config=GREEDY)
+        output = await model.generate([describe_message(prompt, await sample_pictures(state))], config=GREEDY)
         caption, reason = caption_of(output)
         if reason is None:
             state.metadata["caption"] = caption
         else:
             state.metadata[NO_CAPTION] = reason
+        keep_output(state)
         state.output = output
         return state
 
     return solve
-
-
-def sample_images(state: TaskState) -> list[ContentImage]:
-    """The images of the sample's input.
-
-    Raises:
-        ValueError: It has none.
-    """
-    images = images_of(state.input)
-    if not images:
-        raise ValueError(f"sample {state.sample_id} has no image to judge")
-    return images

@@ -28,10 +28,10 @@ from blpo_inspect.judging.answer_mode import Answer, checked
 from blpo_inspect.judging.asking import GREEDY, ask, judge_message
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.outputs import verdict_of
+from blpo_inspect.judging.pictures import sample_pictures
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.samples import scale_of
-from blpo_inspect.judging.solvers import sample_images
 from blpo_inspect.regression.perturbations import AS_IS, Perturbation
 from blpo_inspect.regression.probe_verdicts import probe_result
 from blpo_inspect.regression.probes import Probe, ProbeError, ProbeResult
@@ -164,7 +164,7 @@ def perturbed(
         message = judge_message(
             by.prompt(pair.judge) if by.prompt else pair.judge,
             scale,
-            images=[await _shown(image, by) for image in sample_images(state)],
+            images=[await _shown(image, by) for image in await sample_pictures(state)],
             text=state.metadata.get("text"),
         )
         with draw(by.draw):

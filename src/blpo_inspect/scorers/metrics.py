@@ -8,7 +8,7 @@ samples are NaN. Samples of one ``group``, or epochs of one sample, are a cluste
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from inspect_ai.scorer import Metric, SampleScore, Value, metric
@@ -34,8 +34,8 @@ class Judged:
 
     @cached_property
     def scale(self) -> LabelScale | None:
-        """The scale of all samples; None where there are none, or several scales."""
-        found = [self._of_sample(item, "scale") for item in self.scores]
+        """The scale of all scores, else of their samples; None where there are none, or several scales."""
+        found = [(item.score.metadata or {}).get("scale") or self._of_sample(item, "scale") for item in self.scores]
         return LabelScale.from_dict(found[0]) if found and all(one == found[0] for one in found) else None
 
     @cached_property
@@ -53,7 +53,7 @@ class Judged:
         """What each sample belongs to: its group, else itself, so that epochs of one sample stay together."""
         groups = [self._of_sample(item, "group") for item in self.scores]
         return [
-            ("sample", item.sample_id) if group is None else ("group", group)
+            ("sample", item.sample_id) if group is None else ("group", str(group))
             for item, group in zip(self.scores, groups, strict=True)
         ]
 
@@ -117,17 +117,19 @@ def grouped(figures: Callable[[Judged], Statistics], undefined: str | None = Non
 def named(name: str) -> Metric:
     """The metric of a figure of `statistics.statistics_of`."""
 
-    def figures(judged: Judged) -> Statistics:
-        if judged.scale is None:
-            return keys(name, Interval(math.nan, math.nan, math.nan, 0))
-        figure = statistics.statistics_of(judged.scale).get(name)
-        if figure is None:
-            return {}
-        return keys(
-            name, statistics.with_interval(figure, judged.human, judged.judge, judged.scale, clusters=judged.clusters)
-        )
+    return grouped(partial(named_figure, name))
 
-    return grouped(figures)
+
+def named_figure(name: str, judged: Judged) -> Statistics:
+    """A figure of `statistics.statistics_of` with its interval; no keys where the scale does not have it."""
+    if judged.scale is None:
+        return keys(name, Interval(math.nan, math.nan, math.nan, 0))
+    figure = statistics.statistics_of(judged.scale).get(name)
+    if figure is None:
+        return {}
+    return keys(
+        name, statistics.with_interval(figure, judged.human, judged.judge, judged.scale, clusters=judged.clusters)
+    )
 
 
 def ceilings(names: Sequence[str]) -> Metric:

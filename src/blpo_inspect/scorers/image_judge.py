@@ -1,0 +1,234 @@
+"""The scorer `image_judge`: a judge's verdict on the pictures of any Inspect task, what `model_graded_qa` is for text.
+
+Run it in a task, or on an old log: ``inspect score LOG --scorer blpo_inspect/image_judge -S prompts=pair.yaml``.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import ContentImage, GenerateConfig, Model, ModelRole, get_model, model_roles
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.solver import TaskState
+
+from blpo_inspect import statistics
+from blpo_inspect._util.images import ImageError
+from blpo_inspect._util.inspect_internals import PrerequisiteError, collect
+from blpo_inspect.cache.memo import memoized
+from blpo_inspect.judging.answer_parser import Verdict
+from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.pictures import Images, NoPictureError, pictures
+from blpo_inspect.judging.pictures import checked as checked_images
+from blpo_inspect.judging.prompts import PromptError, PromptPair
+from blpo_inspect.judging.question import Question
+from blpo_inspect.judging.reask import DEFAULT
+from blpo_inspect.scorers.improvement import FIGURES
+from blpo_inspect.scorers.metrics import Judged, Statistics, keys, named_figure
+from blpo_inspect.scorers.panel import Opinion, as_on, combined, scale_of_verdicts
+from blpo_inspect.scorers.panel import checked as checked_reducer
+
+Text = str | Callable[[TaskState], str | None]
+"""``input``, ``output``, the name of a sample's metadata, or a function of the sample's state."""
+
+logger = logging.getLogger(__name__)
+
+
+@metric(scores="unreduced")
+def verdicts() -> Metric:
+    """What the judge said, and how it agrees with people where their label is known.
+
+    Unordered scale: the share of each label. Ordinal and numeric: the mean and its standard error. Where samples have a
+    human label: their number ``n``, and accuracy and kappa, or error, correlation and bias. All with intervals.
+    """
+
+    def compute(scores: list[SampleScore]) -> Value:
+        judged = Judged(scores)
+        scale = judged.scale
+        if scale is None:  # no sample is scored
+            return {"n": 0}
+        found = _shares(judged, scale) if scale.kind == "unordered" else _mean(judged)
+        known = Judged([item for item in scores if "human" in (item.score.metadata or {})])
+        if known.scores:
+            found["n"] = len(known.scores)
+            for name in FIGURES[scale.kind]:
+                found |= named_figure(name, known)
+        return found
+
+    return compute
+
+
+@scorer(metrics=[verdicts()])
+def image_judge(
+    prompts: str | Path | PromptPair,
+    model: str | Model | list[str | Model] | None = None,
+    images: Images = "output",
+    text: Text | None = None,
+    answer: str | None = None,
+    reask: int = DEFAULT,
+    reducer: str = "mode",
+    model_role: str | ModelRole | None = "grader",
+) -> Scorer:
+    """Have a judge look at a sample's picture and score its verdict.
+
+    The value is the label, or its number on a scale with an order. A picture that is not there, and a reply that cannot
+    be read, leave the sample unscored, with the reason.
+
+    Args:
+        prompts: A prompt pair or its file; it says which labels there are.
+        model: The judge, or several that are asked the same. It goes before `model_role`.
+        images: Where the pictures are: ``input`` (all, in one question), ``output`` (the last one in the model's
+            output), ``messages`` (the last one in the conversation after the input), ``sandbox:PATH``, or a function of
+            the sample's state that gives one or several, which are shown in one question.
+        text: What the picture is judged against: ``input``, ``output``, the name of a sample's metadata, or a function
+            of the sample's state. Default: the metadata's ``text``, if there.
+        answer: How the verdict is asked for (`judging.answer_mode`); default: ``text``, or what the pair's map needs.
+        reask: How often, 0 or 1, a reply that cannot be read is followed by one more question.
+        reducer: How the verdicts of several judges become one: ``mode`` (a tie is unscored), or on scales with an order
+            ``mean`` or ``median`` of the labels' numbers. Judges whose reply could not be read do not count.
+        model_role: The role whose model is the judge, or whose models are; where nobody has it, the task's model is. A
+            `ModelRole` can require one.
+
+    Raises:
+        PrerequisiteError: A pair that cannot be used, or an argument that does not fit.
+    """
+    question = Question.of(prompts, answer, reask)
+    checked_images(images)
+    way = checked_reducer(reducer, question.scale)
+    if isinstance(model, list) and not model:
+        raise PrerequisiteError("model=[]: name at least one judge")
+    scale = scale_of_verdicts(question.scale, way)
+    told = False
+
+    async def score(state: TaskState, target: Target) -> Score:
+        nonlocal told
+        metadata: dict[str, Any] = {"scale": scale.to_dict()}
+        human = _human(state, target, question.scale)
+        if human is not None:
+            metadata["human"] = as_on(question.scale, human, way)
+        try:
+            seen = await pictures(state, images)
+            against = _text(state, text)
+            if against is None and question.needs_text:
+                raise PromptError("the prompt refers to {text}; say with text= where the sample has it")
+        except (NoPictureError, ImageError, PromptError) as error:
+            if not told:  # where an argument does not fit the task, no sample is scored, and tables do not say why
+                logger.warning(
+                    "image_judge: sample %s is unscored: %s; further ones are not named", state.sample_id, error
+                )
+                told = True
+            return Score.unscored(reason="scoring_failed", explanation=str(error), metadata=metadata)
+        if seen.left_out:
+            metadata["pictures_left_out"] = seen.left_out
+
+        asked = _judges(model, model_role)
+        opinions = await collect([partial(_opinion, question, judge, seen.images, against) for judge in asked])
+        facts = [opinion.facts() for opinion in opinions]
+        metadata |= facts[0] if len(facts) == 1 else {"judges": facts}
+        if len(opinions) == 1 and opinions[0].verdict.label is None:
+            verdict = opinions[0].verdict
+        else:
+            verdict = combined([opinion.verdict.label for opinion in opinions], question.scale, way)
+        return _score(verdict, opinions, scale, metadata)
+
+    return score
+
+
+async def _opinion(question: Question, model: Model, images: Sequence[ContentImage], text: str | None) -> Opinion:
+    judge = memoized(model, role="grader")
+    conversation, output = await question.put(judge, images, text, _config(model))
+    return Opinion.of(str(model), conversation, output, question.scale)
+
+
+def _score(verdict: Verdict, opinions: Sequence[Opinion], scale: LabelScale, metadata: dict[str, Any]) -> Score:
+    if len(opinions) == 1:
+        explanation = opinions[0].verdict.answer
+    else:
+        explanation = "\n".join(
+            f"{opinion.judge}: {opinion.verdict.label or f'unread, {opinion.verdict.reason}'}" for opinion in opinions
+        )
+    if verdict.label is None:
+        return Score.unscored(
+            reason="grader_failed", explanation=f"{verdict.reason}\n\n{explanation}", metadata=metadata
+        )
+    value = verdict.label if scale.kind == "unordered" else scale.value(verdict.label)
+    return Score(value=value, answer=verdict.label, explanation=explanation, metadata=metadata)
+
+
+def _judges(model: str | Model | list[str | Model] | None, role: str | ModelRole | None) -> list[Model]:
+    if model is not None:
+        return [get_model(one) for one in (model if isinstance(model, list) else [model])]
+    if role is None:
+        return [get_model()]
+    role = ModelRole(role) if isinstance(role, str) else role
+    bound = model_roles().get(role.name)
+    return bound if isinstance(bound, list) else [get_model(role=role.name, required=role.required)]
+
+
+def _config(model: Model) -> GenerateConfig | None:
+    """Greedy, unless the judge was given a temperature of its own; the task's model has one for its own work."""
+    own = model.config.temperature is not None and model is not get_model()
+    return None if own else GREEDY
+
+
+def _text(state: TaskState, text: Text | None) -> str | None:
+    """The text that a sample's picture is judged against; None where it is not asked for and not there.
+
+    Raises:
+        PromptError: The sample does not have it.
+    """
+    found = None
+    if callable(text):
+        found = text(state)
+    elif text == "input":
+        with suppress(ValueError):  # no message of a user
+            found = state.input_text
+    elif text == "output":
+        found = state.output.completion
+    else:
+        found = state.metadata.get(text or "text")
+    if text is not None and not found:
+        named = "its function" if callable(text) else f"text={text} (input, output or the name of metadata)"
+        raise PromptError(f"no text to judge the picture against: the sample has none by {named}")
+    return None if found is None else str(found)
+
+
+def _human(state: TaskState, target: Target, scale: LabelScale) -> str | None:
+    """People's label of the sample, or a target that is a label of the scale."""
+    for given in (state.metadata.get("human"), target.text):
+        with suppress(ValueError):
+            return scale.canonical("" if given is None else given)
+    return None
+
+
+def _shares(judged: Judged, scale: LabelScale) -> Statistics:
+    found: Statistics = {}
+    for label in scale.labels:
+        hits = [said == label for said in judged.judge]
+        found |= keys("share", statistics.proportion(hits, clusters=judged.clusters), label)
+    return found
+
+
+def _mean(judged: Judged) -> Statistics:
+    values = [item.score.as_float() for item in judged.scores]
+    # the mean difference from 0
+    interval = statistics.resampled(
+        [0.0] * len(values), values, statistics.bias, clusters=judged.clusters, method="bca"
+    )
+    return {**keys("mean", interval), "stderr": _stderr(values, judged.clusters)}
+
+
+def _stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """The standard error of a mean, 0 or more; that of clusters where there are some (Liang and Zeger, 1986)."""
+    middle = math.fsum(values) / len(values)
+    excess: dict[Hashable, float] = {}
+    for value, cluster in zip(values, clusters, strict=True):
+        excess[cluster] = excess.get(cluster, 0.0) + value - middle
+    count = len(excess)
+    if count < 2:
+        return math.nan
+    return math.sqrt(count / (count - 1) * math.fsum(total**2 for total in excess.values())) / len(values)

@@ -19,6 +19,7 @@ from blpo_inspect.scorers import (
     error,
     image_judge,
     improvement,
+    labels,
     preference,
     unread,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "improvement",
     "induction",
     "judge",
+    "labels",
     "opro",
     "optimize",
     "preference",

@@ -6,6 +6,7 @@ from blpo_inspect.scorers.correlation import correlation
 from blpo_inspect.scorers.error import error
 from blpo_inspect.scorers.image_judge import image_judge
 from blpo_inspect.scorers.improvement import improvement
+from blpo_inspect.scorers.labels import labels
 from blpo_inspect.scorers.preference import preference
 from blpo_inspect.scorers.unread import unread
 
@@ -16,6 +17,7 @@ __all__ = [
     "error",
     "image_judge",
     "improvement",
+    "labels",
     "preference",
     "unread",
 ]

@@ -4,18 +4,16 @@ Run it in a task, or on an old log: ``inspect score LOG --scorer blpo_inspect/im
 """
 
 import logging
-import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from inspect_ai.model import ContentImage, GenerateConfig, Model, ModelRole, get_model, model_roles
-from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import TaskState
 
-from blpo_inspect import statistics
 from blpo_inspect._util.images import ImageError
 from blpo_inspect._util.inspect_internals import PrerequisiteError, collect
 from blpo_inspect.cache.memo import memoized
@@ -27,8 +25,7 @@ from blpo_inspect.judging.pictures import checked as checked_images
 from blpo_inspect.judging.prompts import PromptError, PromptPair
 from blpo_inspect.judging.question import Question
 from blpo_inspect.judging.reask import DEFAULT
-from blpo_inspect.scorers.improvement import FIGURES
-from blpo_inspect.scorers.metrics import Judged, Statistics, keys, named_figure
+from blpo_inspect.scorers.labels import verdicts
 from blpo_inspect.scorers.panel import Opinion, as_on, combined, scale_of_verdicts
 from blpo_inspect.scorers.panel import checked as checked_reducer
 
@@ -36,30 +33,6 @@ Text = str | Callable[[TaskState], str | None]
 """``input``, ``output``, the name of a sample's metadata, or a function of the sample's state."""
 
 logger = logging.getLogger(__name__)
-
-
-@metric(scores="unreduced")
-def verdicts() -> Metric:
-    """What the judge said, and how it agrees with people where their label is known.
-
-    Unordered scale: the share of each label. Ordinal and numeric: the mean and its standard error. Where samples have a
-    human label: their number ``n``, and accuracy and kappa, or error, correlation and bias. All with intervals.
-    """
-
-    def compute(scores: list[SampleScore]) -> Value:
-        judged = Judged(scores)
-        scale = judged.scale
-        if scale is None:  # no sample is scored
-            return {"n": 0}
-        found = _shares(judged, scale) if scale.kind == "unordered" else _mean(judged)
-        known = Judged([item for item in scores if "human" in (item.score.metadata or {})])
-        if known.scores:
-            found["n"] = len(known.scores)
-            for name in FIGURES[scale.kind]:
-                found |= named_figure(name, known)
-        return found
-
-    return compute
 
 
 @scorer(metrics=[verdicts()])
@@ -203,32 +176,3 @@ def _human(state: TaskState, target: Target, scale: LabelScale) -> str | None:
         with suppress(ValueError):
             return scale.canonical("" if given is None else given)
     return None
-
-
-def _shares(judged: Judged, scale: LabelScale) -> Statistics:
-    found: Statistics = {}
-    for label in scale.labels:
-        hits = [said == label for said in judged.judge]
-        found |= keys("share", statistics.proportion(hits, clusters=judged.clusters), label)
-    return found
-
-
-def _mean(judged: Judged) -> Statistics:
-    values = [item.score.as_float() for item in judged.scores]
-    # the mean difference from 0
-    interval = statistics.resampled(
-        [0.0] * len(values), values, statistics.bias, clusters=judged.clusters, method="bca"
-    )
-    return {**keys("mean", interval), "stderr": _stderr(values, judged.clusters)}
-
-
-def _stderr(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """The standard error of a mean, 0 or more; that of clusters where there are some (Liang and Zeger, 1986)."""
-    middle = math.fsum(values) / len(values)
-    excess: dict[Hashable, float] = {}
-    for value, cluster in zip(values, clusters, strict=True):
-        excess[cluster] = excess.get(cluster, 0.0) + value - middle
-    count = len(excess)
-    if count < 2:
-        return math.nan
-    return math.sqrt(count / (count - 1) * math.fsum(total**2 for total in excess.values())) / len(values)

@@ -22,7 +22,7 @@ from blpo_inspect.judging.reask import METADATA as REASK
 from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import judge
-from blpo_inspect.scorers import agreement, correlation, error, unread
+from blpo_inspect.scorers import agreement, correlation, error, labels, unread
 from blpo_inspect.scorers.metric_keys import metric_key
 
 _MAX_SHOWN = 2_000
@@ -47,10 +47,12 @@ def judging_task(
 ) -> Task:
     """A task that has the main model judge each record and scores its agreement with people.
 
+    Where records have no label, the scorer `labels` says what the judge said; figures of agreement are of the others.
+
     Prints the judge prompt in force, and where it is from, once in a process.
 
     Args:
-        records: The labelled images.
+        records: The images, with or without a label.
         scale: Their labels.
         name: The task's and dataset's name.
         default_prompt: The judge prompt where no pair is given.
@@ -74,12 +76,16 @@ def judging_task(
     check_map(pair, scale, answer, str(prompts))
     means = {} if pair.map is None else {LABEL_MAP: dict(pair.map)}
     print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
+    dataset = to_dataset(records, scale, name=name)
+    known = ["human" in (sample.metadata or {}) for sample in dataset]
+    ordered = () if scale.kind == "unordered" else (correlation(), error())
+    compared = (agreement(), *ordered) if any(known) or not known else ()
     return Task(
-        dataset=to_dataset(records, scale, name=name),
+        dataset=dataset,
         solver=judge(pair.judge, answer=answer, reask=reask, map=pair.map),
-        scorer=[agreement(), unread(), *(() if scale.kind == "unordered" else (correlation(), error())), *scorers],
+        scorer=[*compared[:1], unread(), *compared[1:], *(() if all(known) else (labels(),)), *scorers],
         config=GREEDY,
-        headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")),
+        headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")) if compared else None,
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again, **means},
     )
 

@@ -194,7 +194,7 @@ def test_an_image_is_its_bytes_wherever_it_lies(tmp_path: Path) -> None:
 @settings(max_examples=50)
 @given(st.binary(max_size=100))
 def test_images_are_decoded_as_the_standard_library_does(data: bytes) -> None:
-    assert module._decoded(uri(data)) == base64.b64decode(uri(data).partition(",")[2], validate=True) == data
+    assert module.decoded(uri(data)) == base64.b64decode(uri(data).partition(",")[2], validate=True) == data
 
 
 @pytest.mark.parametrize(

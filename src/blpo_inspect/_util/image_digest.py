@@ -44,7 +44,7 @@ class _Digests:
         known = self._kept.get(id(uri))
         if known is not None and known[0] is uri:
             return known[1]
-        digest = hashlib.sha256(_decoded(uri)).hexdigest()
+        digest = hashlib.sha256(decoded(uri)).hexdigest()
         with self._lock:
             if id(uri) not in self._kept and len(uri) <= self._most:
                 self._kept[id(uri)] = (uri, digest)
@@ -58,7 +58,12 @@ class _Digests:
 _digests = _Digests(characters=64 * 2**20)
 
 
-def _decoded(uri: str) -> bytes:
+def decoded(uri: str) -> bytes:
+    """The bytes of a data URI.
+
+    Raises:
+        ValueError: It is broken.
+    """
     header, comma, body = uri.partition(",")
     if not comma:
         raise ValueError(f"not a data URI: {uri[:40]!r}")

@@ -208,13 +208,13 @@ def test_a_batch_of_one_thing_is_refused(judge: Judge, images: Any) -> None:
     with pytest.raises(TypeError, match="for one picture call the judge itself"):
         asyncio.run(judge.batch(images))
     with pytest.raises(TypeError, match="lists of pictures and texts"):
-        asyncio.run(judge.batch([b"x"], "text"))  # type: ignore[arg-type]
+        asyncio.run(judge.batch([b"x"], "text"))
 
 
 def test_an_array_is_not_taken_for_a_batch_of_its_rows(judge: Judge) -> None:
     with pytest.raises(TypeError, match="H × W × 3"):
-        asyncio.run(judge.batch(np.zeros((4, 5, 3), np.uint8)))  # type: ignore[arg-type]
-    assert len(asyncio.run(judge.batch(np.zeros((2, 4, 5, 3), np.uint8)))) == 2  # type: ignore[arg-type]
+        asyncio.run(judge.batch(np.zeros((4, 5, 3), np.uint8)))
+    assert len(asyncio.run(judge.batch(np.zeros((2, 4, 5, 3), np.uint8)))) == 2
 
 
 def test_a_model_that_fails_ends_the_batch_and_the_rest_is_replayed(scripted: type[ScriptedAPI]) -> None:

@@ -35,9 +35,7 @@ each_pair = pytest.mark.parametrize("name", PAIRS)
 
 def asked(pair: PromptPair, text: str | None) -> str:
     assert pair.scale
-    [part] = judge_message(pair.judge, pair.scale, images=[], text=text).content
-    assert isinstance(part, ContentText)
-    return part.text
+    return judge_message(pair.judge, pair.scale, images=[], text=text).text
 
 
 def module(pair: PromptPair, form: Form = "python") -> Any:

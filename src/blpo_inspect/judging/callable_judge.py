@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio.to_thread
 from inspect_ai.model import GenerateConfig, Model, get_model
@@ -142,7 +142,7 @@ class Judge:
             raise PromptError("the judge prompt refers to {text}: give the text beside the picture")
 
     async def _ask(self, image: Judged, text: str | None) -> Verdict:
-        pictures = image if isinstance(image, list | tuple) else [image]
+        pictures: Sequence[Picture] = image if isinstance(image, list | tuple) else [cast(Picture, image)]
         if not pictures:
             raise ValueError("an empty list of pictures: there is nothing to judge")
         shown = [await anyio.to_thread.run_sync(content_of, picture) for picture in pictures]

@@ -8,8 +8,6 @@ import json
 from pprint import pformat
 from typing import Any, Literal
 
-from inspect_ai.model import ContentText
-
 from blpo_inspect._util.text import visible
 from blpo_inspect.judging.asking import judge_message
 from blpo_inspect.judging.labels import Kind
@@ -51,9 +49,7 @@ def exported(pair: PromptPair, form: Form, source: str) -> str:
 
 def _asked(question: Question, text: str | None) -> str:
     message = judge_message(question.pair.judge, question.scale, images=[], text=text)
-    [part] = message.content
-    assert isinstance(part, ContentText)
-    return part.text
+    return message.text
 
 
 def _messages(question: Question, source: str) -> str:
@@ -86,7 +82,7 @@ def _module(question: Question, source: str, *, solver: bool) -> str:
     else:
         asked = _asked(question, None)
     lines = "".join(f"    {line!r}\n" for line in asked.splitlines(keepends=True))
-    means = "none: labels mean what they say" if pair.map is None else _MAP_MEANS[scale.kind]
+    means = "labels mean what they say" if pair.map is None else _MAP_MEANS[scale.kind]
     return (
         f"# The judge prompt of {visible(source)}, by blpo prompts export.\n\n"
         f"import re\n{_SOLVER_IMPORTS if solver else ''}\n"

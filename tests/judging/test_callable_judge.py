@@ -272,6 +272,15 @@ def test_what_cannot_be_asked_ends_before_a_call(scripted: object, pair: Any, op
         Judge.load(pair, model="scripted/m", **options)
 
 
+def test_arguments_go_to_a_model_that_is_named() -> None:
+    judge = Judge.load(PAIR, model="hf-vlm/shapes-judge", dtype="float32")
+    assert judge.model.model_args == {"dtype": "float32", "prefix_cache_gb": 0}
+    kept = Judge.load(PAIR, model="hf-vlm/shapes-judge", prefix_cache_gb=1)
+    assert kept.model.model_args == {"prefix_cache_gb": 1}
+    with pytest.raises(TypeError, match="dtype: the model is made already"):
+        Judge.load(PAIR, model=get_model("hf-vlm/shapes-judge"), dtype="float64")
+
+
 def test_in_a_sample_of_inspect_the_calls_are_part_of_it(judge: Judge, red: Path) -> None:
     seen: dict[str, Any] = {}
 

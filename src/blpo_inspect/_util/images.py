@@ -48,7 +48,7 @@ _TURNS = {
 _in_flight = MemoryBudget()
 _opening = Lock()
 _loading = Lock()
-"""An image that was opened is loaded when its pixels are first wanted, by one thread."""
+"""Loading and saving change an image object, and callers may show one in several threads."""
 
 
 class ImageError(UnanswerableError):
@@ -149,10 +149,10 @@ def shown_pixels(image: Image.Image, *, name: str) -> Shown:
         _check_size(image, name, MAX_PIXELS)
         with _in_flight.hold(_bytes_to_decode(image, image.size)):
             with _loading:
-                image.load()
-            seen = _upright(image, None)
+                seen = _upright(image, None)
+                seen = seen.copy() if seen is image else seen
             data, media_type = encode(seen, image, smaller=False)
-    return Shown(data, media_type, seen.size, _has_more(image))
+    return Shown(data, media_type, seen.size)
 
 
 def data_uri(data: bytes, media_type: str) -> str:

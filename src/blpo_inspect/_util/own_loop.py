@@ -17,7 +17,7 @@ from blpo_inspect._util.waiting import wait_for
 T = TypeVar("T")
 Work = Callable[[], Coroutine[Any, Any, T]]
 
-_loops: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a fork takes no thread along
+_loop: asyncio.AbstractEventLoop | None = None
 _starting = Lock()
 
 
@@ -41,16 +41,21 @@ async def run_from_loop(work: Work[T]) -> T:
 
 def _start(work: Work[T]) -> Future[T]:
     # in an empty context: what surrounds the caller has its own loop, and settings that would change requests
-    return Context().run(lambda: asyncio.run_coroutine_threadsafe(work(), _loop()))
+    return Context().run(lambda: asyncio.run_coroutine_threadsafe(work(), _running()))
 
 
-def _loop() -> asyncio.AbstractEventLoop:
+def _running() -> asyncio.AbstractEventLoop:
+    global _loop
     with _starting:
-        loop = _loops.get(os.getpid())
-        if loop is None:
-            loop = _loops[os.getpid()] = asyncio.new_event_loop()
-            Thread(target=loop.run_forever, name="blpo-loop", daemon=True).start()
-        return loop
+        if _loop is None:
+            _loop = asyncio.new_event_loop()
+            Thread(target=_loop.run_forever, name="blpo-loop", daemon=True).start()
+        return _loop
 
 
-os.register_at_fork(after_in_child=lambda: globals().update(_starting=Lock()))
+def _forget() -> None:
+    global _loop, _starting
+    _loop, _starting = None, Lock()
+
+
+os.register_at_fork(after_in_child=_forget)  # a fork takes no thread along

@@ -70,7 +70,10 @@ class Judge:
         Raises:
             PrerequisiteError: A pair or model that cannot be used, or a way of asking that does not fit.
             ValueError: No such provider.
+            TypeError: Arguments for a model that is made already.
         """
+        if model_args and isinstance(model, Model):
+            raise TypeError(f"{', '.join(model_args)}: the model is made already; give arguments to get_model")
         question = Question.of(prompts, answer, reask)
         if isinstance(model, str) and model.startswith("hf-vlm/"):
             # one question a picture: to keep what is known of it for more would take a pass of its own

@@ -33,7 +33,7 @@ def test_use_a_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert isinstance(verdict, Verdict) and verdict.label == "unsafe"
     assert likely.label == "safe" and sum(likely.probabilities.values()) == pytest.approx(1)
     assert unread.label is None and unread.reason and unread.answer
-    assert "None | missing.png: No such file" in capsys.readouterr().out
+    assert "None | missing.png: no such file" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("notebook", [*EXAMPLES.glob("**/*.ipynb")], ids=lambda path: path.name)

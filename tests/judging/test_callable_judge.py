@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -99,9 +100,10 @@ def test_a_picture_that_is_opened_is_seen_upright(tmp_path: Path) -> None:
     [
         ("https://user:pw@host/a.png?sig=1", ImageError, "https://host/a.png: an address, and nothing is fetched"),
         ("s3://bucket/a.png", ImageError, "download the picture"),
-        ("absent.png", ImageError, "absent.png: No such file"),
-        (".", ImageError, "directory"),
-        ("a\0b", ImageError, "null"),
+        ("absent.png", ImageError, "absent.png: no such file"),
+        (".", ImageError, "not a file"),
+        ("x" * 5000, ImageError, "no such file"),
+        ("a\0b", ImageError, "no such file"),
         (b"", ImageError, "empty"),
         (b"no picture", ImageError, "not an image in a supported format"),
         ("data:image/png;base64,%%%", ImageError, "broken data URI"),
@@ -121,6 +123,12 @@ def test_what_cannot_be_judged_is_one_clear_error(
         judge(picture)
     assert "pw" not in str(raised.value) and "sig" not in str(raised.value)
     assert not ScriptedAPI.requests
+
+
+def test_a_pipe_is_refused_before_it_is_read(judge: Judge, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match="not a file"):
+        judge(tmp_path / "pipe.png")
 
 
 def test_several_pictures_are_judged_together_in_order(judge: Judge, red: Path) -> None:

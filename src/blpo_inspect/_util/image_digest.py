@@ -59,7 +59,7 @@ _digests = _Digests(characters=64 * 2**20)
 
 
 def decoded(uri: str) -> bytes:
-    """The bytes of a data URI.
+    """The bytes in a data URI.
 
     Raises:
         ValueError: It is broken.

@@ -58,12 +58,15 @@ def _of_file(path: str) -> Shown:
     if "://" in path:
         address = shortened(visible(without_credentials(path)), 80)
         raise ImageError(f"{address}: an address, and nothing is fetched; download the picture and give path or bytes")
+    name = shortened(visible(path), 200)
+    if not os.path.isfile(path):  # noqa: PTH113  # of any text, also one that is too long for a path
+        why = "not a file" if os.path.exists(path) else "no such file"  # noqa: PTH110
+        raise ImageError(f"{name}: {why}")
     try:
         data = Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or error
-        raise ImageError(f"{shortened(visible(path), 200)}: {why}") from error
-    return shown(data, name=path)
+    except OSError as error:
+        raise ImageError(f"{name}: {error.strerror or error}") from error
+    return shown(data, name=name)
 
 
 def _of_array(array: object) -> Image.Image:

@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from blpo_inspect.judging.answer_parser import Verdict
+    from blpo_inspect.judging.callable_judge import Judge
     from blpo_inspect.judging.labels import LabelScale
     from blpo_inspect.judging.prompts import PromptPair
     from blpo_inspect.judging.samples import Record, to_dataset
@@ -19,9 +21,11 @@ if TYPE_CHECKING:
     from blpo_inspect.tasks.optimize import optimize
 
 __all__ = [
+    "Judge",
     "LabelScale",
     "PromptPair",
     "Record",
+    "Verdict",
     "check",
     "describe",
     "image_judge",
@@ -33,9 +37,11 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Judge": "judging.callable_judge",
     "LabelScale": "judging.labels",
     "PromptPair": "judging.prompts",
     "Record": "judging.samples",
+    "Verdict": "judging.answer_parser",
     "check": "regression.check",
     "describe": "judging.solvers",
     "image_judge": "scorers.image_judge",

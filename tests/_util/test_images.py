@@ -280,3 +280,27 @@ def test_heic_needs_an_extra_and_is_read_where_it_is_there(monkeypatch: pytest.M
     monkeypatch.setitem(sys.modules, "pillow_heif", plugin)
     seen = shown(data, name="x")
     assert (seen.media_type, seen.size) == ("image/jpeg", (8, 4))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "CMYK", "LAB", "HSV", "F", "I", "I;16", "YCbCr"])
+def test_an_image_in_memory_is_shown_as_its_file(mode: str) -> None:
+    image = left_red_right_blue().convert("L").convert(mode) if mode == "I;16" else left_red_right_blue(mode)
+    seen = images.shown_pixels(image, name="x")
+    assert seen.size == (8, 4) and seen.media_type in ("image/png", "image/jpeg")
+    assert decode(seen.data, name="x").size == (8, 4)
+    if mode not in ("HSV", "YCbCr", "LAB", "CMYK"):  # TIFF or PNG keep the others
+        assert seen.data == shown(encoded(image, "TIFF"), name="x").data
+
+
+def test_an_opened_image_can_be_shown_in_several_threads() -> None:
+    image = Image.open(io.BytesIO(encoded(left_red_right_blue().resize((400, 400)), "PNG")))
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(lambda _: images.shown_pixels(image, name="x").data, range(16)))
+    assert len(set(seen)) == 1
+
+
+def test_a_closed_image_is_named() -> None:
+    image = Image.open(io.BytesIO(encoded(left_red_right_blue(), "PNG")))
+    image.close()
+    with pytest.raises(ImageError, match=r"^mine: "):
+        images.shown_pixels(image, name="mine")

@@ -256,6 +256,26 @@ def test_export_overwrites_only_when_told(make_log: MakeLog, tmp_path: Path) -> 
     assert PromptPair.load(file) == PromptPair.from_yaml(PAIR.to_yaml())
 
 
+@pytest.mark.parametrize("form", ["python", "messages", "solver"])
+def test_a_pair_for_other_tools(make_log: MakeLog, pair: Path, tmp_path: Path, form: str) -> None:
+    printed = blpo("export", pair, "--as", form).stdout
+    assert "Look twice.\\n" in printed and "Answer with exactly one of: safe, unsafe." in printed
+    file = tmp_path / "new" / "out"
+    assert "the judge prompt of" in blpo("export", pair, "--as", form, "-o", file).stdout
+    assert file.read_text() == printed
+    assert "--force" in blpo("export", pair, "--as", form, "-o", file, code=2).stderr
+    log = make_log(one=PAIR.to_yaml())
+    assert blpo("export", log, "--as", form).stdout == printed.replace(pair.name, log.name)
+    bare = tmp_path / "bare.yaml"
+    PromptPair("Safe?").save(bare)
+    error = blpo("export", bare, "--as", form, code=2).stderr
+    assert "does not say which labels there are" in error and error.count("\n") == 1
+
+
+def test_yaml_of_a_pair_is_there_already(pair: Path) -> None:
+    assert "for another form than YAML give --as" in blpo("export", pair, code=2).stderr
+
+
 def test_several_pairs_in_a_log(make_log: MakeLog) -> None:
     log = make_log(one=PromptPair("First?").to_yaml(), two=PromptPair("Second?").to_yaml(), three="no pair")
     for command in ("export", "show"):

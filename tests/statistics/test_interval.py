@@ -224,3 +224,11 @@ def test_libraries_are_imported_where_they_are_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("clusters", ["xxyy", "xxxy", "xyxy"])
+def test_two_clusters_have_an_interval_whatever_the_labels(clusters: str) -> None:
+    """The ends for two clusters are so far out that the upper one is 1 in floating point."""
+    for human, judge in itertools.product(map("".join, itertools.product("ab", repeat=4)), repeat=2):
+        found = resampled(list(human), list(judge), accuracy, method="bca", clusters=list(clusters), resamples=50)
+        assert 0 <= found.low <= found.value <= found.high <= 1, (human, judge)

@@ -47,6 +47,8 @@ _TURNS = {
 
 _in_flight = MemoryBudget()
 _opening = Lock()
+_loading = Lock()
+"""Loading and saving change an image object, and callers may show one in several threads."""
 
 
 class ImageError(UnanswerableError):
@@ -133,6 +135,26 @@ def shown(data: bytes, *, name: str, max_side: int | None = None) -> Shown:
     return Shown(new, media_type, seen.size, several, not fits)
 
 
+def shown_pixels(image: Image.Image, *, name: str) -> Shown:
+    """An image in memory as `shown` has one of a file: upright, RGB, and encoded anew.
+
+    Args:
+        image: Of any mode; EXIF that it carries says how it is turned.
+        name: What to call it in an error.
+
+    Raises:
+        ImageError: As `decode`.
+    """
+    with _named(name):
+        _check_size(image, name, MAX_PIXELS)
+        with _in_flight.hold(_bytes_to_decode(image, image.size)):
+            with _loading:
+                seen = _upright(image, None)
+                seen = seen.copy() if seen is image else seen
+            data, media_type = encode(seen, image, smaller=False)
+    return Shown(data, media_type, seen.size)
+
+
 def data_uri(data: bytes, media_type: str) -> str:
     """The bytes as a ``data:`` URI."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
@@ -186,6 +208,14 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=("HEIF",) if heic else FORMATS)
     except UnidentifiedImageError as error:
         raise ImageError(f"{name}: {_why_not(data)}") from error
+    _check_size(image, name, max_pixels)
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PREVIEW, 0) == 1:
+        raise ImageError(f"{name}: begins with a small preview, as raw files of cameras do; export it as JPEG")
+    _mend_transparency(image)
+    return image
+
+
+def _check_size(image: Image.Image, name: str, max_pixels: int) -> None:
     width, height = image.size
     if not width * height:
         raise ImageError(f"{name}: it has no pixels, {width}×{height}")
@@ -194,10 +224,6 @@ def _open(data: bytes, name: str, max_pixels: int) -> Image.Image:
             f"{name}: {width}×{height} is {width * height:,} pixels, over the limit of {max_pixels:,}"
             " (a decompression bomb?); resize it"
         )
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PREVIEW, 0) == 1:
-        raise ImageError(f"{name}: begins with a small preview, as raw files of cameras do; export it as JPEG")
-    _mend_transparency(image)
-    return image
 
 
 def _why_not(data: bytes) -> str:

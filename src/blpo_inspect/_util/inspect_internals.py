@@ -137,7 +137,10 @@ async def prepared_input(
     api: ModelAPI, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
 ) -> tuple[list[ChatMessage], list[ToolInfo], ToolChoice]:
     """A request as Inspect arranges it for a provider. `Model.generate` does that too, but records a second event."""
-    prepared = await Model(api, GenerateConfig())._prepare_input(input, tools, tool_choice, config)
+    model: Model | None = vars(api).get("_blpo_preparing")
+    if model is None or model.api is not api:  # made once: that looks for notebook software, longer than this takes
+        model = vars(api)["_blpo_preparing"] = Model(api, GenerateConfig())
+    prepared = await model._prepare_input(input, tools, tool_choice, config)
     return prepared.input, prepared.tools, prepared.tool_choice
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -21,6 +21,7 @@ from blpo_inspect.cli.shared import (
 )
 
 if TYPE_CHECKING:
+    from blpo_inspect.judging.exported import Form
     from blpo_inspect.judging.prompts import PromptPair
 
 EXIT_CODES = "Exit codes: 0 fine; 2 wrong usage, or it cannot run."
@@ -114,24 +115,50 @@ def diff(first: Path, second: Path | None, sample: str | None, epoch: int | None
 
 
 @commands.command(epilog=EXIT_CODES)
-@click.argument("log", type=a_file)
+@click.argument("pair", type=a_file)
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["yaml", "python", "messages", "solver"]),
+    default="yaml",
+    show_default=True,
+    help="yaml: the pair itself, out of a log. The judge prompt as it is sent: a Python module, messages as OpenAI has "
+    "them in JSON, a chain of Inspect solvers.",
+)
 @click.option("-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @of_sample
-def export(log: Path, file: Path | None, force: bool, sample: str | None, epoch: int | None) -> None:
-    """Take the prompt pair that an optimize run left in LOG, as YAML: to FILE, else to the standard output."""
+def export(pair: Path, form: str, file: Path | None, force: bool, sample: str | None, epoch: int | None) -> None:
+    """Write PAIR for use elsewhere: to FILE, else to the standard output.
+
+    Without --as it must be the log of an optimize run, and its pair is written as YAML.
+    """
+    from blpo_inspect._util.files import written_whole
     from blpo_inspect.logs.prompt_pairs import is_log
 
-    if not is_log(log):
-        raise Fault(visible(f"{log}: not an Inspect log (.eval or .json)"))
-    (pair,) = _load([log], sample, epoch)
+    if form == "yaml" and not is_log(pair):
+        raise Fault(visible(f"{pair}: not an Inspect log (.eval or .json); for another form than YAML give --as"))
+    (loaded,) = _load([pair], sample, epoch)
+    text = loaded.to_yaml() if form == "yaml" else _for_other_tools(loaded, cast("Form", form), pair.name)
     if file is None:
-        click.echo(pair.to_yaml().encode(), nl=False)
+        click.echo(text.encode(), nl=False)
         return
     if file.exists() and not force:
         raise Fault(visible(f"{file}: is there already; --force replaces it"))
-    pair.save(file)
-    click.echo(visible(f"{file}: the prompt pair of {log}"))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(file) as out:
+        out.write(text.encode())
+    click.echo(visible(f"{file}: the {'prompt pair' if form == 'yaml' else 'judge prompt'} of {pair}"))
+
+
+def _for_other_tools(pair: "PromptPair", form: "Form", source: str) -> str:
+    from blpo_inspect._util.inspect_internals import PrerequisiteError
+    from blpo_inspect.judging.exported import exported
+
+    try:
+        return exported(pair, form, source)
+    except PrerequisiteError as error:
+        raise Fault(visible(str(error))) from error
 
 
 def _load(paths: list[Path], sample: str | None, epoch: int | None) -> "list[PromptPair]":

@@ -318,6 +318,8 @@ def _corrected(
     acceleration = float(times @ away**3) / (6 * spread**1.5)
     bias = ndtri(below)
     shifted = [bias + ndtri(end) for end in ends]
+    if not np.isfinite(shifted).all():
+        return "with so few clusters its ends lie beyond all resamples"
     if any(1 - acceleration * z <= 0 for z in shifted):
         return "the acceleration is too large"
     low, high = (float(ndtr(bias + z / (1 - acceleration * z))) for z in shifted)

@@ -211,7 +211,7 @@ def test_the_embedded_judge_says_what_it_finds_most_probable() -> None:
             assert probabilities is not None
             assert sum(probabilities.values()) == pytest.approx(1)
             assert max(probabilities, key=lambda label: probabilities[label]) == scale.read(output.completion).label
-            losses.append(negative_log_likelihood(probabilities, record.label))
+            losses.append(negative_log_likelihood(probabilities, str(record.label)))
         return sum(losses) / len(losses)
 
     async def both() -> tuple[float, float]:

@@ -49,9 +49,8 @@ def _seen(picture: object) -> Shown:
         return _of_file(os.fspath(picture))
     if hasattr(picture, "__array_interface__"):
         return shown_pixels(_of_array(picture), name="the image given as an array")
-    raise TypeError(
-        f"a picture is a path, bytes, a data: URI, a PIL image or an array (H × W × 3, uint8), not {type(picture)}"
-    )
+    kind = type(picture).__name__
+    raise TypeError(f"a picture is a path, bytes, a data: URI, a PIL image or an array (H × W × 3, uint8), not {kind}")
 
 
 def _of_file(path: str) -> Shown:

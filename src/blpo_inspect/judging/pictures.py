@@ -6,25 +6,21 @@ brought into (`_util.images.shown`), so that equal pictures make equal requests.
 """
 
 import inspect
-import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import anyio
 import anyio.to_thread
 from inspect_ai.model import ChatMessage, ContentImage
 from inspect_ai.solver import TaskState
 from inspect_ai.util import sandbox
 from PIL import Image
 
-from blpo_inspect._util.image_digest import decoded
-from blpo_inspect._util.images import data_uri, shown
 from blpo_inspect._util.inspect_internals import IMAGE_REMOVED, PrerequisiteError
+from blpo_inspect.judging.given_images import content_of
 from blpo_inspect.judging.samples import images_of
 
 Place = Literal["input", "output", "messages"]
@@ -146,53 +142,22 @@ async def _ready(given: Any) -> ContentImage:
     """A picture as every provider can show it.
 
     Raises:
-        NoPictureError: It cannot be read.
-        ImageError: It cannot be decoded.
+        NoPictureError: It is not there, or is no picture.
+        ImageError: It cannot be read or decoded.
     """
-    data, name = await _bytes(given.image if isinstance(given, ContentImage) else given)
-    seen = await anyio.to_thread.run_sync(partial(shown, data, name=name))
-    uri = data_uri(seen.data, seen.media_type)
-    return given.model_copy(update={"image": uri}) if isinstance(given, ContentImage) else ContentImage(image=uri)
-
-
-async def _bytes(given: Any) -> tuple[bytes, str]:
-    """The encoded file, and what to call it in an error."""
-    if isinstance(given, bytes):
-        return given, "the picture"
-    if isinstance(given, Image.Image):
-        buffer = io.BytesIO()
-        given.save(buffer, format="PNG")
-        return buffer.getvalue(), "the picture"
-    if not isinstance(given, (str, Path)):
-        raise NoPictureError(
-            f"the function that was given as images returned a {type(given).__name__}, which is no picture"
-        )
-    if isinstance(given, str):
-        if given.startswith("data:"):
-            try:
-                return decoded(given), "the picture"
-            except ValueError as error:
-                raise NoPictureError(str(error)) from error
-        if given == IMAGE_REMOVED or given.startswith("attachment://"):
+    image = given.image if isinstance(given, ContentImage) else given
+    if isinstance(image, str):
+        if image == IMAGE_REMOVED or image.startswith("attachment://"):
             raise NoPictureError("the log does not hold the picture (made with --no-log-images?)")
-        if given.startswith(SANDBOX):
-            return await _of_sandbox(given), given
-    return await _of_file(given), str(given)
-
-
-async def _of_file(given: str | Path) -> bytes:
-    if isinstance(given, str) and "://" in given:
-        parts = urlsplit(given)
-        if parts.scheme != "file":
-            raise NoPictureError(f"{given:.200}: addresses are not fetched; give the picture as a data URI")
-        given = url2pathname(parts.path)
-    path = anyio.Path(given)
+        if image.startswith(SANDBOX):
+            image = await _of_sandbox(image)
+        elif image.startswith("file://"):
+            image = url2pathname(urlsplit(image).path)
     try:
-        if await path.is_file():  # a pipe would never end
-            return await path.read_bytes()
-    except OSError as error:
-        raise NoPictureError(f"{path!s:.200}: cannot be read: {error.strerror}") from error
-    raise NoPictureError(f"{path!s:.200}: there is no such file here, or not any more")
+        seen = await anyio.to_thread.run_sync(content_of, image)
+    except TypeError as error:
+        raise NoPictureError(f"the function that was given as images: {error}") from error
+    return given.model_copy(update={"image": seen.image}) if isinstance(given, ContentImage) else seen
 
 
 async def _of_sandbox(given: str) -> bytes:

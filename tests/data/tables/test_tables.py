@@ -385,7 +385,7 @@ def test_ties_of_an_unordered_scale_are_dropped_or_drawn_on_request(photos: Path
     (photos / "benchmark.yaml").write_text("ties: random")
     drawn = read_benchmark(str(path))
     assert (len(drawn.records), drawn.dropped, drawn.drawn) == (3, 0, 1)
-    assert drawn.records[0].label in "ab" and drawn.records[0].extra == {"label_drawn": True}
+    assert drawn.records[0].label in ("a", "b") and drawn.records[0].extra == {"label_drawn": True}
     assert "labels drawn by chance between ratings that tie: 1" in summarize(drawn, {})
     assert drawn.records == read_benchmark(str(path)).records
 

@@ -184,9 +184,9 @@ def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done:
 
 
 def _wanted(model: Model) -> int | None:
-    """How many requests at once a provider wants that says so itself, as local ones do; they are batches to it."""
-    own = type(model.api).max_connections is not ModelAPI.max_connections
-    return model.api.max_connections() if own else None
+    """How many requests at once a provider wants, where these are more than usual: they are batches to it."""
+    most = model.api.max_connections()
+    return most if most > ModelAPI.max_connections(model.api) else None
 
 
 def _sample(picture: Unlabelled, question: Question) -> Sample:

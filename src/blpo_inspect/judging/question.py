@@ -106,4 +106,4 @@ def check_map(pair: PromptPair, scale: LabelScale, answer: Answer, source: str) 
 
 
 def _weighs(pair: PromptPair, scale: LabelScale) -> bool:
-    return pair.map is not None and scale.kind == "unordered"
+    return pair.map is not None and not scale.ordered

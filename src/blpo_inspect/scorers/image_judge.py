@@ -128,7 +128,7 @@ def _score(verdict: Verdict, opinions: Sequence[Opinion], scale: LabelScale, met
         return Score.unscored(
             reason="grader_failed", explanation=f"{verdict.reason}\n\n{explanation}", metadata=metadata
         )
-    value = verdict.label if scale.kind == "unordered" else scale.value(verdict.label)
+    value = scale.value(verdict.label) if scale.ordered else verdict.label
     return Score(value=value, answer=verdict.label, explanation=explanation, metadata=metadata)
 
 

@@ -1,11 +1,12 @@
 """Makes a benchmark task: records, scale and prompts → an Inspect task that judges them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from inspect_ai import Task
 from inspect_ai.log import HeadlineMetric
 from inspect_ai.scorer import Scorer
+from inspect_ai.solver import Solver
 from inspect_ai.util import display_type
 from rich import get_console
 
@@ -43,6 +44,7 @@ def judging_task(
     default_i2t: str = DEFAULT_I2T,
     prompt_from: str | None = None,
     scorers: Sequence[Scorer] = (),
+    asking: Callable[[PromptPair], Solver] | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Task:
     """A task that has the main model judge each record and scores its agreement with people.
@@ -62,6 +64,7 @@ def judging_task(
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`judging.reask`).
         default_i2t: The I2T prompt where no pair is given.
         prompt_from: Where the default prompt is from, for people; else it is the default of the task.
+        asking: Makes the solver that asks with the pair; default: `judge`.
         scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
         metadata: What else the log should say about the data.
 
@@ -78,11 +81,11 @@ def judging_task(
     print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
     dataset = to_dataset(records, scale, name=name)
     known = ["human" in (sample.metadata or {}) for sample in dataset]
-    ordered = () if scale.kind == "unordered" else (correlation(), error())
+    ordered = (correlation(), error()) if scale.ordered else ()
     compared = (agreement(), *ordered) if any(known) or not known else ()
     return Task(
         dataset=dataset,
-        solver=judge(pair.judge, answer=answer, reask=reask, map=pair.map),
+        solver=asking(pair) if asking else judge(pair.judge, answer=answer, reask=reask, map=pair.map),
         scorer=[*compared[:1], unread(), *compared[1:], *(() if all(known) else (labels(),)), *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")) if compared else None,

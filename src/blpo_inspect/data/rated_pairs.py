@@ -37,7 +37,8 @@ def rated_pairs(
     for name in sorted(groups):
         rng = random.Random(f"{seed}/{name}")
         members = sorted(groups[name], key=lambda record: record.id)
-        pairs = [_pair(*rng.sample(two, 2), scale) for two in combinations(members, 2)]
+        drawn = (rng.sample(two, 2) for two in combinations(members, 2))
+        pairs = [_pair(first, second, scale) for first, second in drawn]
         usable = [pair for pair in pairs if ties or pair.label != TIE]
         found += usable if most is None or len(usable) <= most else rng.sample(usable, most)
     if not found:

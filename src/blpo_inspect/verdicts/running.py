@@ -207,12 +207,12 @@ def _counted(on_done: Callable[[int], None]) -> Solver:
     return solve
 
 
-def _depends_on(question: Question, asked: Asked) -> dict[str, Any]:
-    """What rows depend on beside the pictures."""
+def _depends_on(question: Question, asked: Asked) -> dict[str, str]:
+    """What rows depend on beside the pictures, as digests: the arguments of a model may hold a key."""
     pair = question.pair
-    settings = {"map": dict(pair.map or {}), "scale": question.scale.to_dict(), "judge": pair.judge}
-    return {
-        "prompt pair": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+    parts = {
+        "prompt pair": [pair.judge, question.scale.to_dict(), dict(pair.map or {})],
         "model": [asked.model, dict(asked.model_args), asked.base_url],
         "way of asking": [question.answer, question.reask, asked.max_side],
     }
+    return {name: hashlib.sha256(json.dumps(part, default=str).encode()).hexdigest() for name, part in parts.items()}

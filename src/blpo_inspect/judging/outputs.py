@@ -80,6 +80,11 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
 
 
+def own_label(output: ModelOutput, scale: LabelScale) -> str | None:
+    """The judge's own label where its prompt pair has a map; None where it has none, and the verdict is its own."""
+    return verdict_of(output, scale, raw=True).label if MAPPED in (output.metadata or {}) else None
+
+
 def whole_verdict(output: ModelOutput, scale: LabelScale) -> Verdict:
     """The verdict with what the judge wrote and, where it gives them, the probabilities of its labels."""
     return replace(

@@ -166,6 +166,18 @@ def test_rows_of_another_run_are_refused(
     assert "no rows of a stopped run" in judge("a.png").stderr
 
 
+def test_kept_rows_hold_no_key(judge: Judge, scripted: type[ScriptedAPI]) -> None:
+    pictures("a.png")
+
+    def broken(messages: Any) -> str:
+        raise RuntimeError("gone")
+
+    scripted.script = staticmethod(broken)
+    assert judge("a.png", "-M", "api_key=sk-hush").exit_code == 1
+    assert b"sk-hush" not in Path("v.jsonl.partial").read_bytes()
+    assert "another model" in judge("a.png").stderr
+
+
 def test_a_picture_that_changed_is_judged_again(
     judge: Judge, scripted: type[ScriptedAPI], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import EXIT_CODES, Fault, a_file, finish
+from blpo_inspect.cli.shared import EXIT_CODES, Command, Fault, a_file, finish
 
 if TYPE_CHECKING:
     from blpo_inspect.verdicts.running import Summary
@@ -19,20 +19,14 @@ _SECONDS = 30
 """Between two lines of progress where there is no terminal."""
 
 
-class _JudgeCommand(click.Command):
-    def invoke(self, ctx: click.Context) -> object:
+class _JudgeCommand(Command):
+    def expected(self) -> tuple[type[Exception], ...]:
         from blpo_inspect._util.inspect_internals import PrerequisiteError
         from blpo_inspect.data.tables import TableError
         from blpo_inspect.verdicts.kept import KeptError
         from blpo_inspect.verdicts.running import RunError
 
-        try:
-            return super().invoke(ctx)
-        except (KeptError, PrerequisiteError, RunError, TableError) as error:
-            raise Fault(visible(str(error))) from error
-        except OSError as error:
-            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            raise Fault(visible(what)) from error
+        return (KeptError, PrerequisiteError, RunError, TableError)
 
 
 @click.command(name="judge", cls=_JudgeCommand, epilog=EXIT_CODES)
@@ -102,14 +96,14 @@ def command(
     sources = find_unlabelled(pictures, sys.stdin, allow_remote=allow_remote)
     asked = Asked(
         model,
-        dict(map(_argument, model_args)),
-        model_base_url,
-        log_dir or Path(os.environ.get("INSPECT_LOG_DIR", "logs")),
-        log_images,
-        max_connections,
-        max_retries,
-        max_side,
-        limit,
+        model_args=dict(map(_argument, model_args)),
+        base_url=model_base_url,
+        log_dir=log_dir or Path(os.environ.get("INSPECT_LOG_DIR", "logs")),
+        log_images=log_images,
+        max_connections=max_connections,
+        max_retries=max_retries,
+        max_side=max_side,
+        limit=limit,
     )
     with _progress() as on_done:
         summary = judge_pictures(sources, question, asked, table, on_done)

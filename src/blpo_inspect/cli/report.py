@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Fault, finish
+from blpo_inspect.cli.shared import Command, finish
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.writing import Format
@@ -20,17 +20,11 @@ _LINES = 10
 """Lines of progress where there is no terminal."""
 
 
-class _ReportCommand(click.Command):
-    def invoke(self, ctx: click.Context) -> object:
+class _ReportCommand(Command):
+    def expected(self) -> tuple[type[Exception], ...]:
         from blpo_inspect.cache.logs import LogError
 
-        try:
-            return super().invoke(ctx)
-        except LogError as error:
-            raise Fault(visible(str(error))) from error
-        except OSError as error:
-            what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
-            raise Fault(visible(what)) from error
+        return (LogError,)
 
 
 @click.command(name="report", cls=_ReportCommand, epilog=_EPILOG)

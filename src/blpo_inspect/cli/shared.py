@@ -24,8 +24,8 @@ class Fault(click.ClickException):
     exit_code = 2
 
 
-class Commands(click.Group):
-    """A group that turns errors which our modules raise on purpose, and those of the system, into `Fault`."""
+class Command(click.Command):
+    """A command that turns errors which our modules raise on purpose, and those of the system, into `Fault`."""
 
     def expected(self) -> tuple[type[Exception], ...]:
         """The errors that our modules raise on purpose; asked when a command runs, so that it may import them."""
@@ -43,6 +43,10 @@ class Commands(click.Group):
         except OSError as error:
             what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
             raise Fault(visible(what)) from error
+
+
+class Commands(Command, click.Group):
+    """A group whose commands do so."""
 
 
 def print_some(lines: Iterable[str]) -> None:

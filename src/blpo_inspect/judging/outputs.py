@@ -89,6 +89,11 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
 
 
+def own_label(output: ModelOutput, scale: LabelScale) -> str | None:
+    """The judge's own label where its prompt pair has a map; None where it has none, and the verdict is its own."""
+    return verdict_of(output, scale, raw=True).label if MAPPED in (output.metadata or {}) else None
+
+
 def _of_orders(orders: Mapping[str, Any], scale: LabelScale) -> Verdict:
     """The verdict on a pair that was asked about in both orders."""
     if (label := orders.get("label")) in scale.labels:

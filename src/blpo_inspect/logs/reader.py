@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.likelihood import label_probabilities
-from blpo_inspect.judging.outputs import MAPPED, verdict_of
+from blpo_inspect.judging.outputs import own_label, verdict_of
 from blpo_inspect.judging.reask import NOTE
 from blpo_inspect.logs import redaction
 from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
@@ -108,7 +108,7 @@ def _judged_sample(sample: "EvalSample", scale: LabelScale) -> JudgedSample:
         raters={str(k): str(v) for k, v in raters.items()} if isinstance(raters, Mapping) else {},
         metadata={name: str(value) for name, value in known.items() if isinstance(value, str | int | float)},
         asked_again=NOTE in (sample.output.metadata or {}),
-        raw=None if MAPPED not in (sample.output.metadata or {}) else verdict_of(sample.output, scale, raw=True).label,
+        raw=own_label(sample.output, scale),
         probabilities=None if failed else label_probabilities(sample.output, scale),
         **{name: None if value is None else str(value) for name, value in texts.items()},
     )

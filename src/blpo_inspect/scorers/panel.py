@@ -15,7 +15,7 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.label_text import plain_number
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import MAPPED, verdict_of, whole_verdict
+from blpo_inspect.judging.outputs import own_label, whole_verdict
 
 Reducer = Literal["mode", "mean", "median"]
 
@@ -39,8 +39,7 @@ class Opinion:
     @classmethod
     def of(cls, judge: str, conversation: list[ChatMessage], output: ModelOutput, scale: LabelScale) -> "Opinion":
         """What an output of `Question.put` says."""
-        said = verdict_of(output, scale, raw=True).label if MAPPED in (output.metadata or {}) else None
-        return cls(judge, whole_verdict(output, scale), said, conversation)
+        return cls(judge, whole_verdict(output, scale), own_label(output, scale), conversation)
 
     def facts(self) -> dict[str, Any]:
         """For the score's metadata; the pictures themselves are in the log of the call."""

@@ -8,7 +8,7 @@ from inspect_ai.solver import TaskState
 
 from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import MAPPED, verdict_of
+from blpo_inspect.judging.outputs import own_label, verdict_of
 from blpo_inspect.judging.samples import scale_of
 
 
@@ -18,8 +18,8 @@ def facts(state: TaskState, by: str | None) -> dict[str, Any]:
     Where the prompt pair has a map also ``said``, the judge's own label.
     """
     known = {"human": str(state.metadata["human"])} if "human" in state.metadata else {}
-    if MAPPED in (state.output.metadata or {}):
-        known["said"] = str(verdict_of(state.output, scale_of(state.metadata), raw=True).label)
+    if (own := own_label(state.output, scale_of(state.metadata))) is not None:
+        known["said"] = own
     return known if by is None else {**known, "by": str(state.metadata.get(by, "none"))}
 
 

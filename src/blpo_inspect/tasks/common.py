@@ -81,12 +81,13 @@ def judging_task(
     print_once(prompt_line(pair.judge, prompts or prompt_from or f"the default of {name}"))
     dataset = to_dataset(records, scale, name=name)
     known = ["human" in (sample.metadata or {}) for sample in dataset]
-    ordered = (correlation(), error()) if scale.ordered else ()
-    compared = (agreement(), *ordered) if any(known) or not known else ()
+    compared = any(known) or not known
+    ordered = [correlation(), error()] if scale.ordered else []
+    figures = [agreement(), unread(), *ordered] if compared else [unread()]
     return Task(
         dataset=dataset,
         solver=asking(pair) if asking else judge(pair.judge, answer=answer, reask=reask, map=pair.map),
-        scorer=[*compared[:1], unread(), *compared[1:], *(() if all(known) else (labels(),)), *scorers],
+        scorer=[*figures, *([] if all(known) else [labels()]), *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")) if compared else None,
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again, **means},

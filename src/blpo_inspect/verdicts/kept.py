@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from blpo_inspect.data.tables.unlabelled import Unlabelled
 from blpo_inspect.verdicts.row import VerdictRow
@@ -33,13 +32,13 @@ class Kept:
 
     Args:
         table: Where the whole table will be.
-        run: What the rows depend on beside the pictures, JSON-ready.
+        run: What the rows depend on beside the pictures: digests by name.
 
     Raises:
         KeptError: There are rows of another run, or the file is none of ours.
     """
 
-    def __init__(self, table: Path, run: Mapping[str, Any]) -> None:
+    def __init__(self, table: Path, run: Mapping[str, str]) -> None:
         self.path = table.with_name(f"{table.name}.partial")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(self.path)

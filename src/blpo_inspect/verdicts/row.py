@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from blpo_inspect.cache.cache_info import note
 from blpo_inspect.data.tables.unlabelled import Unlabelled
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import verdict_of, whole_verdict
+from blpo_inspect.judging.outputs import own_label, whole_verdict
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -82,11 +82,10 @@ def row_of(picture: Unlabelled, sample: "EvalSample | None", scale: LabelScale) 
 
 def _said(output: "ModelOutput", scale: LabelScale) -> Mapping[str, Any]:
     verdict = whole_verdict(output, scale)
-    own = verdict_of(output, scale, raw=True).label
-    probability = (verdict.probabilities or {}).get(own) if own is not None else None
+    own = own_label(output, scale) or verdict.label
     return {
         "label": verdict.label,
-        "probability": probability,
+        "probability": None if own is None else (verdict.probabilities or {}).get(own),
         "said": own if own != verdict.label else None,
         "answer": verdict.answer,
         "reason": verdict.reason,

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import ChatMessageUser, Content, ContentImage, ContentText, Model, ModelAPI, get_model
+from inspect_ai.model import Model, ModelAPI, get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
@@ -25,6 +24,7 @@ from blpo_inspect.data.tables.sources import Source
 from blpo_inspect.data.tables.unlabelled import Unlabelled, read_unlabelled
 from blpo_inspect.judging.asking import GREEDY
 from blpo_inspect.judging.question import Question
+from blpo_inspect.judging.samples import Record, to_dataset
 from blpo_inspect.judging.solvers import judge
 from blpo_inspect.verdicts.kept import Kept
 from blpo_inspect.verdicts.row import VerdictRow, row_of
@@ -75,6 +75,7 @@ class Summary:
     Attributes:
         labels: How many pictures got each label.
         unread: Pictures without a verdict.
+        failed: Those of them whose sample ended with an error, which another try may not have.
         kept: Pictures whose row an earlier, stopped run had.
         calls: Model calls made.
         replayed: Calls answered from disk.
@@ -83,6 +84,7 @@ class Summary:
 
     labels: Counter[str] = field(default_factory=Counter)
     unread: int = 0
+    failed: int = 0
     kept: int = 0
     calls: int = 0
     replayed: int = 0
@@ -94,6 +96,7 @@ class Summary:
             self.unread += 1
         else:
             self.labels[row.label] += 1
+        self.failed += row.failed
         self.calls += row.calls
         self.replayed += row.replayed
         self.cost = None if self.cost is None or (row.calls and row.cost is None) else self.cost + (row.cost or 0.0)
@@ -128,7 +131,7 @@ def judge_pictures(
         for row in kept.rows():
             summary.add(row)
         write(table, kept.rows())
-        if not any(row.failed for row in kept.rows()):
+        if not summary.failed:
             kept.remove()
     return summary
 
@@ -151,7 +154,7 @@ def _judged(
 def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done: Callable[[int], None]) -> "EvalLog":
     pair = question.pair
     task = Task(
-        dataset=MemoryDataset([_sample(picture, question) for picture in shown], name="pictures"),
+        dataset=to_dataset(map(_record, shown), question.scale, name="pictures"),
         solver=[judge(pair.judge, answer=question.answer, reask=question.reask, map=pair.map), _counted(on_done)],
         config=GREEDY,
         name="verdicts",
@@ -189,13 +192,10 @@ def _wanted(model: Model) -> int | None:
     return most if most > ModelAPI.max_connections(model.api) else None
 
 
-def _sample(picture: Unlabelled, question: Question) -> Sample:
-    content: list[Content] = [ContentImage(image=image) for image in picture.images]
-    metadata: dict[str, Any] = {"scale": question.scale.to_dict(), "path": picture.path}
-    if picture.text is not None:
-        content.append(ContentText(text=picture.text))
-        metadata["text"] = picture.text
-    return Sample(id=picture.id, input=[ChatMessageUser(content=content)], metadata=metadata)
+def _record(picture: Unlabelled) -> Record:
+    first, *others = picture.images
+    more = {"path": picture.path}
+    return Record(picture.id, first, None, picture.text, extra=more, more_images=tuple(others))
 
 
 @solver
@@ -207,12 +207,12 @@ def _counted(on_done: Callable[[int], None]) -> Solver:
     return solve
 
 
-def _depends_on(question: Question, asked: Asked) -> dict[str, Any]:
-    """What rows depend on beside the pictures."""
+def _depends_on(question: Question, asked: Asked) -> dict[str, str]:
+    """What rows depend on beside the pictures, as digests: the arguments of a model may hold a key."""
     pair = question.pair
-    settings = {"map": dict(pair.map or {}), "scale": question.scale.to_dict(), "judge": pair.judge}
-    return {
-        "prompt pair": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+    parts = {
+        "prompt pair": [pair.judge, question.scale.to_dict(), dict(pair.map or {})],
         "model": [asked.model, dict(asked.model_args), asked.base_url],
         "way of asking": [question.answer, question.reask, asked.max_side],
     }
+    return {name: hashlib.sha256(json.dumps(part, default=str).encode()).hexdigest() for name, part in parts.items()}

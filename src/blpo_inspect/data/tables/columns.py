@@ -1,13 +1,31 @@
 """Names of columns: which are not used, and what was probably meant by them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from blpo_inspect._util.close_names import close_to
 from blpo_inspect.data.tables.benchmark_yaml import RATERS, ROLES, BenchmarkSettings
+from blpo_inspect.data.tables.table_row import TableError
 
 _SHOWN = 20
 CLOSE = 0.7
 """Of difflib's ratio: ``grp`` is close to ``group``, ``date`` to nothing."""
+
+
+def missing_columns(table: str, missing: Sequence[str], columns: Sequence[str], more: str = "") -> TableError:
+    """The error of a table without columns that are needed: what it has, and what may be meant.
+
+    Args:
+        table: What to call it.
+        missing: The columns.
+        columns: All that it has.
+        more: What else can be done.
+    """
+    near = [name for role in missing if (name := close_to(role, columns, CLOSE))]
+    meant = f"did you mean {', '.join(near)}? " if near else ""
+    return TableError(
+        f"{table}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"
+        f" ({meant}benchmark.yaml can name the columns{more})"
+    )
 
 
 def unused_columns(columns: Iterable[str], used: Iterable[str], settings: BenchmarkSettings) -> str | None:

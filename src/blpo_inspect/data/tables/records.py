@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blpo_inspect._util.close_names import close_to
-from blpo_inspect._util.text import printable, shortened
+from blpo_inspect._util.text import printable
 from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
-from blpo_inspect.data.tables.columns import CLOSE, unused_columns
+from blpo_inspect.data.tables.columns import CLOSE, missing_columns, unused_columns
 from blpo_inspect.data.tables.consensus_label import consensus_label
 from blpo_inspect.data.tables.image_summary import ImageSummary, summarize_images
 from blpo_inspect.data.tables.labels_found import LabelsFound, find_labels, label_text
@@ -19,7 +19,7 @@ from blpo_inspect.data.tables.sample_images import image_columns
 from blpo_inspect.data.tables.seen_rows import SeenRow, seen_rows
 from blpo_inspect.data.tables.sources import Source, find_source
 from blpo_inspect.data.tables.stated_scale import stated_scale
-from blpo_inspect.data.tables.table_row import TableError
+from blpo_inspect.data.tables.table_row import TableError, as_fault
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import REASONS, Record
 
@@ -28,8 +28,6 @@ MAX_SHOWN = 20
 
 DRAWN = "label_drawn"
 """Stands in the metadata of a sample whose label was drawn by chance, because its raters tie."""
-
-_FAULT_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -115,18 +113,18 @@ def read_benchmark(
     columns: dict[str, None] = {}
     seen = list(seen_rows(source, columns, max_side))
     if seen and not columns:
-        faults = [_as_fault(f"{each.where}: {each.images}") for each in seen]
+        faults = [as_fault(f"{each.where}: {each.images}") for each in seen]
         raise TableError(_listed(source, faults, len(faults), skip=""))
     raters, labelled = _check_columns(source, seen, list(columns))
     stated = stated or source.settings.scale or (None if labelled else otherwise)
     if not labelled and stated is None:
         more = f"; without labels, say which there can be: {option('labels', 'first,second,…')}"
-        raise _without_columns(source, [source.settings.column("label")], list(columns), more)
+        raise missing_columns(source.name, [source.settings.column("label")], list(columns), more)
     found = _labels(source, seen, raters, stated, option)
     taken = unlabelled or not labelled
     results = [_result(each, source.settings, raters, found, taken) for each in seen]
     repeated = _refuse_contradictions(seen, results)
-    faults = [_as_fault(result) for result in results if isinstance(result, str)]
+    faults = [as_fault(result) for result in results if isinstance(result, str)]
     records = _unique([result for result in results if isinstance(result, Record)])
     wrong = []
     if faults and not (skip_bad and records):
@@ -185,17 +183,8 @@ def _check_columns(source: Source, seen: Sequence[SeenRow], columns: Sequence[st
         needed.add(label)
     missing = sorted(needed - set(columns))
     if missing:
-        raise _without_columns(source, missing, columns)
+        raise missing_columns(source.name, missing, columns)
     return raters, labelled
-
-
-def _without_columns(source: Source, missing: Sequence[str], columns: Sequence[str], more: str = "") -> TableError:
-    near = [name for role in missing if (name := close_to(role, columns, CLOSE))]
-    meant = f"did you mean {', '.join(near)}? " if near else ""
-    return TableError(
-        f"{source.name}: no column {' and '.join(missing)}; it has {', '.join(map(repr, columns))}"
-        f" ({meant}benchmark.yaml can name the columns{more})"
-    )
 
 
 def _labels(
@@ -288,10 +277,6 @@ def _refuse_contradictions(seen: Sequence[SeenRow], results: list[Record | str |
                 "or give each rater a column"
             )
     return repeated
-
-
-def _as_fault(reason: str) -> str:
-    return shortened(printable(reason), _FAULT_CHARACTERS)
 
 
 def _listed(source: Source, faults: Sequence[str], rows: int, *, skip: str) -> str:

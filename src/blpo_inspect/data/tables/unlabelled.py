@@ -8,22 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from blpo_inspect._util.names_on_disk import on_disk
-from blpo_inspect._util.text import printable, shortened
 from blpo_inspect.data.tables.benchmark_yaml import BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
+from blpo_inspect.data.tables.columns import missing_columns
 from blpo_inspect.data.tables.hub_dataset import PREFIX
-from blpo_inspect.data.tables.options import Option, command_option
+from blpo_inspect.data.tables.options import command_option
 from blpo_inspect.data.tables.remote import or_fetched
 from blpo_inspect.data.tables.rows import READERS
 from blpo_inspect.data.tables.sample_images import image_columns
 from blpo_inspect.data.tables.seen_rows import SeenRow, seen_rows
 from blpo_inspect.data.tables.sources import Source, find_source, is_picture, table_source
-from blpo_inspect.data.tables.table_row import TableError, TableRow
+from blpo_inspect.data.tables.table_row import TableError, TableRow, as_fault
 
 LISTED = "-"
 """Stands for the standard input: a path a line."""
-
-_FAULT_CHARACTERS = 1000
 
 
 @dataclass(frozen=True)
@@ -47,9 +45,7 @@ class Unlabelled:
     fault: str | None = None
 
 
-def find_unlabelled(
-    given: Sequence[str], listed: Iterable[str] = (), *, allow_remote: bool = False, option: Option = command_option
-) -> list[Source]:
+def find_unlabelled(given: Sequence[str], listed: Iterable[str] = (), *, allow_remote: bool = False) -> list[Source]:
     """What the words of a command mean.
 
     A folder is all images in it and below, in the order of their names; hidden files do not count. A table is its
@@ -59,12 +55,11 @@ def find_unlabelled(
         given: Folders, tables, files, patterns, ``hub:NAME@REVISION`` or `LISTED`.
         listed: The lines of the standard input.
         allow_remote: Fetch images that are given as http or https addresses, once.
-        option: What options are called, for messages.
 
     Raises:
         TableError: Something of it is not there.
     """
-    sources = [source for word in given for source in _sources(word, listed, option)]
+    sources = [source for word in given for source in _sources(word, listed)]
     if allow_remote:
         sources = [replace(source, open=or_fetched(source.open)) for source in sources]
     return sources
@@ -82,10 +77,7 @@ def read_unlabelled(sources: Iterable[Source], max_side: int | None = None) -> I
         for number, row in enumerate(seen_rows(source, columns, max_side)):
             wanted = image_columns(source.settings, columns).values()
             if number == 0 and columns and not set(wanted) & set(columns):
-                raise TableError(
-                    f"{source.name}: no column {' or '.join(wanted)}; it has {', '.join(map(repr, columns))}"
-                    " (benchmark.yaml can name the columns)"
-                )
+                raise missing_columns(source.name, list(wanted), list(columns))
             yield _picture(row, source.settings, taken)
 
 
@@ -105,20 +97,19 @@ def _picture(row: SeenRow, settings: BenchmarkSettings, taken: set[str]) -> Unla
     taken.add(unique)
     if fault is not None:
         named = fault if fault.startswith(row.where) else f"{row.where}: {fault}"
-        fault = shortened(printable(named), _FAULT_CHARACTERS)
-        return Unlabelled(unique, row.path, (), text=text, fault=fault)
+        return Unlabelled(unique, row.path, (), text=text, fault=as_fault(named))
     digest = hashlib.sha256("\n".join([*(image.digest for image in images), text or ""]).encode()).hexdigest()
     return Unlabelled(unique, row.path, tuple(image.image for image in images), digest, text)
 
 
-def _sources(word: str, listed: Iterable[str], option: Option) -> list[Source]:
+def _sources(word: str, listed: Iterable[str]) -> list[Source]:
     if word == LISTED:
         return [_files("standard input", (line.rstrip("\r\n") for line in listed if line.strip()))]
     path = on_disk(Path(), str(Path(word).expanduser()))
     if word.startswith(PREFIX) or path.suffix.lower() in (".yaml", ".yml"):
-        return [find_source(word, option=option)]
+        return [find_source(word, option=command_option)]
     if path.suffix.lower() in READERS and path.is_file():
-        return [table_source(path, option)]
+        return [table_source(path, command_option)]
     if path.is_dir():
         return [_files(word, _below(path))]
     if path.is_file() or "://" in word:
@@ -126,7 +117,7 @@ def _sources(word: str, listed: Iterable[str], option: Option) -> list[Source]:
     if glob.has_magic(word):
         found = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - a pattern may begin at any folder
         if found:
-            return [source for one in found for source in _sources(one, (), option)]
+            return [source for one in found for source in _sources(one, ())]
         raise TableError(f"{word}: no file fits this pattern")
     raise TableError(f"{word}: no such file or folder")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from blpo_inspect.judging.labels import FIRST, SECOND, TIE, LabelScale
-from blpo_inspect.judging.samples import Record
+from blpo_inspect.judging.samples import SIDES, Record
 
 
 def rated_pairs(
@@ -61,6 +61,7 @@ def _pair(one: Record, other: Record, scale: LabelScale) -> Record:
         raters=raters,
         category=one.category if one.category == other.category else None,
         group=one.group,
+        extra={SIDES: [one.category, other.category]} if one.category and other.category else {},
         more_images=(other.image,),
     )
 

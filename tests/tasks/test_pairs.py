@@ -1,5 +1,7 @@
 """The task `pairs`: both orders, ties, what a verdict that follows the order is, and pairs made of ratings."""
 
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,10 @@ from blpo_inspect._util.image_digest import decoded
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.rated_pairs import rated_pairs
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.samples import Record, images_of
+from blpo_inspect.tasks.folder import folder
+from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.pairs import pairs
 from tests.conftest import ScriptedAPI
 
@@ -31,8 +36,6 @@ def data(tmp_path: Path) -> Path:
 
 def shown(messages: Any) -> list[int]:
     """How red the pictures of a question are, in the order in which they are shown."""
-    import io
-
     uris = [image.image for image in images_of(messages)]
     return [Image.open(io.BytesIO(decoded(uri))).convert("RGB").getpixel((0, 0))[0] for uri in uris]  # type: ignore[index]
 
@@ -116,3 +119,47 @@ def test_what_is_no_pair_is_refused(data: Path) -> None:
     (data / "pairs.csv").write_text("image_1,image_2,label\na.png,b.png,tie\n")
     with pytest.raises(PrerequisiteError, match="is not on the scale"):
         pairs(str(data / "pairs.csv"))
+
+
+def test_folder_asks_in_both_orders_where_the_scale_is_of_pairs(scripted: type[ScriptedAPI], data: Path) -> None:
+    (data / "benchmark.yaml").write_text("scale: {kind: pair, labels: [first, second]}\n")
+    scripted.script = staticmethod(redder)
+    [log] = eval(folder(str(data / "pairs.csv")), model="scripted/judge", display="none")
+    assert log.status == "success", log.error
+    assert figures(log)["agreement"]["acc"] == 1 and figures(log)["position"]["consistent"] == 1
+    assert len(scripted.requests) == 4
+
+
+def test_a_judge_of_pairs_is_optimized(
+    scripted: type[ScriptedAPI], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["image_1,image_2,label"]
+    for number in range(40):
+        levels = (5 * number, 5 * number + 3) if number % 2 else (5 * number + 3, 5 * number)
+        for place, level in enumerate(levels, start=1):
+            Image.new("RGB", (8, 8), (level, number, 0)).save(tmp_path / f"{number}-{place}.png")
+        rows.append(f"{number}-1.png,{number}-2.png,{'second' if number % 2 else 'first'}")
+    (tmp_path / "pairs.csv").write_text("\n".join(rows) + "\n")
+    asked = []
+
+    def answer(messages: Any) -> str:
+        text = "\n".join(message.text for message in messages)
+        if images_of(messages) and "Answer with exactly one of" not in text:
+            return "the redness is " + " and ".join(map(str, shown(messages)))
+        if images_of(messages):
+            return redder(messages) if "redder" in text else "first"
+        asked.append(text)
+        tag = "i2t_prompt" if re.search(r"<i2t_prompt>", text) else "judge_prompt"
+        return f"<{tag}>\n{'How red is each picture?' if tag == 'i2t_prompt' else 'Which one is redder?'}\n</{tag}>"
+
+    scripted.script = staticmethod(answer)
+    monkeypatch.chdir(tmp_path)
+    task = optimize("pairs", benchmark_args={"data": str(tmp_path / "pairs.csv")}, save="pair.yaml")
+    model = "scripted/judge"
+    [log] = eval(task, model=model, model_roles={"optimizer": model, "i2t": model}, display="none")
+    assert log.status == "success", log.error
+    saved = PromptPair.load("pair.yaml")
+    assert saved.judge == "Which one is redder?" and saved.scale == LabelScale.pair()
+    assert any("the redness is" in text for text in asked)
+    [after] = eval(pairs("pairs.csv", prompts="pair.yaml", split="test"), model="scripted/judge", display="none")
+    assert figures(after)["agreement"]["acc"] == 1

@@ -22,7 +22,7 @@ FIRST, SECOND, TIE = "first", "second", "tie"
 
 _PAIR_NAMES = {
     f"{noun} {number}": label
-    for label, numbers in ((FIRST, ("1", "one")), (SECOND, ("2", "two")))
+    for label, numbers in ((FIRST, ("1", "one", "a")), (SECOND, ("2", "two", "b")))
     for number in numbers
     for noun in ("image", "picture", "photo", "option")
 }
@@ -34,7 +34,17 @@ _PAIR_NAMES |= {
 }
 """How judges name the pictures of a pair besides; which one *left* is, depends on how they were shown."""
 
-_TIE_NAMES = dict.fromkeys(("draw", "equal", "both are equal", "neither", "no difference"), TIE)
+_TIE_NAMES = dict.fromkeys(
+    (
+        *("draw", "equal", "neither", "no difference"),
+        *(
+            f"{both}{equal}"
+            for both in ("", "both are ", "both images are ", "they are ")
+            for equal in ("equally good", "equally well", "equal", "tied")
+        ),
+    ),
+    TIE,
+)
 
 
 @dataclass(frozen=True)
@@ -256,7 +266,7 @@ class LabelScale:
             return LabelLexer({}, number=self._of_number, top=self.high, signed=self.low < 0)
         names = {label: label for label in self.labels} | dict(self.aliases)
         if self.kind == "pair":
-            names = _PAIR_NAMES | (_TIE_NAMES if self.ties else {}) | names
+            return LabelLexer(_PAIR_NAMES | (_TIE_NAMES if self.ties else {}) | names, pair=True)
         if not self._numbers:
             return LabelLexer(names)
         top = self._numbers[self.labels[-1]] if self.kind == "ordinal" else None

@@ -85,6 +85,11 @@ def image_judge(
             metadata["human"] = as_on(question.scale, human, way)
         try:
             seen = await pictures(state, images)
+            if question.needs_two and len(seen.images) != 2:
+                raise NoPictureError(
+                    f"a judge of pairs looks at two pictures in one question, and images={images} gives "
+                    f"{len(seen.images)}; images=input shows all of the input, and a function can give any two"
+                )
             against = _text(state, text)
             if against is None and question.needs_text:
                 raise PromptError("the prompt refers to {text}; say with text= where the sample has it")

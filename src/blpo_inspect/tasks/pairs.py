@@ -17,10 +17,10 @@ from blpo_inspect.data.rated_pairs import rated_pairs
 from blpo_inspect.data.splits import SPLITS, Split, split_records
 from blpo_inspect.data.tables import TableError, read_benchmark, summarize
 from blpo_inspect.judging.answer_mode import Answer
+from blpo_inspect.judging.both_orders import Torn
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.pairs import Order, Torn, judge_pair
+from blpo_inspect.judging.pairs import Order
 from blpo_inspect.judging.samples import ABOUT
-from blpo_inspect.scorers.position import position
 from blpo_inspect.tasks.common import judging_task, print_once
 
 DEFAULT_PROMPT = "Look at the two images. Which one is better?"
@@ -102,8 +102,8 @@ def pairs(
         prompts=prompts,
         answer=answer,
         reask=reask,
-        asking=lambda pair: judge_pair(pair.judge, order=order, torn=torn, answer=answer, reask=reask),
-        scorers=[position()] if order == "both" else [],
+        order=order,
+        torn=torn,
         metadata={
             **benchmark.about,
             **({} if settings.about is None else {ABOUT: settings.about}),

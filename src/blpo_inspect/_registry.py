@@ -28,6 +28,7 @@ from blpo_inspect.scorers import (
 from blpo_inspect.tasks.agin import agin
 from blpo_inspect.tasks.folder import folder
 from blpo_inspect.tasks.image_reward import image_reward
+from blpo_inspect.tasks.image_reward_pairs import image_reward_pairs
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.pairs import pairs
 from blpo_inspect.tasks.seetrue import seetrue
@@ -49,6 +50,7 @@ __all__ = [
     "hf_vlm",
     "image_judge",
     "image_reward",
+    "image_reward_pairs",
     "improvement",
     "induction",
     "judge",

@@ -307,4 +307,4 @@ def test_pairs_of_pictures_are_judged_in_both_orders(judge: Judge, scripted: typ
     assert (row["id"], row["label"], row["calls"]) == ("one", None, 2)
     assert row["reason"].startswith("the verdict follows the order")
     alone = judge("a.png", out="other.jsonl")
-    assert alone.exit_code == 1 and "the judge is of pairs, and a.png is none" in alone.stderr
+    assert alone.exit_code == 2 and "the judge is of pairs, and a.png is none" in alone.stderr

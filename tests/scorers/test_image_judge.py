@@ -451,7 +451,7 @@ def test_two_pictures_of_the_input_are_compared_in_both_orders(scripted: type[Sc
 
     scripted.script = staticmethod(judge)
     pair = PromptPair("Which one is redder?", scale=LabelScale.pair())
-    two = [ChatMessageUser(content=[image("blue"), image("red")])]
+    two: list[ChatMessage] = [ChatMessageUser(content=[image("blue"), image("red")])]
     task = Task(dataset=[Sample(input=two, target="second")], scorer=image_judge(pair, images="input"))
     [score] = scores(run(task, tmp_path))
     assert (score.value, score.answer) == ("second", "second")

@@ -163,3 +163,21 @@ def test_a_judge_of_pairs_is_optimized(
     assert any("the redness is" in text for text in asked)
     [after] = eval(pairs("pairs.csv", prompts="pair.yaml", split="test"), model="scripted/judge", display="none")
     assert figures(after)["agreement"]["acc"] == 1
+
+
+def test_labels_of_other_names_by_benchmark_yaml(scripted: type[ScriptedAPI], data: Path) -> None:
+    rows = "left,right,vote,left_model,right_model\na.png,b.png,rightvote,old,new\nc.png,d.png,tievote,old,new\n"
+    (data / "labels.csv").write_text(rows)
+    (data / "benchmark.yaml").write_text(
+        "columns: {image_1: left, image_2: right, label: vote, category_1: left_model, category_2: right_model}\n"
+        "scale: {kind: pair, labels: [first, second, tie], aliases: {rightvote: second, tievote: tie}}\n"
+    )
+    scripted.script = staticmethod(redder)
+    [log] = eval(pairs(str(data)), model="scripted/judge", display="none")
+    found = figures(log)
+    assert found["agreement"]["acc"] == 1 and found["labels"]["share (tie)"] == 0.5
+    assert log.samples is not None and log.samples[0].metadata["sides"] == ["old", "new"]
+    (data / "benchmark.yaml").write_text("scale: {kind: ordinal, labels: [1, 2, 3]}\n")
+    (data / "labels.csv").write_text("image,label\na.png,1\nb.png,3\n")
+    with pytest.raises(PrerequisiteError, match="its scale is ordinal, and that of pairs is pair"):
+        pairs(str(data))

@@ -52,6 +52,7 @@ def _pair(one: Record, other: Record, scale: LabelScale) -> Record:
     raters = {
         name: _better(label, other.raters[name], scale) for name, label in one.raters.items() if name in other.raters
     }
+    sides = [one.category, other.category]
     assert one.label is not None and other.label is not None
     return Record(
         id=f"{one.id} | {other.id}",
@@ -59,9 +60,9 @@ def _pair(one: Record, other: Record, scale: LabelScale) -> Record:
         label=_better(one.label, other.label, scale),
         text=one.text if one.text == other.text else None,
         raters=raters,
-        category=one.category if one.category == other.category else None,
+        category=sides[0] if sides[0] == sides[1] else None,
         group=one.group,
-        extra={SIDES: [one.category, other.category]} if one.category and other.category else {},
+        extra={SIDES: sides} if all(sides) and sides[0] != sides[1] else {},
         more_images=(other.image,),
     )
 

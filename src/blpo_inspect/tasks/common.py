@@ -50,7 +50,8 @@ def judging_task(
 ) -> Task:
     """A task that has the main model judge each record and scores its agreement with people.
 
-    Where records have no label, the scorer `labels` says what the judge said; figures of agreement are of the others.
+    Where records have no label, and of pairs, the scorer `labels` says what the judge said; figures of agreement are of
+    records with a label.
 
     Prints the judge prompt in force, and where it is from, once in a process.
 
@@ -87,11 +88,12 @@ def judging_task(
     compared = any(known) or not known
     ordered = [correlation(), error()] if scale.ordered else []
     figures = [agreement(), unread(), *ordered] if compared else [unread()]
-    placed = [position()] if scale.kind == "pair" and order == "both" else []
+    pairs = scale.kind == "pair"
+    placed = [position()] if pairs and order == "both" else []
     return Task(
         dataset=dataset,
         solver=asking_solver(pair, scale, answer, reask, order=order, torn=torn),
-        scorer=[*figures, *([] if all(known) else [labels()]), *placed, *scorers],
+        scorer=[*figures, *([] if all(known) and not pairs else [labels()]), *placed, *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")) if compared else None,
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again, **means},

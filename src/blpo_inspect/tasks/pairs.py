@@ -4,7 +4,9 @@
     inspect eval blpo_inspect/pairs -T data=ratings.csv -T rated=true --model openai/gpt-4o
 
 A table of pairs has the columns ``image_1``, ``image_2``, ``label`` (``first``, ``second``, or ``tie`` with
-``ties=true``) and, where there are some, ``text``, ``rater_…``, ``group``, ``category``.
+``ties=true``) and, where there are some, ``text``, ``rater_…``, ``group``, ``category``, and ``category_1`` and
+``category_2``, such as the models that made the two. Where labels have other names, ``benchmark.yaml`` says which:
+``scale: {kind: pair, labels: [first, second, tie], aliases: {left: first, right: second}}``.
 """
 
 from typing import Literal
@@ -72,15 +74,22 @@ def pairs(
         raise PrerequisiteError("give either prompts=FILE or prompt=TEXT, not both")
     if split not in (*SPLITS, "all"):
         raise PrerequisiteError(f"split is all, {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, not {split!r}")
-    scale = LabelScale.pair(ties=ties)
-    stated = None if rated else "pair:tie" if ties else "pair"
     try:
         benchmark = read_benchmark(
-            str(data), scale=stated, skip_bad=skip_bad, allow_remote=allow_remote, max_side=max_side
+            str(data),
+            skip_bad=skip_bad,
+            allow_remote=allow_remote,
+            max_side=max_side,
+            expected=None if rated else LabelScale.pair(ties=ties),
         )
-        records = list(benchmark.records)
+        records, scale = list(benchmark.records), benchmark.scale
         if rated:
-            records = rated_pairs(records, benchmark.scale, ties=ties, seed=seed, most=most_pairs)
+            records = rated_pairs(records, scale, ties=ties, seed=seed, most=most_pairs)
+            scale = LabelScale.pair(ties=ties)
+        if scale.kind != "pair":
+            raise ValueError(f"its scale is {scale.kind}, and that of pairs is pair (or give rated=true)")
+        if ties and not scale.ties:
+            raise ValueError("ties=true, but benchmark.yaml states a scale without tie")
         few = next((record.id for record in records if len(record.images) != 2), None)
         if few is not None:
             raise ValueError(f"{few} is no pair: image_1 and image_2 are its two pictures (or give rated=true)")

@@ -76,6 +76,7 @@ def read_benchmark(
     doubtful: bool = False,
     unlabelled: bool = False,
     otherwise: LabelScale | None = None,
+    expected: LabelScale | None = None,
     option: Option = task_option,
 ) -> UserBenchmark:
     """Read the data and check every row.
@@ -97,6 +98,7 @@ def read_benchmark(
         unlabelled: Take rows without a label too, as records without one. A table whose scale is stated and that has no
             column of labels, and none whose name is close to that, is taken in any case.
         otherwise: The scale where neither the arguments nor the settings state one and no row has a label.
+        expected: The scale where neither the arguments nor the settings state one, instead of what occurs.
         option: What these arguments are called where somebody gave them, for messages.
 
     Raises:
@@ -116,7 +118,7 @@ def read_benchmark(
         faults = [as_fault(f"{each.where}: {each.images}") for each in seen]
         raise TableError(_listed(source, faults, len(faults), skip=""))
     raters, labelled = _check_columns(source, seen, list(columns))
-    stated = stated or source.settings.scale or (None if labelled else otherwise)
+    stated = stated or source.settings.scale or expected or (None if labelled else otherwise)
     if not labelled and stated is None:
         more = f"; without labels, say which there can be: {option('labels', 'first,second,…')}"
         raise missing_columns(source.name, [source.settings.column("label")], list(columns), more)

@@ -173,7 +173,8 @@ def test_published_pairs_need_no_task_of_their_own(hub: Hub, tmp_path: Path) -> 
     def hosted(name: str, path: str, rows: dict[str, list[object]], features: Features) -> None:
         buffer = io.BytesIO()
         Dataset.from_dict(rows, features=features).to_parquet(buffer)
-        card = f"---\nconfigs:\n- config_name: {path.split('/')[0]}\n  data_files:\n  - split: test\n    path: {path}\n---\n"
+        config = f"- config_name: {path.split('/')[0]}\n  data_files:\n  - split: test\n    path: {path}\n"
+        card = f"---\nconfigs:\n{config}---\n"
         hub.add(name, {path: buffer.getvalue(), "README.md": card.encode()}, commit=COMMIT)
 
     text, image = Value("string"), Image()

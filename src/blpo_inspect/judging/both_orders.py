@@ -15,6 +15,9 @@ from blpo_inspect.judging.labels import TIE, LabelScale
 from blpo_inspect.judging.likelihood import LABEL_LOGPROBS, label_probabilities
 from blpo_inspect.judging.outputs import ORDERS, verdict_of
 
+Order = Literal["both", "given"]
+"""Whether a pair of pictures is asked about in both orders, or once."""
+
 Torn = Literal["tie", "unread"]
 """What a verdict that follows the order of the pictures is."""
 

@@ -79,7 +79,7 @@ class LabelScale:
             return
         if self.low is not None or self.high is not None:
             raise ValueError(f"low and high are for numeric scales; this one is {self.kind}")
-        if self.kind == "pair" and self.labels not in ((FIRST, SECOND), (FIRST, SECOND, TIE)):
+        if self.kind == "pair" and set(self.labels) not in ({FIRST, SECOND}, {FIRST, SECOND, TIE}):
             raise ValueError(f"a pair has the labels {FIRST}, {SECOND} and, where allowed, {TIE}, not {self.labels}")
         if len(self.labels) < 2:
             raise ValueError(f"a scale needs at least two labels, not {list(self.labels)}")

@@ -1,17 +1,14 @@
 """A judge of two pictures as a solver."""
 
-from collections.abc import Sequence
-from typing import Literal
-
-from inspect_ai.model import ContentImage, get_model
+from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.answer_mode import checked as checked_answer
-from blpo_inspect.judging.asking import ask, judge_message
-from blpo_inspect.judging.both_orders import Asked, Torn, put_both_orders
+from blpo_inspect.judging.asking import ask_about
+from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.label_map import checked as checked_map
 from blpo_inspect.judging.labels import LabelScale
@@ -21,8 +18,6 @@ from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.judging.solvers import judge
-
-Order = Literal["both", "given"]
 
 
 @solver
@@ -68,13 +63,9 @@ def judge_pair(
         model = memoized(get_model(), role="judge")
         text = state.metadata.get("text")
         means = None if map is None else checked_map(map, scale)
-
-        async def put(shown: Sequence[ContentImage]) -> Asked:
-            message = judge_message(pair.judge, scale, images=list(shown), text=text)
-            return await ask(model, message, scale, answer, reask, means)
-
-        both = order == "both"
-        state.messages, state.output = await (put_both_orders(put, images, scale, torn) if both else put(images))
+        state.messages, state.output = await ask_about(
+            model, pair.judge, scale, images, text, answer=answer, reask=reask, map=means, order=order, torn=torn
+        )
         return state
 
     return solve

@@ -12,8 +12,8 @@ from inspect_ai.model import ContentImage, GenerateConfig, Model
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_mode import Answer, checked
-from blpo_inspect.judging.asking import ask, judge_message
-from blpo_inspect.judging.both_orders import Asked, put_both_orders
+from blpo_inspect.judging.asking import ask_about
+from blpo_inspect.judging.both_orders import Asked
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptError, PromptPair, placeholders
 from blpo_inspect.judging.reask import DEFAULT
@@ -86,12 +86,17 @@ class Question:
             PromptError: The prompt refers to a text that was not given.
             ValueError: A question about two pictures, and not two images.
         """
-
-        async def once(shown: Sequence[ContentImage]) -> Asked:
-            message = judge_message(self.pair.judge, self.scale, images=list(shown), text=text)
-            return await ask(model, message, self.scale, self.answer, self.reask, self.pair.map, config)
-
-        return await (put_both_orders(once, images, self.scale) if self.needs_two else once(images))
+        return await ask_about(
+            model,
+            self.pair.judge,
+            self.scale,
+            images,
+            text,
+            answer=self.answer,
+            reask=self.reask,
+            map=self.pair.map,
+            config=config,
+        )
 
 
 def read_pair(path: str | Path) -> PromptPair:

@@ -13,10 +13,10 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.text import shortened, visible, visible_lines
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
 from blpo_inspect.judging.asking import GREEDY
-from blpo_inspect.judging.both_orders import Torn
+from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.pairs import Order, asking_solver
+from blpo_inspect.judging.pairs import asking_solver
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair
 from blpo_inspect.judging.question import check_map, read_pair
 from blpo_inspect.judging.reask import DEFAULT

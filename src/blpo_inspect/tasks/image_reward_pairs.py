@@ -18,9 +18,8 @@ from blpo_inspect.data.benchmark_sampling import ORDER, BenchmarkRow, Pool, Skip
 from blpo_inspect.data.rated_pairs import rated_pairs
 from blpo_inspect.data.splits import Split
 from blpo_inspect.judging.answer_mode import Answer
-from blpo_inspect.judging.both_orders import Torn
+from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.pairs import Order
 from blpo_inspect.tasks.common import judging_task
 from blpo_inspect.tasks.image_reward import SOURCE, fetch, pool
 

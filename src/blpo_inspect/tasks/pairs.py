@@ -19,9 +19,8 @@ from blpo_inspect.data.rated_pairs import rated_pairs
 from blpo_inspect.data.splits import SPLITS, Split, split_records
 from blpo_inspect.data.tables import TableError, read_benchmark, summarize
 from blpo_inspect.judging.answer_mode import Answer
-from blpo_inspect.judging.both_orders import Torn
+from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.pairs import Order
 from blpo_inspect.judging.samples import ABOUT
 from blpo_inspect.tasks.common import judging_task, print_once
 

@@ -4,6 +4,7 @@ Nothing here may import torch or transformers: Inspect loads this module at ever
 """
 
 from blpo_inspect.cache.cached_provider import cached
+from blpo_inspect.judging.pairs import judge_pair
 from blpo_inspect.judging.solvers import describe, judge
 from blpo_inspect.models.hf_vlm import hf_vlm
 from blpo_inspect.optimizers.methods.blpo import blpo
@@ -20,13 +21,16 @@ from blpo_inspect.scorers import (
     image_judge,
     improvement,
     labels,
+    position,
     preference,
     unread,
 )
 from blpo_inspect.tasks.agin import agin
 from blpo_inspect.tasks.folder import folder
 from blpo_inspect.tasks.image_reward import image_reward
+from blpo_inspect.tasks.image_reward_pairs import image_reward_pairs
 from blpo_inspect.tasks.optimize import optimize
+from blpo_inspect.tasks.pairs import pairs
 from blpo_inspect.tasks.seetrue import seetrue
 from blpo_inspect.tasks.shapes import shapes_alignment, shapes_rating, shapes_safety
 from blpo_inspect.tasks.unsafebench import unsafebench
@@ -46,12 +50,16 @@ __all__ = [
     "hf_vlm",
     "image_judge",
     "image_reward",
+    "image_reward_pairs",
     "improvement",
     "induction",
     "judge",
+    "judge_pair",
     "labels",
     "opro",
     "optimize",
+    "pairs",
+    "position",
     "preference",
     "protegi",
     "remap",

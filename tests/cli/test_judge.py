@@ -294,3 +294,17 @@ def test_the_embedded_judge_and_its_log(judge: Judge) -> None:
     [info] = list_eval_logs("logs")
     log = read_eval_log(info)
     assert (log.eval.task, log.eval.metadata) == ("verdicts", {"judge_prompt": "Is it safe?"})
+
+
+def test_pairs_of_pictures_are_judged_in_both_orders(judge: Judge, scripted: type[ScriptedAPI]) -> None:
+    pictures("a.png", "b.png")
+    Path("pairs.csv").write_text("id,image_1,image_2\none,a.png,b.png\n")
+    PromptPair("Which is better?", scale=LabelScale.pair()).save("pair.yaml")
+    scripted.script = staticmethod(lambda messages: "first")
+    result = judge("pairs.csv")
+    assert result.exit_code == 1  # no verdict
+    [row] = rows()
+    assert (row["id"], row["label"], row["calls"]) == ("one", None, 2)
+    assert row["reason"].startswith("the verdict follows the order")
+    alone = judge("a.png", out="other.jsonl")
+    assert alone.exit_code == 2 and "the judge is of pairs, and a.png is none" in alone.stderr

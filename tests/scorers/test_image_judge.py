@@ -442,3 +442,18 @@ def test_the_embedded_judge_scores_drawings_with_probabilities_and_map(tmp_path:
         "safe" if one["probabilities"]["unsafe"] < 1e-6 * one["probabilities"]["safe"] else "unsafe" for one in found
     ]
     assert all(sum(one["probabilities"].values()) == pytest.approx(1) for one in found)
+
+
+def test_two_pictures_of_the_input_are_compared_in_both_orders(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    def judge(messages: list[ChatMessage]) -> str:
+        colours = shown(messages)
+        return "hello" if len(colours) < 2 else "first" if colours[0] == "red" else "second"
+
+    scripted.script = staticmethod(judge)
+    pair = PromptPair("Which one is redder?", scale=LabelScale.pair())
+    two: list[ChatMessage] = [ChatMessageUser(content=[image("blue"), image("red")])]
+    task = Task(dataset=[Sample(input=two, target="second")], scorer=image_judge(pair, images="input"))
+    [score] = scores(run(task, tmp_path))
+    assert (score.value, score.answer) == ("second", "second")
+    [missing] = scores(run(foreign(into_output, image_judge(pair)), tmp_path))[:1]
+    assert "two pictures in one question, and images=output gives 1" in str(missing.explanation)

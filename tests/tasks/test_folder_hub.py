@@ -1,6 +1,7 @@
 """Data of the hub through the datasets library, against a hub on this machine."""
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,3 +165,64 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     (tmp_path / "x.parquet").write_bytes(b"")
     for data in (f"hub:{NAME}@main", str(tmp_path / "x.parquet")):
         assert "pip install datasets" in refused(data)
+
+
+def test_published_pairs_need_no_task_of_their_own(hub: Hub, tmp_path: Path) -> None:
+    """The files beside docs/pairs.md, on small data of the schemas that the datasets' cards state."""
+
+    def hosted(name: str, path: str, rows: dict[str, list[object]], features: Features) -> None:
+        buffer = io.BytesIO()
+        Dataset.from_dict(rows, features=features).to_parquet(buffer)
+        config = f"- config_name: {path.split('/')[0]}\n  data_files:\n  - split: test\n    path: {path}\n"
+        card = f"---\nconfigs:\n{config}---\n"
+        hub.add(name, {path: buffer.getvalue(), "README.md": card.encode()}, commit=COMMIT)
+
+    text, image = Value("string"), Image()
+    one, two = ({"bytes": png(shade), "path": f"{shade}.png"} for shade in (10, 200))
+    hosted(
+        "TIGER-Lab/GenAI-Bench",
+        "image_generation/test-00000-of-00001.parquet",
+        {
+            "prompt": ["a red square", "a dark square", "a cat"],
+            "left_model": ["m", "m", "n"],
+            "left_image": [one, one, two],
+            "right_model": ["n", "n", "m"],
+            "right_image": [two, two, one],
+            "vote_type": ["rightvote", "leftvote", "bothbad_vote"],
+        },
+        Features(prompt=text, left_model=text, left_image=image, right_model=text, right_image=image, vote_type=text),
+    )
+    hosted(
+        "rl-research/multimodal-rewardbench-2",
+        "t2i/test-00000-of-00001.parquet",
+        {
+            "pair_id": ["p1"],
+            "prompt_text": ["a red square"],
+            "response_a_images": [[one]],
+            "response_b_images": [[two]],
+            "chosen": ["B"],
+            "response_a_model": ["m"],
+            "response_b_model": ["n"],
+        },
+        Features(
+            pair_id=text,
+            prompt_text=text,
+            response_a_images=List(image),
+            response_b_images=List(image),
+            chosen=text,
+            response_a_model=text,
+            response_b_model=text,
+        ),
+    )
+    expected = {
+        "genai_bench": [("second", ["m", "n"]), ("first", ["m", "n"]), ("tie", ["n", "m"])],
+        "mmrb2": [("second", ["m", "n"])],
+    }
+    for name, wanted in expected.items():
+        stated = (Path(__file__).parents[2] / f"docs/examples/pairs/{name}.yaml").read_text()
+        own = tmp_path / f"{name}.yaml"
+        own.write_text(re.sub("@[0-9a-z]+", f"@{COMMIT}", stated))
+        found = read_benchmark(str(own))
+        assert found.scale.kind == "pair"
+        assert [(record.label, record.extra["sides"]) for record in found.records] == wanted
+        assert all(len(record.images) == 2 and record.text for record in found.records)

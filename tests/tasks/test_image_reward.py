@@ -6,9 +6,11 @@ import pytest
 from huggingface_hub import constants
 from inspect_ai import eval as inspect_eval
 
+from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.data.hub import Repository
 from blpo_inspect.data.splits import SPLITS
 from blpo_inspect.tasks.image_reward import SOURCE, image_reward
+from blpo_inspect.tasks.image_reward_pairs import image_reward_pairs
 from tests.conftest import ScriptedAPI
 from tests.data.hub.server import Hub
 from tests.tasks.checks import assert_disjoint, counts, ids, metadata, skipped
@@ -68,3 +70,29 @@ def test_judging_it(benchmarks: Hub, scripted: type[ScriptedAPI], tmp_path: Path
     [message] = scripted.requests[0]
     assert "Give a score of 1-7.\n\nAnswer with exactly one of: 1, 2, 3, 4, 5, 6, 7." in message.text
     assert "data:image/webp;base64," in str(message.content[0])
+
+
+def test_pairs_of_ranked_images(benchmarks: Hub, scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    task = image_reward_pairs(limit_prompts=3, most_pairs=4)
+    samples = list(task.dataset)
+    whole = {sample.id: metadata(sample) for sample in image_reward(full=True).dataset}
+    assert len({metadata(sample)["group"] for sample in samples}) == 3
+    for sample in samples:
+        first, second = (whole[name]["rank"] for name in str(sample.id).split(" | "))
+        assert first != second and sample.target == ("first" if first < second else "second")
+    assert ids(image_reward_pairs(limit_prompts=3, most_pairs=4)) == ids(task)
+    tied = [
+        metadata(sample)["human"]
+        for sample in image_reward_pairs(limit_prompts=500, most_pairs=None, ties=True).dataset
+    ]
+    assert set(tied) == {"first", "second", "tie"}
+    scripted.script = staticmethod(lambda messages: "first")
+    [log] = inspect_eval(task, model="scripted/x", log_dir=str(tmp_path), display="none")
+    assert log.status == "success" and log.results is not None
+    assert {score.name for score in log.results.scores} == {"agreement", "unread", "labels", "position"}
+    with pytest.raises(PrerequisiteError, match="limit_prompts=0: at least 1"):
+        image_reward_pairs(limit_prompts=0)
+
+
+def test_pairs_of_different_splits_share_no_image(benchmarks: Hub) -> None:
+    assert_disjoint(*(image_reward_pairs(split=split, limit_prompts=500) for split in SPLITS))

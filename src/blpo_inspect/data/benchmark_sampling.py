@@ -136,7 +136,7 @@ def assign_splits(
         key = ("", candidate.group) if candidate.group is not None else (candidate.stratum, candidate.id)
         hands.setdefault(key, []).append(candidate)
     dealt: dict[Split, list[BenchmarkRow]] = {split: [] for split in splits}
-    order = sorted(hands, key=lambda key: (key[0], _chance("deal", key[1])))
+    order = sorted(hands, key=lambda key: (key[0], chance("deal", key[1])))
     for key, split in zip(order, cycle(splits), strict=False):
         dealt[split] += hands[key]
     return dealt
@@ -196,7 +196,7 @@ def draw(
     have = Counter(stratum[record.id] for record in records)
     short = {name: have[name] for name, wanted in sorted((per_stratum or {}).items()) if have[name] < wanted}
     return Drawn(
-        tuple(sorted(records, key=lambda record: _chance(seed, record.id))),
+        tuple(sorted(records, key=lambda record: chance(seed, record.id))),
         (*own.skipped, *skipped),
         len(own.candidates) - len(free),
         short,
@@ -212,7 +212,7 @@ def _fill(
 ) -> tuple[list[Record], list[Skipped]]:
     """Records up to the numbers wanted; their images' digests are added to those taken."""
     queues: dict[str, list[BenchmarkRow]] = {}
-    for row in sorted(rows, key=lambda row: _chance(seed, row.id)):
+    for row in sorted(rows, key=lambda row: chance(seed, row.id)):
         queues.setdefault(row.stratum, []).append(row)
     missing = {name: len(queues[name]) if per_stratum is None else per_stratum.get(name, 0) for name in sorted(queues)}
     records: list[Record] = []
@@ -265,5 +265,6 @@ def _see(row: BenchmarkRow, fetched: Path | Unusable) -> tuple[str, str] | Skipp
     return digest, str(fetched) if as_it_is else data_uri(seen.data, seen.media_type)
 
 
-def _chance(seed: object, name: str) -> bytes:
+def chance(seed: object, name: str) -> bytes:
+    """What to sort names by for an order that is random, but always the same."""
     return hashlib.sha256(f"{seed}/{name}".encode("utf-8", "surrogatepass")).digest()

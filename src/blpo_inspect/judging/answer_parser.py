@@ -7,7 +7,7 @@ restated or refused is no verdict. Reasoning does not count (`reasoning`). Takes
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
@@ -25,6 +25,7 @@ from blpo_inspect.judging.answer_text import (
 )
 from blpo_inspect.judging.label_context import LabelContext, says_nothing_in_prose
 from blpo_inspect.judging.label_lexer import Found, LabelError, LabelLexer, normalized
+from blpo_inspect.judging.pair_statements import LISTS, winner
 from blpo_inspect.judging.reasoning import UnfinishedReasoningError, without_reasoning
 from blpo_inspect.judging.verdict_object import object_verdict, parse_object
 
@@ -308,7 +309,7 @@ class AnswerReader:
             try:
                 self._check_opening(opening, segments[0][opening.end :])
             except LabelError:
-                if self._stated(segments[0]) is None:
+                if self._stated(segments[0]) is None and not self.lexer.pair:
                     raise
                 return None
         for segment in segments[1:]:
@@ -320,6 +321,7 @@ class AnswerReader:
         if len(segments) > 1 and words.OFFER.search(segments[1][:60]):
             raise LabelError(f"an opening word, not a verdict: {shortened(' '.join(segments))}")
         self.context.check_others(opening.label, segments[1:])
+        self._same_claims(opening.label, segments[1:])
         self.context.check_later(segments[1:])
         return opening.label
 
@@ -331,6 +333,8 @@ class AnswerReader:
             raise LabelError(
                 f"ambiguous: the answer can mean {found.label} or something else: {shortened(found.name + rest)}"
             )
+        if self.lexer.pair and LISTS.match(found.name + rest):
+            raise LabelError(f"the beginning of a list, not a verdict: {shortened(found.name + rest)}")
         if words.OFFER.search(rest) or re.match(r"\s{0,3}!+\s{0,3}\w", rest):
             raise LabelError(f"an opening word, not a verdict: {shortened(found.name + rest)}")
         if re.match(r"[\s\"')\]]{0,4}(?:[,.;:!–—\n(。、|]|-\s)", rest) is None:
@@ -346,6 +350,7 @@ class AnswerReader:
         label = _only(list(given.values()))
         others = [segment for place, segment in enumerate(segments) if place not in given]
         self.context.check_others(label, others)
+        self._same_claims(label, others)
         if 0 in given:
             self.context.check_later(segments[1:])
         return label
@@ -358,6 +363,8 @@ class AnswerReader:
         text = segment[start.end() :] if start else segment
         if start and (label := self._alone(text)) is not None:
             return label  # "So: unsafe."
+        if self.lexer.pair and (won := winner(text, self.lexer)):
+            return self._unlimited(*won)
         thinks = patterns.THINKS.match(text)
         clauses = [text[thinks.end() :], text] if thinks else [text]
         for text, pattern in product(clauses, patterns.STATEMENTS):
@@ -368,18 +375,27 @@ class AnswerReader:
             if found is None or (found.start - match.end() > 4):
                 continue
             rest = patterns.NOUN.sub("", text[found.end :], count=1)
-            try:
-                rival = patterns.RIVAL.match(rest)
-                if rival and self.lexer.begins(rest[rival.end() :]) is not None:
-                    return None
-                self.context.check_rest(found, rest)
-            except LabelError:
-                return None
-            return found.label
+            return self._unlimited(found, rest)
         conclusion = patterns.THEREFORE.search(text)
         if conclusion is None or patterns.CONDITIONAL.search(text[: conclusion.start()]):
             return None
         return self._stated(("it is " if conclusion["makes"] else "") + text[conclusion.end() :])
+
+    def _unlimited(self, found: Found, rest: str) -> str | None:
+        """The label, if what follows it in its sentence leaves it as it is."""
+        try:
+            rival = patterns.RIVAL.match(rest)
+            if rival and self.lexer.begins(rest[rival.end() :]) is not None:
+                return None
+            self.context.check_rest(found, rest)
+        except LabelError:
+            return None
+        return found.label
+
+    def _same_claims(self, label: str, others: Sequence[str]) -> None:
+        """Of a pair, whose pictures every explanation names: raise where another sentence chooses the other one."""
+        if self.lexer.pair:
+            _only([label, *(claimed for segment in others if (claimed := self._stated(segment)) is not None)])
 
     def _begins(self, text: str, start: int = 0) -> Found | None:
         try:

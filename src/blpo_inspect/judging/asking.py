@@ -4,6 +4,8 @@ What solvers, scorers and Python code ask alike; knows neither samples nor where
 store of recorded calls where the model is memoized (`cache`). Reading the answer is the scale's business (`labels`).
 """
 
+from collections.abc import Sequence
+
 from inspect_ai.model import (
     ChatMessage,
     ChatMessageUser,
@@ -16,6 +18,7 @@ from inspect_ai.model import (
 )
 
 from blpo_inspect.judging.answer_mode import Answer, answer_config, resolve_label
+from blpo_inspect.judging.both_orders import Asked, Order, Torn, put_both_orders
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import mapped
@@ -34,7 +37,7 @@ async def ask(
     reask: int = DEFAULT,
     map: LabelMap | None = None,
     config: GenerateConfig | None = None,
-) -> tuple[list[ChatMessage], ModelOutput]:
+) -> Asked:
     """The conversation with a judge and the output that `outputs.verdict_of` reads its verdict from.
 
     Args:
@@ -62,6 +65,48 @@ async def ask(
         output = await asked_again(once_more, asked, output, scale, answer)
     said = [choice.message for choice in output.choices[:1]]  # a provider in trouble may give none
     return [*asked, *said], mapped(output, scale, map)
+
+
+async def ask_about(
+    model: Model,
+    prompt: str,
+    scale: LabelScale,
+    images: Sequence[ContentImage],
+    text: str | None = None,
+    *,
+    answer: Answer = "text",
+    reask: int = DEFAULT,
+    map: LabelMap | None = None,
+    config: GenerateConfig | None = None,
+    order: Order = "both",
+    torn: Torn = "unread",
+) -> Asked:
+    """Ask with a judge prompt about pictures that are judged together; of a pair of pictures in both orders.
+
+    Args:
+        model: Who is asked, memoized.
+        prompt: The judge prompt.
+        scale: The labels that it asks for.
+        images: The pictures, in order; two on a scale of pairs.
+        text: What they are judged against.
+        answer: As `ask`.
+        reask: As `ask`.
+        map: As `ask`; of a pair, in each order.
+        config: As `ask`.
+        order: Of a pair, ``given`` asks once.
+        torn: Of a pair, what a verdict that follows the order is.
+
+    Raises:
+        PromptError: The prompt refers to a text that was not given.
+        ValueError: A scale of pairs, and not two pictures.
+    """
+
+    async def once(shown: Sequence[ContentImage]) -> Asked:
+        message = judge_message(prompt, scale, images=list(shown), text=text)
+        return await ask(model, message, scale, answer, reask, map, config)
+
+    both = scale.kind == "pair" and order == "both"
+    return await (put_both_orders(once, images, scale, torn) if both else once(images))
 
 
 def judge_message(

@@ -96,6 +96,7 @@ class Judge:
         Raises:
             ImageError: A picture cannot be read, or is an address.
             TypeError: What is no picture at all.
+            ValueError: A judge of pairs, and not a list of two pictures.
             PromptError: The judge prompt refers to a text, and none was given.
             NoAnswerError: The model does not answer.
             RuntimeError: Called in a running sample of Inspect, which would stand still; use `ask`.

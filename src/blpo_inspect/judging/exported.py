@@ -20,7 +20,9 @@ IMAGE, TEXT = "{{IMAGE}}", "{{TEXT}}"
 """What stands for an image and a text in messages."""
 
 _MAP_MEANS: dict[Kind, str] = {
-    "unordered": "weights: the label with the largest product of weight and probability is meant",
+    **dict.fromkeys(
+        ("unordered", "pair"), "weights: the label with the largest product of weight and probability is meant"
+    ),
     "ordinal": "what each label of the judge means",
     "numeric": "what numbers of the judge mean: lines run between these points, and beyond them the nearest counts",
 }

@@ -57,6 +57,9 @@ class LabelContext:
             and re.fullmatch(r"[^\s]{1,30}", reason.strip()) is not None
         )
 
+    def _in_passing(self, found: Found) -> bool:
+        return self.lexer.pair or says_nothing_in_prose(found.name)
+
     def _harmless(self, rest: str) -> bool:
         """Whether the only word that looks like a reversal is in a reason: ``the cat does not bite``."""
         hit = words.REVERSAL.search(rest)
@@ -71,7 +74,7 @@ class LabelContext:
             for number, found in enumerate(self.lexer.mentions(sentence)):
                 if number > _MAX_MENTIONS:
                     raise LabelError(f"no verdict: labels are mentioned more than {_MAX_MENTIONS} times in a sentence")
-                if says_nothing_in_prose(found.name):
+                if self._in_passing(found):
                     continue
                 negated = words.NEGATION.search(sentence[max(0, found.start - 160) : found.start])
                 negated = negated or words.NEGATED_AFTER.match(sentence, found.end)
@@ -101,7 +104,7 @@ class LabelContext:
             (segment, found)
             for segment in segments[:50]
             for found in self.lexer.mentions(segment[:2000])
-            if not says_nothing_in_prose(found.name)
+            if not self._in_passing(found)
         ]
         for segment, found in mentions:
             if words.NEGATION.search(segment[: found.start][-160:]):

@@ -79,6 +79,7 @@ class LabelLexer:
         number: For a scale of numbers, number → label; raises ValueError where it is off the scale.
         top: The highest number of a scale with an order, as in ``4/5``.
         signed: Whether numbers below zero are on the scale, so that a plus is part of a number too.
+        pair: Whether labels name the pictures of a pair: then who mentions one has not chosen it.
     """
 
     def __init__(
@@ -88,8 +89,10 @@ class LabelLexer:
         top: float | None = None,
         *,
         signed: bool = False,
+        pair: bool = False,
     ) -> None:
         self.labels = {folded(name): label for name, label in names.items()}
+        self.pair = pair
         self.top = top
         self.signed = signed
         self._number = number

@@ -28,7 +28,7 @@ def checked(given: LabelMap, scale: LabelScale) -> dict[str, str]:
     if not named or len(named) < len(given) or set(named) != set(known):
         wanted = f"each of {', '.join(scale.labels)}" if scale.labels else "numbers of the scale, each"
         raise ValueError(f"must have {wanted} once, not {', '.join(given) or 'nothing'}")
-    if scale.kind == "unordered":
+    if not scale.ordered:
         for label, weight in named.items():
             if not _is_weight(weight):
                 raise ValueError(f"the weight of {label} must be a number above 0, not {weight!r:.60}")

@@ -1,6 +1,7 @@
 """The scale of human labels: how an answer is asked for, read, and how wrong it is.
 
-A `LabelScale` is unordered (safe, unsafe), ordinal (1 to 5, worst to best) or numeric (any number in a range).
+A `LabelScale` is unordered (safe, unsafe), ordinal (1 to 5, worst to best), numeric (any number in a range), or that of
+a pair of pictures (first, second, and tie where allowed).
 It does not judge and does not average: see `solvers` and `scorers`.
 """
 
@@ -14,7 +15,36 @@ from blpo_inspect.judging.label_lexer import LabelLexer, folded, number_names
 from blpo_inspect.judging.label_text import clean, number, plain_number
 from blpo_inspect.judging.scale_inference import fields_of_scale
 
-Kind = Literal["unordered", "ordinal", "numeric"]
+Kind = Literal["unordered", "ordinal", "numeric", "pair"]
+
+FIRST, SECOND, TIE = "first", "second", "tie"
+"""The labels of a pair of pictures: which of the two it is, and that it is neither."""
+
+_PAIR_NAMES = {
+    f"{noun} {number}": label
+    for label, numbers in ((FIRST, ("1", "one", "a")), (SECOND, ("2", "two", "b")))
+    for number in numbers
+    for noun in ("image", "picture", "photo", "option")
+}
+_PAIR_NAMES |= {
+    f"{article}{label} {noun}": label
+    for label in (FIRST, SECOND)
+    for noun in ("image", "picture", "photo", "one")
+    for article in ("", "the ")
+}
+"""How judges name the pictures of a pair besides; which one *left* is, depends on how they were shown."""
+
+_TIE_NAMES = dict.fromkeys(
+    (
+        *("draw", "equal", "neither", "no difference"),
+        *(
+            f"{both}{equal}"
+            for both in ("", "both are ", "both images are ", "they are ")
+            for equal in ("equally good", "equally well", "equal", "tied")
+        ),
+    ),
+    TIE,
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +52,7 @@ class LabelScale:
     """The labels people gave, and their kind.
 
     Attributes:
-        kind: ``unordered``, ``ordinal`` or ``numeric``.
+        kind: ``unordered``, ``ordinal``, ``numeric`` or ``pair``.
         labels: The labels; for an ordinal scale from lowest to highest; empty for a numeric one.
         low: Lowest value of a numeric scale.
         high: Highest value of a numeric scale.
@@ -49,6 +79,8 @@ class LabelScale:
             return
         if self.low is not None or self.high is not None:
             raise ValueError(f"low and high are for numeric scales; this one is {self.kind}")
+        if self.kind == "pair" and set(self.labels) not in ({FIRST, SECOND}, {FIRST, SECOND, TIE}):
+            raise ValueError(f"a pair has the labels {FIRST}, {SECOND} and, where allowed, {TIE}, not {self.labels}")
         if len(self.labels) < 2:
             raise ValueError(f"a scale needs at least two labels, not {list(self.labels)}")
         named: dict[str, str] = {}
@@ -61,6 +93,31 @@ class LabelScale:
         strays = {alias: label for alias, label in self.aliases.items() if label not in self.labels}
         if strays:
             raise ValueError(f"aliases of labels that are not on the scale: {strays}")
+
+    @classmethod
+    def pair(cls, *, ties: bool = False) -> "LabelScale":
+        """The scale of a pair of pictures, with or without ties."""
+        return cls("pair", (FIRST, SECOND, TIE) if ties else (FIRST, SECOND))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its labels have an order from low to high, and so a `value`."""
+        return self.kind in ("ordinal", "numeric")
+
+    @property
+    def ties(self) -> bool:
+        """Whether it is of a pair that may be a tie."""
+        return TIE in self.labels and self.kind == "pair"
+
+    def swapped(self, label: str) -> str:
+        """The same verdict with the two pictures in the other order.
+
+        Raises:
+            ValueError: The scale is not of a pair.
+        """
+        if self.kind != "pair":
+            raise ValueError(f"only a pair has two orders; this scale is {self.kind}")
+        return {FIRST: SECOND, SECOND: FIRST}.get(label, label)
 
     @classmethod
     def of(cls, labels: Iterable[str]) -> "LabelScale":
@@ -125,8 +182,8 @@ class LabelScale:
         Raises:
             ValueError: An unordered scale has no order.
         """
-        if self.kind == "unordered":
-            raise ValueError("an unordered scale has no values; compare labels for equality")
+        if not self.ordered:
+            raise ValueError(f"a scale that is {self.kind} has no values; compare labels for equality")
         if self.kind == "numeric":
             return float(label)
         return self._numbers[label] if self._numbers else float(self.labels.index(label))
@@ -134,10 +191,13 @@ class LabelScale:
     def loss(self, label: str, human: str) -> float:
         """How wrong a judgement is, 0 (as the human) to 1.
 
-        0/1 for an unordered scale, steps between the labels over the scale's steps for an ordinal one, distance over
-        the range for a numeric one (BLPO leaves ℓ open: "task specific", arXiv 2602.11340 section 3).
+        0/1 for an unordered scale and a pair, ½ between a tie and one of the two. Steps between the labels over the
+        scale's steps for an ordinal one, distance over the range for a numeric one (BLPO leaves ℓ open: "task
+        specific", arXiv 2602.11340 section 3).
         """
-        if self.kind == "unordered":
+        if TIE in (label, human) and self.ties:
+            return 0.0 if label == human else 0.5
+        if not self.ordered:
             return float(label != human)
         if self.kind == "ordinal":
             return abs(self.labels.index(label) - self.labels.index(human)) / (len(self.labels) - 1)
@@ -205,6 +265,8 @@ class LabelScale:
         if self.low is not None:
             return LabelLexer({}, number=self._of_number, top=self.high, signed=self.low < 0)
         names = {label: label for label in self.labels} | dict(self.aliases)
+        if self.kind == "pair":
+            return LabelLexer(_PAIR_NAMES | (_TIE_NAMES if self.ties else {}) | names, pair=True)
         if not self._numbers:
             return LabelLexer(names)
         top = self._numbers[self.labels[-1]] if self.kind == "ordinal" else None

@@ -7,6 +7,7 @@ One place for judge, describer and optimizer. A provider's filter answers with t
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from inspect_ai.model import ModelOutput
 
@@ -24,6 +25,11 @@ CUT_OFF = ("max_tokens", "model_length")
 ON_SCHEMA = "blpo_on_schema"
 """Where the metadata of an output that was asked for on a schema say what it is: ``{"label": …}``, or ``{"reason": …}``
 why it is none, whatever its text says."""
+
+ORDERS = "blpo_orders"
+"""Where the metadata of an output about a pair say what the judge said in both orders of the pictures (`pairs`):
+``{"given": label or None, "swapped": label or None, "reasons": […], "label": what counts or None}``, labels as of the
+order that was given."""
 
 MAPPED = "blpo_map"
 """Where the metadata of an output say what the map of a prompt pair made of it (`mapped`): ``{"said": the judge's
@@ -67,6 +73,9 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
     failed = failure(output)
     if failed is not None:
         return Verdict(None, failed)
+    orders = (output.metadata or {}).get(ORDERS)
+    if isinstance(orders, Mapping):
+        return _of_orders(orders, scale)
     note = (output.metadata or {}).get(MAPPED)
     if isinstance(note, Mapping) and not raw:
         try:
@@ -85,6 +94,16 @@ def own_label(output: ModelOutput, scale: LabelScale) -> str | None:
     return verdict_of(output, scale, raw=True).label if MAPPED in (output.metadata or {}) else None
 
 
+def _of_orders(orders: Mapping[str, Any], scale: LabelScale) -> Verdict:
+    """The verdict on a pair that was asked about in both orders."""
+    if (label := orders.get("label")) in scale.labels:
+        return Verdict(label)
+    if reasons := orders.get("reasons"):
+        return Verdict(None, str(reasons[0]))
+    given, swapped = orders.get("given"), orders.get("swapped")
+    return Verdict(None, f"the verdict follows the order: {given} as given, {swapped} with the pictures swapped")
+
+
 def whole_verdict(output: ModelOutput, scale: LabelScale) -> Verdict:
     """The verdict with what the judge wrote and, where it gives them, the probabilities of its labels."""
     return replace(
@@ -100,7 +119,7 @@ def mapped(output: ModelOutput, scale: LabelScale, map: LabelMap | None) -> Mode
     said = verdict_of(output, scale).label
     if map is None or said is None:
         return output
-    probabilities = label_probabilities(output, scale) if scale.kind == "unordered" else None
+    probabilities = None if scale.ordered else label_probabilities(output, scale)
     note = {"said": said, "label": meant(map, scale, said, probabilities)}
     return output.model_copy(update={"metadata": {**(output.metadata or {}), MAPPED: note}})
 

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inspect_ai.model import ChatMessage, ContentImage, GenerateConfig, Model, ModelOutput
+from inspect_ai.model import ContentImage, GenerateConfig, Model
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_mode import Answer, checked
-from blpo_inspect.judging.asking import ask, judge_message
+from blpo_inspect.judging.asking import ask_about
+from blpo_inspect.judging.both_orders import Asked
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptError, PromptPair, placeholders
 from blpo_inspect.judging.reask import DEFAULT
@@ -65,20 +66,37 @@ class Question:
         """Whether the judge prompt refers to a text beside the picture."""
         return "text" in placeholders(self.pair.judge)
 
+    @property
+    def needs_two(self) -> bool:
+        """Whether it is about two pictures: which one of them."""
+        return self.scale.kind == "pair"
+
     async def put(
         self,
         model: Model,
         images: Sequence[ContentImage],
         text: str | None = None,
         config: GenerateConfig | None = None,
-    ) -> tuple[list[ChatMessage], ModelOutput]:
+    ) -> Asked:
         """Ask about one picture, or several that are judged together: conversation and output, as `asking.ask`.
+
+        Of a pair of pictures, it is asked in both orders; a verdict that follows the order is none.
 
         Raises:
             PromptError: The prompt refers to a text that was not given.
+            ValueError: A question about two pictures, and not two images.
         """
-        message = judge_message(self.pair.judge, self.scale, images=list(images), text=text)
-        return await ask(model, message, self.scale, self.answer, self.reask, self.pair.map, config)
+        return await ask_about(
+            model,
+            self.pair.judge,
+            self.scale,
+            images,
+            text,
+            answer=self.answer,
+            reask=self.reask,
+            map=self.pair.map,
+            config=config,
+        )
 
 
 def read_pair(path: str | Path) -> PromptPair:
@@ -106,4 +124,4 @@ def check_map(pair: PromptPair, scale: LabelScale, answer: Answer, source: str) 
 
 
 def _weighs(pair: PromptPair, scale: LabelScale) -> bool:
-    return pair.map is not None and scale.kind == "unordered"
+    return pair.map is not None and not scale.ordered

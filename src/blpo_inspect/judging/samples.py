@@ -20,6 +20,9 @@ ABOUT = "about"
 REASONS = "reasons"
 """Where a sample's metadata hold what raters wrote about their labels, as a list."""
 
+SIDES = "sides"
+"""Where the metadata of a pair hold the categories of its two images, such as the models that made them, as a list."""
+
 
 @dataclass(frozen=True)
 class Record:

@@ -193,7 +193,7 @@ def _standing(judged: Sequence[Judgement], scale: LabelScale) -> str:
             counts = ", ".join(f"{inert(label)} {said[label]}" for label in (*scale.labels, "no label") if said[label])
             if counts:
                 lines.append(f"- Of {said.total()} that people label {inert(human)}, the judge says: {counts}.")
-    if scale.kind != "unordered" and read:
+    if scale.ordered and read:
         bias = sum(scale.value(j.label or "") - scale.value(j.item.human) for j in read) / len(read)
         where = "above" if bias > 0 else "below"
         lines.append(f"On average it is {abs(bias):.2g} {where} people.")

@@ -197,7 +197,7 @@ def judgement(item: Item, output: ModelOutput, scale: LabelScale, loss: Loss = "
         least, distance, disputed = against_raters(verdict.label, item.labels, scale)
         wrong = wrong and disputed
     probabilities = None
-    if loss == "likelihood" or scale.kind == "unordered":  # a map of labels without an order weighs them
+    if loss == "likelihood" or not scale.ordered:  # a map of labels without an order weighs them
         probabilities = label_probabilities(output, scale)
     if loss == "zero_one":
         distance = float(wrong)

@@ -266,7 +266,7 @@ def _turned(new: str, old: str, scale: LabelScale) -> str | None:
     """Where a number that stands for yes stands for no, or the two ends of a scale are swapped."""
     if not _numbers(scale):
         return None
-    ends = scale.labels if scale.kind == "unordered" else (scale.labels[0], scale.labels[-1])
+    ends = (scale.labels[0], scale.labels[-1]) if scale.ordered else scale.labels
     old, new = (" ".join(_DECORATION.sub("", text.translate(_QUOTES)).split()).casefold() for text in (old, new))
     meant = {name.casefold(): label for name, label in scale.aliases.items() if number(name) is None}
     for label in ends:
@@ -315,7 +315,7 @@ class _Points:
             for match in _OUT_OF.finditer(sentence) if "/" in sentence or "out of" in sentence.lower() else ():
                 if not self._is_whole(None, match["one"] or match["two"] or match["three"] or match["four"]):
                     yield match.group().strip()
-        if not valued and self.scale.kind == "unordered":
+        if not valued and not self.scale.ordered:
             return
         if not _LETTERS.search(" ".join(self.scale.labels)):
             yield from (match.group() for match in _LETTERS.finditer(sentence))

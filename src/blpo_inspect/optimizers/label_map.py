@@ -31,7 +31,7 @@ async def add_map(run: Run[S]) -> None:
 
 async def _fitted(run: Run[S]) -> str:
     problem = run.problem
-    if problem.scale.kind == "unordered" and problem.answer != "likelihood":
+    if not problem.scale.ordered and problem.answer != "likelihood":
         return "none, for labels without an order need probabilities (answer=likelihood)"
     try:
         judgements = await run.evaluator.judge(run.best.judge, problem.validation, run.best.i2t)
@@ -40,7 +40,7 @@ async def _fitted(run: Run[S]) -> str:
     judged = [
         Judged(one.label, one.item.labels, one.item.cluster, one.probabilities)
         for one in judgements
-        if one.label is not None and (one.probabilities is not None or problem.scale.kind != "unordered")
+        if one.label is not None and (one.probabilities is not None or problem.scale.ordered)
     ]
     if len({one.group for one in judged}) < 2:
         return "none, fewer than two validation images or groups have a label to fit it on"

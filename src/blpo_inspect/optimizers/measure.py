@@ -16,6 +16,7 @@ from blpo_inspect.optimizers.problem import Item
 
 FIGURES: dict[Kind, tuple[str, ...]] = {
     "unordered": ("accuracy", "macro_f1", "cohens_kappa"),
+    "pair": ("accuracy", "macro_f1", "cohens_kappa"),
     "ordinal": ("quadratic_kappa", "mae", "spearman", "bias", "accuracy", "macro_f1", "cohens_kappa"),
     "numeric": ("mae", "spearman", "pearson", "bias"),
 }
@@ -23,6 +24,7 @@ FIGURES: dict[Kind, tuple[str, ...]] = {
 
 HEADLINES: dict[Kind, dict[str, str]] = {
     "unordered": {"accuracy": "accuracy"},
+    "pair": {"accuracy": "accuracy"},
     "ordinal": {"quadratic_kappa": "quadratic kappa", "mae": "MAE"},
     "numeric": {"mae": "MAE", "spearman": "Spearman"},
 }

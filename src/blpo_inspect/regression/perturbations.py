@@ -130,7 +130,7 @@ def listed(prompt: str) -> str:
 
 def reversed_labels(scale: LabelScale) -> LabelScale | None:
     """The scale that names its labels in the opposite order; None for a scale with an order of its own."""
-    if scale.kind != "unordered":
+    if scale.ordered:
         return None
     return LabelScale(scale.kind, scale.labels[::-1], aliases=scale.aliases)
 

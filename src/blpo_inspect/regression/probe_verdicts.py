@@ -64,7 +64,7 @@ def probe_result(
     hits = [_changed(old, new, scale) for old, new in zip(before, after, strict=True)]
     changed = proportion(hits, clusters=clusters, level=1 - 2 * alpha)
     verdict, p = _share_verdict(hits, changed, probe.tolerance, alpha, clusters)
-    ordered = scale.kind != "unordered"
+    ordered = scale.ordered
     if ordered:
         most = None if probe.shift_tolerance is None else probe.shift_tolerance * _width(scale)
         shift, moved = _mean_shift(before, after, scale, most or 0.0, alpha, clusters)

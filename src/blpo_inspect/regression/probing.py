@@ -25,7 +25,7 @@ from blpo_inspect._util.images import FORMATS, data_uri
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.cache.request import draw
 from blpo_inspect.judging.answer_mode import Answer, checked
-from blpo_inspect.judging.asking import GREEDY, ask, judge_message
+from blpo_inspect.judging.asking import GREEDY, ask_about
 from blpo_inspect.judging.label_map import LabelMap
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.pictures import sample_pictures
@@ -161,15 +161,13 @@ def perturbed(
         by = known[state.metadata[_BY]]
         own = scale_of(state.metadata)
         scale = (by.scale(own) if by.scale else None) or own
-        message = judge_message(
-            by.prompt(pair.judge) if by.prompt else pair.judge,
-            scale,
-            images=[await _shown(image, by) for image in await sample_pictures(state)],
-            text=state.metadata.get("text"),
-        )
+        asked = by.prompt(pair.judge) if by.prompt else pair.judge
+        images = [await _shown(image, by) for image in await sample_pictures(state)]
         with draw(by.draw):
             model = memoized(get_model(), role="judge")
-            state.messages, state.output = await ask(model, message, scale, answer, reask, map)
+            state.messages, state.output = await ask_about(
+                model, asked, scale, images, state.metadata.get("text"), answer=answer, reask=reask, map=map
+            )
         return state
 
     return solve

@@ -17,11 +17,12 @@ from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.statistics import Interval
 
-HEADLINE = {"unordered": "cohens_kappa", "ordinal": "quadratic_kappa", "numeric": "spearman"}
+HEADLINE = {"unordered": "cohens_kappa", "pair": "cohens_kappa", "ordinal": "quadratic_kappa", "numeric": "spearman"}
 """Kind of scale → the figure by which judges are ordered, and for which differences are tested."""
 
 SHOWN = {
     "unordered": ("accuracy", "macro_f1", "cohens_kappa"),
+    "pair": ("accuracy", "macro_f1", "cohens_kappa"),
     "ordinal": ("accuracy", "macro_f1", "cohens_kappa", "quadratic_kappa", "spearman", "mae"),
     "numeric": ("pearson", "spearman", "mae", "krippendorff_alpha"),
 }

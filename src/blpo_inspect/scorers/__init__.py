@@ -7,6 +7,7 @@ from blpo_inspect.scorers.error import error
 from blpo_inspect.scorers.image_judge import image_judge
 from blpo_inspect.scorers.improvement import improvement
 from blpo_inspect.scorers.labels import labels
+from blpo_inspect.scorers.position import position
 from blpo_inspect.scorers.preference import preference
 from blpo_inspect.scorers.unread import unread
 
@@ -18,6 +19,7 @@ __all__ = [
     "image_judge",
     "improvement",
     "labels",
+    "position",
     "preference",
     "unread",
 ]

@@ -85,6 +85,11 @@ def image_judge(
             metadata["human"] = as_on(question.scale, human, way)
         try:
             seen = await pictures(state, images)
+            if question.needs_two and len(seen.images) != 2:
+                raise NoPictureError(
+                    f"a judge of pairs looks at two pictures in one question, and images={images} gives "
+                    f"{len(seen.images)}; images=input shows all of the input, and a function can give any two"
+                )
             against = _text(state, text)
             if against is None and question.needs_text:
                 raise PromptError("the prompt refers to {text}; say with text= where the sample has it")
@@ -128,7 +133,7 @@ def _score(verdict: Verdict, opinions: Sequence[Opinion], scale: LabelScale, met
         return Score.unscored(
             reason="grader_failed", explanation=f"{verdict.reason}\n\n{explanation}", metadata=metadata
         )
-    value = verdict.label if scale.kind == "unordered" else scale.value(verdict.label)
+    value = scale.value(verdict.label) if scale.ordered else verdict.label
     return Score(value=value, answer=verdict.label, explanation=explanation, metadata=metadata)
 
 

@@ -14,6 +14,7 @@ from blpo_inspect.scorers.metric_keys import metric_key
 
 FIGURES: dict[Kind, tuple[str, ...]] = {
     "unordered": ("accuracy", "cohens_kappa"),
+    "pair": ("accuracy", "cohens_kappa"),
     "ordinal": ("quadratic_kappa", "mae", "spearman", "bias"),
     "numeric": ("mae", "spearman", "bias"),
 }
@@ -76,7 +77,7 @@ def _places(kind: Kind, raters: bool) -> dict[str, tuple[str, str]]:
         for part, end in {"before": "before", "after": "after", "difference": "change"}.items():
             if part != "difference" or figure == FIGURES[kind][0]:
                 places[f"{metric_key(figure)}_{end}"] = part, figure
-    if raters and kind != "unordered":
+    if raters and kind in ("ordinal", "numeric"):
         places[metric_key("mae", "ceiling")] = "ceiling", "mae"
     return places
 

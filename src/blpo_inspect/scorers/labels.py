@@ -28,7 +28,7 @@ def verdicts() -> Metric:
         scale = judged.scale
         if scale is None:  # no sample is scored
             return {"n": 0}
-        found = _shares(judged, scale) if scale.kind == "unordered" else _mean(judged)
+        found = _mean(judged) if scale.ordered else _shares(judged, scale)
         known = Judged([item for item in scores if "human" in (item.score.metadata or {})])
         if known.scores:
             found["n"] = len(known.scores)
@@ -52,7 +52,7 @@ def labels() -> Scorer:
         if verdict.label is None:
             return unreadable(verdict, state.output, facts(state, None))
         return Score(
-            value=verdict.label if scale.kind == "unordered" else scale.value(verdict.label),
+            value=scale.value(verdict.label) if scale.ordered else verdict.label,
             answer=verdict.label,
             explanation=f"Answer: {state.output.completion}",
             metadata=facts(state, None),

@@ -63,7 +63,7 @@ def checked(reducer: str, scale: LabelScale) -> Reducer:
     """
     if reducer not in get_args(Reducer):
         raise PrerequisiteError(f"reducer={reducer!r}: one of {', '.join(get_args(Reducer))}")
-    if reducer != "mode" and scale.kind == "unordered":
+    if reducer != "mode" and not scale.ordered:
         raise PrerequisiteError(
             f"reducer={reducer}: the labels {', '.join(scale.labels)} have no order; use reducer=mode"
         )

@@ -45,7 +45,7 @@ def valued(state: TaskState, by: str | None) -> tuple[LabelScale, Score]:
     metadata = facts(state, by)
     if (nobody := unlabelled(state, metadata)) is not None:
         return scale, nobody
-    if scale.kind == "unordered":
+    if not scale.ordered:
         explanation = f"the labels {', '.join(scale.labels)} have no order; use the scorer agreement"
         return scale, Score.unscored(reason="scoring_failed", explanation=explanation, metadata=metadata)
     verdict = verdict_of(state.output, scale)

@@ -33,7 +33,7 @@ def consensus(labels: Sequence[str], scale: LabelScale) -> list[str]:
     """
     if not labels:
         raise ValueError("no labels, no consensus")
-    if scale.kind == "unordered":
+    if not scale.ordered:
         counts = Counter(labels)
         top = max(counts.values())
         return [label for label in scale.labels if counts[label] == top]

@@ -80,7 +80,7 @@ def fit_map(scale: LabelScale, judged: Sequence[Judged]) -> dict[str, str]:
     if scale.kind == "numeric":
         return _isotonic(scale, judged)
     costs = np.array([[one.loss(scale, label) for label in scale.labels] for one in judged])
-    if scale.kind == "unordered":
+    if not scale.ordered:
         given = [[(one.probabilities or {})[label] for label in scale.labels] for one in judged]
         return _weights(scale.labels, np.maximum(given, _LEAST), costs)
     said = np.array([scale.labels.index(one.said) for one in judged])

@@ -58,8 +58,11 @@ _ORDINAL: dict[str, Named] = {
     "quadratic_kappa": Named(agreement.quadratic_kappa, "positions"),
 }
 
+_NOMINAL = {**_ANY, **_CLASSES, "krippendorff_alpha": Named(agreement.nominal_alpha, "labels")}
+
 AGREEMENT: dict[Kind, dict[str, Named]] = {
-    "unordered": {**_ANY, **_CLASSES, "krippendorff_alpha": Named(agreement.nominal_alpha, "labels")},
+    "unordered": _NOMINAL,
+    "pair": _NOMINAL,
     "ordinal": {**_ANY, **_CLASSES, **_ORDINAL, "krippendorff_alpha": Named(agreement.ordinal_alpha, "positions")},
     "numeric": {**_ANY, "krippendorff_alpha": Named(agreement.interval_alpha, "values")},
 }
@@ -82,7 +85,7 @@ ERROR: dict[str, Named] = {
 
 def statistics_of(scale: LabelScale) -> dict[str, Named]:
     """Every figure that applies to a scale, by name."""
-    ordered = {} if scale.kind == "unordered" else {**CORRELATION, **ERROR}
+    ordered = {**CORRELATION, **ERROR} if scale.ordered else {}
     return {**AGREEMENT[scale.kind], **ordered}
 
 

@@ -254,7 +254,7 @@ _ROUNDING = 1e-9
 
 
 def _named(figure: str, scale: LabelScale) -> Named:
-    known = {**AGREEMENT[scale.kind], **({} if scale.kind == "unordered" else CORRELATION)}
+    known = {**AGREEMENT[scale.kind], **(CORRELATION if scale.ordered else {})}
     if figure not in known:
         note = " (of errors, lower is better)" if figure in ERROR else ""
         raise ValueError(f"{figure!r} cannot be held against a margin here{note}; one of {', '.join(sorted(known))}")

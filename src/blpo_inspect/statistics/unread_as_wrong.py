@@ -26,7 +26,7 @@ def wrong_label(human: str, scale: LabelScale, used: Mapping[str, int]) -> str:
         The label farthest from people's (the lower end if both ends are as far); on an unordered scale the other
         label that people use most, the first of the scale if several do.
     """
-    if scale.kind == "unordered":
+    if not scale.ordered:
         return max((label for label in scale.labels if label != human), key=lambda label: used.get(label, 0))
     if scale.kind == "ordinal":
         ends = [scale.labels[0], scale.labels[-1]]

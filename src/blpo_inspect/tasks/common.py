@@ -13,16 +13,17 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.text import shortened, visible, visible_lines
 from blpo_inspect.judging.answer_mode import METADATA, Answer, checked
 from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.label_map import METADATA as LABEL_MAP
 from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.judging.pairs import asking_solver
 from blpo_inspect.judging.prompts import DEFAULT_I2T, PromptPair
 from blpo_inspect.judging.question import check_map, read_pair
 from blpo_inspect.judging.reask import DEFAULT
 from blpo_inspect.judging.reask import METADATA as REASK
 from blpo_inspect.judging.reask import checked as checked_reask
 from blpo_inspect.judging.samples import Record, to_dataset
-from blpo_inspect.judging.solvers import judge
-from blpo_inspect.scorers import agreement, correlation, error, labels, unread
+from blpo_inspect.scorers import agreement, correlation, error, labels, position, unread
 from blpo_inspect.scorers.metric_keys import metric_key
 
 _MAX_SHOWN = 2_000
@@ -43,11 +44,14 @@ def judging_task(
     default_i2t: str = DEFAULT_I2T,
     prompt_from: str | None = None,
     scorers: Sequence[Scorer] = (),
+    order: Order = "both",
+    torn: Torn = "unread",
     metadata: Mapping[str, Any] | None = None,
 ) -> Task:
     """A task that has the main model judge each record and scores its agreement with people.
 
-    Where records have no label, the scorer `labels` says what the judge said; figures of agreement are of the others.
+    Where records have no label, and of pairs, the scorer `labels` says what the judge said; figures of agreement are of
+    records with a label.
 
     Prints the judge prompt in force, and where it is from, once in a process.
 
@@ -62,7 +66,10 @@ def judging_task(
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question (`judging.reask`).
         default_i2t: The I2T prompt where no pair is given.
         prompt_from: Where the default prompt is from, for people; else it is the default of the task.
-        scorers: Further ones than `agreement`, `unread` and, where labels have an order, `correlation` and `error`.
+        order: Of two pictures on a scale of pairs: asked in both orders, or as given.
+        torn: What a verdict that follows the order is.
+        scorers: Further ones than `agreement`, `unread`, `correlation` and `error` where labels have an order, and
+            `position` for pairs that are asked about in both orders.
         metadata: What else the log should say about the data.
 
     Raises:
@@ -79,12 +86,14 @@ def judging_task(
     dataset = to_dataset(records, scale, name=name)
     known = ["human" in (sample.metadata or {}) for sample in dataset]
     compared = any(known) or not known
-    ordered = [] if scale.kind == "unordered" else [correlation(), error()]
+    ordered = [correlation(), error()] if scale.ordered else []
     figures = [agreement(), unread(), *ordered] if compared else [unread()]
+    pairs = scale.kind == "pair"
+    placed = [position()] if pairs and order == "both" else []
     return Task(
         dataset=dataset,
-        solver=judge(pair.judge, answer=answer, reask=reask, map=pair.map),
-        scorer=[*figures, *([] if all(known) else [labels()]), *scorers],
+        solver=asking_solver(pair, scale, answer, reask, order=order, torn=torn),
+        scorer=[*figures, *([] if all(known) and not pairs else [labels()]), *placed, *scorers],
         config=GREEDY,
         headline_metric=HeadlineMetric(scorer="agreement", metric=metric_key("accuracy")) if compared else None,
         metadata={**(metadata or {}), "judge_prompt": pair.judge, "i2t_prompt": pair.i2t, **asked, **again, **means},

@@ -63,7 +63,7 @@ def image_reward(
         answer: How the judge is asked: ``text``, ``label``, ``likelihood`` or ``structured``, see docs/benchmarks.md.
         reask: 1: a reply that cannot be read is followed by one more question; 0: it stays unread.
     """
-    drawn = draw(_pool, _fetch, split=split, per_stratum=quotas(SCALE.labels, limit_per_class, full), seed=seed)
+    drawn = draw(pool, fetch, split=split, per_stratum=quotas(SCALE.labels, limit_per_class, full), seed=seed)
     drawn.report(f"image_reward, {split}")
     return judging_task(
         drawn.records,
@@ -87,7 +87,8 @@ def image_reward(
     )
 
 
-def _pool(split: Split) -> Pool:
+def pool(split: Split) -> Pool:
+    """The authors' rows of a split."""
     table = f"metadata-{split}.parquet"
     SOURCE.download(table)
     candidates: list[BenchmarkRow] = []
@@ -121,7 +122,8 @@ def _candidate(row: dict[str, Any], where: str) -> BenchmarkRow | Skipped:
     )
 
 
-def _fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
+def fetch(rows: Sequence[BenchmarkRow]) -> list[Path | Unusable]:
+    """The images of rows, out of the archives."""
     members: dict[str, list[str]] = {}
     for row in rows:
         folder, _, member = row.image.rpartition("/")

@@ -23,9 +23,9 @@ from blpo_inspect._util.plain_error import reason_of
 from blpo_inspect.data.tables.sources import Source
 from blpo_inspect.data.tables.unlabelled import Unlabelled, read_unlabelled
 from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.pairs import asking_solver
 from blpo_inspect.judging.question import Question
 from blpo_inspect.judging.samples import Record, to_dataset
-from blpo_inspect.judging.solvers import judge
 from blpo_inspect.verdicts.kept import Kept
 from blpo_inspect.verdicts.row import VerdictRow, row_of
 from blpo_inspect.verdicts.writing import write
@@ -145,6 +145,9 @@ def _judged(
     if question.needs_text and any(picture.text is None for picture in shown):
         lacking = next(picture.id for picture in shown if picture.text is None)
         raise RunError(f"the judge prompt refers to {{text}}, and {lacking} has none; give a table with a column text")
+    if question.needs_two and any(len(picture.images) != 2 for picture in shown):
+        alone = next(picture.id for picture in shown if len(picture.images) != 2)
+        raise RunError(f"the judge is of pairs, and {alone} is none; give a table with the columns image_1 and image_2")
     samples = (
         {str(sample.id): sample for sample in _log(shown, question, asked, on_done).samples or []} if shown else {}
     )
@@ -155,7 +158,7 @@ def _log(shown: Sequence[Unlabelled], question: Question, asked: Asked, on_done:
     pair = question.pair
     task = Task(
         dataset=to_dataset(map(_record, shown), question.scale, name="pictures"),
-        solver=[judge(pair.judge, answer=question.answer, reask=question.reask, map=pair.map), _counted(on_done)],
+        solver=[asking_solver(pair, question.scale, question.answer, question.reask), _counted(on_done)],
         config=GREEDY,
         name="verdicts",
         metadata={"judge_prompt": pair.judge},

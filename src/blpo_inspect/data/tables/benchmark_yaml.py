@@ -27,7 +27,10 @@ from blpo_inspect.data.tables.table_row import TableError
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.prompts import I2TText, JudgeText, StatedScale
 
-ROLES = ("image", "label", "text", "id", "group", "category", "reason")
+SIDE_ROLES = ("category_1", "category_2")
+"""Of the two images of a pair: what each is of, such as the model that made it."""
+
+ROLES = ("image", "label", "text", "id", "group", "category", "reason", *SIDE_ROLES)
 """What a column can be; a column of such a name is that unless ``columns`` says otherwise."""
 
 IMAGE_ROLES = re.compile(r"image(s|_[1-9]\d*)?")

@@ -206,7 +206,7 @@ def _doubts(
             stating = option("scale", f"numeric:{low}:{high}")
             found = f"{len(counts)} different numbers from {low} to {high}"
             return [f"the labels are {found}: confirm this range of the scale with {stating}, or state another"]
-        if not odd and scale.kind == "unordered" and len(values) > 2:
+        if not odd and not scale.ordered and len(values) > 2:
             kinds = f"{option('scale', f'ordinal:{listed}')} or {option('scale', f'unordered:{listed}')}"
             return [f"the labels are numbers in uneven steps: say whether they have an order, with {kinds}"]
     elif len(values) > 2 and counts.keys() - values.keys() <= set(rare_labels(counts)):

@@ -7,7 +7,7 @@ from typing import Any
 
 from blpo_inspect._util.close_names import close_to
 from blpo_inspect._util.text import printable
-from blpo_inspect.data.tables.benchmark_yaml import ROLES, BenchmarkSettings
+from blpo_inspect.data.tables.benchmark_yaml import ROLES, SIDE_ROLES, BenchmarkSettings
 from blpo_inspect.data.tables.cells import text_of
 from blpo_inspect.data.tables.columns import CLOSE, missing_columns, unused_columns
 from blpo_inspect.data.tables.consensus_label import consensus_label
@@ -21,7 +21,7 @@ from blpo_inspect.data.tables.sources import Source, find_source
 from blpo_inspect.data.tables.stated_scale import stated_scale
 from blpo_inspect.data.tables.table_row import TableError, as_fault
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.samples import REASONS, Record
+from blpo_inspect.judging.samples import REASONS, SIDES, Record
 
 MAX_SHOWN = 20
 """Rows that cannot be used which an error or a log lists; it counts the others."""
@@ -76,6 +76,7 @@ def read_benchmark(
     doubtful: bool = False,
     unlabelled: bool = False,
     otherwise: LabelScale | None = None,
+    expected: LabelScale | None = None,
     option: Option = task_option,
 ) -> UserBenchmark:
     """Read the data and check every row.
@@ -97,6 +98,7 @@ def read_benchmark(
         unlabelled: Take rows without a label too, as records without one. A table whose scale is stated and that has no
             column of labels, and none whose name is close to that, is taken in any case.
         otherwise: The scale where neither the arguments nor the settings state one and no row has a label.
+        expected: The scale where neither the arguments nor the settings state one, instead of what occurs.
         option: What these arguments are called where somebody gave them, for messages.
 
     Raises:
@@ -116,7 +118,7 @@ def read_benchmark(
         faults = [as_fault(f"{each.where}: {each.images}") for each in seen]
         raise TableError(_listed(source, faults, len(faults), skip=""))
     raters, labelled = _check_columns(source, seen, list(columns))
-    stated = stated or source.settings.scale or (None if labelled else otherwise)
+    stated = stated or source.settings.scale or expected or (None if labelled else otherwise)
     if not labelled and stated is None:
         more = f"; without labels, say which there can be: {option('labels', 'first,second,…')}"
         raise missing_columns(source.name, [source.settings.column("label")], list(columns), more)
@@ -234,6 +236,7 @@ def _result(
         if label is None:
             tied = f"the raters tie ({', '.join(sorted(ratings.values()))}); add a label, or ties to benchmark.yaml"
             return None if settings.ties == "drop" else f"{seen.where}: {tied}"
+    sides = [_composed(texts[role]) for role in SIDE_ROLES]
     return Record(
         id=unicodedata.normalize("NFC", texts["id"] or seen.name),
         image=first.image,
@@ -245,6 +248,7 @@ def _result(
         extra={
             **({DRAWN: True} if drawn else {}),
             **({REASONS: [texts["reason"]]} if texts["reason"] else {}),
+            **({SIDES: sides} if all(sides) else {}),
         },
         more_images=tuple(other.image for other in others),
     )

@@ -54,8 +54,10 @@ def _parsed(texts: Sequence[str]) -> LabelScale:
         if len(ends) != 2 or ends[0] is None or ends[1] is None:
             raise ValueError(f"a numeric scale is stated with its ends, as numeric:0:100, not {','.join(texts)!r:.80}")
         return LabelScale("numeric", low=ends[0], high=ends[1])
+    if texts in (["pair"], ["pair:tie"]):
+        return LabelScale.pair(ties=texts == ["pair:tie"])
     if kind not in ("unordered", "ordinal") or not colon:
-        forms = "unordered:a,b, ordinal:low,middle,high, ordinal:1-5 or numeric:0:100"
+        forms = "unordered:a,b, ordinal:low,middle,high, ordinal:1-5, numeric:0:100, pair or pair:tie"
         raise ValueError(f"a scale is stated as {forms}, not {','.join(texts)!r:.80}")
     between = _RANGE.fullmatch(rest[0]) if kind == "ordinal" and len(rest) == 1 else None
     if between is None:

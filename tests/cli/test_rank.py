@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from inspect_ai import eval
+from inspect_ai.log import EvalError, read_eval_log, write_eval_log
 from PIL import Image
 
 from blpo_inspect._util.image_digest import decoded
@@ -136,15 +137,13 @@ def test_a_table_and_files(log: Path, tmp_path: Path) -> None:
     assert list(places) == ["ant", "bee", "cat"]
     assert sum(place["strength"]["value"] for place in places.values()) == pytest.approx(0, abs=1e-5)
     assert places["ant"]["strength"]["low"] < places["ant"]["strength"]["value"] < places["ant"]["strength"]["high"]
-    assert (
-        places["ant"]["people"]["value"] > places["ant"]["strength"]["value"]
-    )  # the judge ties ant and cat
+    assert places["ant"]["people"]["value"] > places["ant"]["strength"]["value"]  # the judge ties ant and cat
 
     table = list(csv.DictReader(io.StringIO(files[1].read_text())))
     assert (table[0]["judge"], table[0]["name"], table[0]["wins"]) == ("scripted/judge", "ant", "6")
     assert float(table[2]["people_low"]) == places["cat"]["people"]["low"]
     assert all(f">{name}</text>" in files[2].read_text() for name in ("ant", "bee", "cat", "by the judge"))
-    assert Image.open(files[3]).size[0] == 960
+    assert Image.open(files[3]).size[0] == 1200
 
     before = [file.read_bytes() for file in files]
     again = blpo(log, *(part for file in files for part in ("-o", file)))
@@ -241,6 +240,33 @@ def test_logs_without_pairs_say_what_to_do(judged: Callable[..., Path], log: Pat
     mixed = blpo(nameless, log, code=1)
     assert f"left out: {nameless.name}: its pairs do not say what their pictures are of" in mixed.stderr
     assert "16 pairs" in mixed.stdout
+
+
+def test_a_part_of_a_log_is_ranked_and_said_to_be_one(log: Path, tmp_path: Path) -> None:
+    found = read_eval_log(str(log))
+    assert found.samples is not None
+    found.status, found.samples = "cancelled", sorted(found.samples, key=lambda sample: int(sample.id))[:16]
+    trace = "Traceback: it broke"
+    found.samples[0].error = EvalError(message="it broke", traceback=trace, traceback_ansi=trace)
+    write_eval_log(found, str(tmp_path / "part.eval"))
+    result = blpo(tmp_path / "part.eval")
+    assert "part.eval: ranked in part: 16 samples, status cancelled" in result.stderr
+    assert "1 without a verdict, left out" in result.stdout
+
+
+def test_a_log_of_a_foreign_task_is_refused(log: Path, tmp_path: Path) -> None:
+    found = read_eval_log(str(log))
+    for sample in found.samples or []:
+        del sample.metadata["scale"]
+    write_eval_log(found, str(tmp_path / "foreign.eval"))
+    refused = blpo(tmp_path / "foreign.eval", code=2).stderr
+    assert "foreign.eval: has no verdicts of a judge of pairs, 18 samples, status success" in refused
+    assert "those of the scorer image_judge are not ranked: rank logs of inspect eval blpo_inspect/pairs" in refused
+
+
+def test_no_verdict_at_all_says_so(judged: Callable[..., Path]) -> None:
+    refused = blpo(judged([("ant", UNREAD, "bee", GOOD, "first")] * 2), code=2).stderr
+    assert "scripted/judge: no pair of two different names has a verdict; 2 of 2 pairs are without a verdict" in refused
 
 
 def test_files_of_other_kinds_and_logs_are_never_written(log: Path, tmp_path: Path) -> None:

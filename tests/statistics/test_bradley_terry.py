@@ -73,8 +73,8 @@ def test_with_ties_the_likelihood_equations_hold() -> None:
         low, high = (low, middle) if too_many else (middle, high)
     for first, second, score in comparisons:
         win, tie, loss = odds(first, second, low)
-        seen.update({first: score, second: 1 - score})  # type: ignore[dict-item]
-        expected.update({first: win + tie / 2, second: loss + tie / 2})  # type: ignore[dict-item]
+        seen.update({first: score, second: 1 - score})
+        expected.update({first: win + tie / 2, second: loss + tie / 2})
     assert {name: expected[name] for name in "abcd"} == pytest.approx(dict(seen), abs=1e-3)
 
 

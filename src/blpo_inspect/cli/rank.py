@@ -72,7 +72,7 @@ def _print(ranking: "Ranking") -> None:
     said = [f"{ranking.comparisons:,} pairs in {ranking.clusters:,} clusters"]
     said += [f"{count:,} {what}" for what, count in counts.items() if count]
     click.echo(visible(f"{ranking.judge}: {'; '.join(said)}"))
-    people = ("by people",) if ranking.labelled else ()
+    people = ("by people (95 %)",) if ranking.labelled else ()
     rows = [
         (
             place.name,
@@ -81,7 +81,7 @@ def _print(ranking: "Ranking") -> None:
         )
         for place in ranking.places
     ]
-    head = ("name", "pairs", "wins", "ties", "losses", "strength (95 % interval)", *people)
+    head = ("name", "pairs", "wins", "ties", "losses", "strength (95 %)", *people)
     print_table(head, rows, right=set(range(1, len(head))))
     if people:
         tau = number(ranking.kendall_tau)

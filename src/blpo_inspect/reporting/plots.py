@@ -178,29 +178,29 @@ def reliability(calibration: Calibration, key: str) -> str:
 
 def rankings(found: Sequence[Ranking], form: Literal["svg", "png"]) -> bytes:
     """A file of its own: the strengths of every ranking with their intervals, those by people beside them."""
+    judge, people = (_ON_WHITE[colour] for colour in _SERIES)
+    both = any(place.people for ranking in found for place in ranking.places)
 
     def drawing(ranking: Ranking) -> "Callable[[Axes], None]":
         def draw(axes: "Axes") -> None:
             for place, one in enumerate(ranking.places):
-                _interval(axes, one.strength, place - 0.12, _ON_WHITE[_SERIES[0]])
+                _interval(axes, one.strength, place - 0.12, judge)
                 if one.people is not None:
-                    _interval(axes, one.people, place + 0.12, _ON_WHITE[_SERIES[1]], "s")
+                    _interval(axes, one.people, place + 0.12, people, "s")
             axes.set_yticks(range(len(ranking.places)), [shortened(visible(one.name), 40) for one in ranking.places])
             axes.set_ylim(len(ranking.places) - 0.4, -0.6)
-            axes.set_xlabel("strength (log scale, mean 0), with 95 % intervals")
+            axes.set_xlabel("strength, with 95 % intervals")
             axes.set_title(shortened(visible(ranking.judge), 80), fontsize=11)
             axes.grid(axis="x")
-            if any(one.people for one in ranking.places):
-                series = zip(("by the judge", "by people's labels"), "os", _SERIES, strict=True)
-                handles = [axes.plot([], [], m, color=_ON_WHITE[colour], label=name)[0] for name, m, colour in series]
-                axes.legend(
-                    handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.9 / len(ranking.places)), ncols=2
-                )
+            if both and ranking is found[-1]:
+                shown = [("by the judge", judge, "o"), ("by people's labels", people, "s")]
+                handles = [axes.plot([], [], marker, color=colour, label=name)[0] for name, colour, marker in shown]
+                axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
         return draw
 
-    heights = [1.8 + 0.4 * len(ranking.places) for ranking in found]
-    return _drawn([drawing(ranking) for ranking in found], heights, 6.4, form, _ON_WHITE)
+    heights = [1.5 + 0.4 * len(ranking.places) for ranking in found]
+    return _drawn([drawing(ranking) for ranking in found], heights, 8, form, _ON_WHITE)
 
 
 def _interval(axes: "Axes", figure: Interval, place: float, colour: str, marker: str = "o") -> None:

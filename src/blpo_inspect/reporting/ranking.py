@@ -102,11 +102,6 @@ class _Pair:
     sample: str
     log: str
 
-    def compared(self, score: float | None) -> Compared:
-        """The pair with one of its scores."""
-        assert score is not None
-        return *self.sides, score
-
 
 def rank(logs: Sequence[str], on_log: OnLog = lambda done, total, name: None) -> tuple[list[Ranking], list[LeftOut]]:
     """Rank what the pictures of judged pairs are of; logs of the same model and judge prompt are one judge's.
@@ -171,22 +166,23 @@ def _pair(sample: "EvalSample", log: str) -> _Pair:
 
 def _ranking(judge: str, prompt: str | None, pairs: Sequence[_Pair]) -> Ranking:
     usable = [pair for pair in pairs if all(pair.sides) and pair.sides[0] != pair.sides[1]]
-    read = [pair for pair in usable if pair.judge is not None]
+    read = [((*pair.sides, pair.judge), pair.cluster) for pair in usable if pair.judge is not None]
     # people said it once, however often the judge was asked
-    labelled = {(pair.sample, pair.cluster, pair.sides, pair.human): pair for pair in usable if pair.human is not None}
+    labelled = {(pair.sample, pair.cluster, (*pair.sides, pair.human)) for pair in usable if pair.human is not None}
     try:
-        found, notes = _strengths([(pair.compared(pair.judge), pair.cluster) for pair in read])
+        found, notes = _strengths(read)
     except LogError as error:
-        raise LogError(f"{judge}: {error}") from error
+        unread = f"{len(usable) - len(read)} of {len(pairs)} pairs are without a verdict"
+        raise LogError(f"{judge}: {error}; {unread}") from error
     people: dict[str, Interval] = {}
     if labelled:
         try:
-            people, more = _strengths([(pair.compared(pair.human), pair.cluster) for pair in labelled.values()])
+            people, more = _strengths([(compared, cluster) for _, cluster, compared in labelled])
         except LogError as error:
             more = [str(error)]
         notes += [f"by people's labels: {note}" for note in more]
     results = {name: Counter[float]() for name in found}
-    for first, second, score in (pair.compared(pair.judge) for pair in read):
+    for (first, second, score), _ in read:
         results[first][score] += 1
         results[second][1 - score] += 1
     both = [name for name in found if name in people]
@@ -199,9 +195,9 @@ def _ranking(judge: str, prompt: str | None, pairs: Sequence[_Pair]) -> Ranking:
             for name, won in sorted(results.items(), key=lambda item: (-found[item[0]].value, item[0]))
         ),
         comparisons=len(read),
-        clusters=len({pair.cluster for pair in read}),
+        clusters=len({cluster for _, cluster in read}),
         labelled=len(labelled),
-        torn=sum(pair.torn for pair in read),
+        torn=sum(pair.torn for pair in usable),
         without_verdict=len(usable) - len(read),
         not_compared=len(pairs) - len(usable),
         kendall_tau=kendall_tau([people[name].value for name in both], [found[name].value for name in both]),

@@ -14,7 +14,7 @@ from them that the likelihood still rises.
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from blpo_inspect.statistics.interval import Interval, check_level
 from blpo_inspect.statistics.resampling import Units, interval_of
@@ -140,7 +140,7 @@ def _fitting(names: Sequence[str], rows: Sequence[Compared], ridge: float) -> "C
             np.fill_diagonal(curvature, ridge - curvature.sum(axis=0))
             curvature[:-1, -1] = curvature[-1, :-1] = -by_name(count * lead * tie)
             curvature[-1, -1] += count @ (tie - tie**2)
-            return np.linalg.solve(curvature, slope)
+            return cast("Floats", np.linalg.solve(curvature, slope))
 
         x = start
         for _ in range(_MOST_STEPS):

@@ -1,7 +1,7 @@
 """Plots as inline SVG: text stays text, colours follow the page, the same data give the same bytes.
 
-Every plot has a title and a description for readers who do not see it. Names of models and prompts do not occur: runs
-are letters, as in the tables.
+Every plot of a report has a title and a description for readers who do not see it. Names of models and prompts do not
+occur there: runs are letters, as in the tables.
 """
 
 import io
@@ -230,9 +230,8 @@ def _drawn(
     with matplotlib.rc_context({**defaults, **settings}):
         figure = Figure(figsize=(width, sum(heights)), layout="constrained")
         FigureCanvasSVG(figure)
-        for draw, axes in zip(
-            draws, figure.subplots(len(draws), squeeze=False, height_ratios=heights)[:, 0], strict=True
-        ):
+        rows = figure.subplots(len(draws), squeeze=False, height_ratios=heights)
+        for draw, (axes,) in zip(draws, rows, strict=True):
             draw(axes)
         buffer = io.BytesIO()
         metadata: Any = {"Date": None, "Creator": None, "Format": None, "Type": None} if form == "svg" else None

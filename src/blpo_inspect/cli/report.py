@@ -1,23 +1,18 @@
 """``blpo report``: logs → one report."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Command, finish
+from blpo_inspect.cli.shared import Command, finish, log_progress
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.writing import Format
 
 FORMATS = ("html", "md", "csv", "json")
 _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be used; 2 wrong usage, or it cannot run."
-_LINES = 10
-"""Lines of progress where there is no terminal."""
 
 
 class _ReportCommand(Command):
@@ -72,7 +67,7 @@ def command(
         raise click.UsageError(f"{file} would be a log; name the report's file .html, .md, .csv or .json")
     if file is not None and any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
         raise click.UsageError(f"{file} is one of the logs")
-    with _progress() as on_log:
+    with log_progress() as on_log:
         found = report(logs, Options(title, not no_images, blur, most, gallery, by), on_log=on_log)
     if file is None:
         click.echo(as_bytes(found, form), nl=False)
@@ -84,23 +79,3 @@ def command(
     for item in unusable:
         click.echo(visible(f"left out: {item.what}: {item.why}"), err=True)
     finish(problem=bool(unusable))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """A bar on a terminal, else some lines; both on the standard error."""
-    if not sys.stderr.isatty():
-
-        def on_log(done: int, total: int, name: str) -> None:
-            if name and total > _LINES and done % -(-total // _LINES) == 0:
-                click.echo(f"reading log {done + 1} of {total}", err=True)
-
-        yield on_log
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("reading logs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
-        yield lambda done, total, name: progress.update(task, completed=done, total=total)

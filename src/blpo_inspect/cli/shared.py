@@ -1,7 +1,9 @@
 """What all commands share: errors as one line, exit codes, printing that no data can steer."""
 
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from blpo_inspect._util.text import visible
 EXIT_CODES = "Exit codes: 0 fine; 1 a problem was found; 2 wrong usage, or it cannot run."
 SHOWN = 20
 """Lines of a list that are printed; the others are counted."""
+
+_LINES = 10
+"""Lines of progress where there is no terminal."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 a_file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -65,6 +70,26 @@ def print_table(names: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, righ
 
 def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, sort_keys=True))
+
+
+@contextmanager
+def log_progress() -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on a terminal, else some lines; both on the standard error."""
+    if not sys.stderr.isatty():
+
+        def on_log(done: int, total: int, name: str) -> None:
+            if name and total > _LINES and done % -(-total // _LINES) == 0:
+                click.echo(f"reading log {done + 1} of {total}", err=True)
+
+        yield on_log
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("reading logs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=None)
+        yield lambda done, total, name: progress.update(task, completed=done, total=total)
 
 
 def finish(*, problem: bool) -> None:

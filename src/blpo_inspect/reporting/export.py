@@ -35,7 +35,7 @@ def json_text(report: Report) -> str:
         "optimizations": [_optimization(run) for run in report.optimizations],
         "left_out": [{"what": item.what, "why": item.why} for item in report.left_out],
     }
-    return json.dumps(_finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def csv_text(report: Report) -> str:
@@ -65,11 +65,11 @@ def csv_text(report: Report) -> str:
         for row in part.group.rows:
             record = row.run.record
             texts = [part.group.name, row.letter, record.model, row.prompt_name, record.log, record.status]
-            cells: list[Any] = [f"'{text}" if _FORMULA.match(text) else text for text in map(printable, texts)]
-            cells += [len(row.run.by_unit), row.missing, _cell(row.unread.value), row.run.asked_again]
+            cells: list[Any] = list(map(no_formula, texts))
+            cells += [len(row.run.by_unit), row.missing, cell(row.unread.value), row.run.asked_again]
             for estimate in (*(row.figures.get(name) for name in known), row.share):
-                cells += [_cell(getattr(estimate, end, math.nan)) for end in ("value", "low", "high")]
-            cells += [_cell(getattr(row.run.usage, name)) for name in usage]
+                cells += [cell(getattr(estimate, end, math.nan)) for end in ("value", "low", "high")]
+            cells += [cell(getattr(row.run.usage, name)) for name in usage]
             lines.append(cells)
     return as_csv(names, lines)
 
@@ -202,7 +202,14 @@ def _md(text: str) -> str:
     return _NAMED.sub(r"\g<0>&#8203;", _MARKDOWN.sub(r"\\\1", visible(text)))
 
 
-def _cell(value: float | None) -> float | str:
+def no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: such a one begins with an apostrophe."""
+    shown = printable(text)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
+
+
+def cell(value: float | None) -> float | str:
+    """A figure in CSV, empty where it is not defined."""
     return "" if value is None or (isinstance(value, float) and math.isnan(value)) else value
 
 
@@ -281,9 +288,10 @@ def _interval(estimate: Interval | None) -> dict[str, Any] | None:
     return None if estimate is None else asdict(estimate)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """A value for JSON: what is no finite number is null."""
     if isinstance(value, dict):
-        return {str(name): _finite(inner) for name, inner in value.items()}
+        return {str(name): finite(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

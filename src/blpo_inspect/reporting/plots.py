@@ -1,7 +1,7 @@
 """Plots as inline SVG: text stays text, colours follow the page, the same data give the same bytes.
 
-Every plot has a title and a description for readers who do not see it. Names of models and prompts do not occur: runs
-are letters, as in the tables.
+Every plot of a report has a title and a description for readers who do not see it. Names of models and prompts do not
+occur there: runs are letters, as in the tables.
 """
 
 import io
@@ -9,10 +9,13 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from blpo_inspect._util.text import shortened, visible
 from blpo_inspect.reporting.comparison import NAMES, Group
 from blpo_inspect.reporting.failures import Calibration
+from blpo_inspect.reporting.ranking import Ranking
+from blpo_inspect.statistics import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +29,9 @@ _COLOURS = {
     **{colour: f"var(--series-{place})" for place, colour in enumerate(_SERIES, 1)},
 }
 """Stand-ins while drawing → colours of the page, which has its own for light and dark."""
+
+_ON_WHITE = {_INK: "#1b1f24", _FAINT: "#c3cad2", _SERIES[0]: "#0a5fa8", _SERIES[1]: "#b34700"}
+"""The page's colours by day (style.css), for a picture that is a file of its own."""
 
 MOST_RUNS = 40
 """Runs in the plot of intervals; further ones are in the table."""
@@ -66,9 +72,7 @@ def intervals(group: Group, key: str) -> str:
 
     def draw(axes: "Axes") -> None:
         for place, row in enumerate(rows):
-            figure = row.figures[group.headline]
-            axes.plot([figure.low, figure.high], [place, place], color=_SERIES[0], linewidth=2, solid_capstyle="butt")
-            axes.plot([figure.value], [place], "o", color=_SERIES[0], markersize=7)
+            _interval(axes, row.figures[group.headline], place, _SERIES[0])
         if ceiling == ceiling:
             axes.axvline(ceiling, color=_SERIES[1], linestyle="--", linewidth=1.5)
             axes.annotate(
@@ -172,21 +176,67 @@ def reliability(calibration: Calibration, key: str) -> str:
     return _svg(key, draw, 3.0, "Calibration", f"On the dashed line a judge is as sure as it is right. {told}.", 4.2)
 
 
+def rankings(found: Sequence[Ranking], form: Literal["svg", "png"]) -> bytes:
+    """A file of its own: the strengths of every ranking with their intervals, those by people beside them."""
+    judge, people = (_ON_WHITE[colour] for colour in _SERIES)
+    both = any(place.people for ranking in found for place in ranking.places)
+
+    def drawing(ranking: Ranking) -> "Callable[[Axes], None]":
+        def draw(axes: "Axes") -> None:
+            for place, one in enumerate(ranking.places):
+                _interval(axes, one.strength, place - 0.12, judge)
+                if one.people is not None:
+                    _interval(axes, one.people, place + 0.12, people, "s")
+            axes.set_yticks(range(len(ranking.places)), [shortened(visible(one.name), 40) for one in ranking.places])
+            axes.set_ylim(len(ranking.places) - 0.4, -0.6)
+            axes.set_xlabel("strength, with 95 % intervals")
+            axes.set_title(shortened(visible(ranking.judge), 80), fontsize=11)
+            axes.grid(axis="x")
+            if both and ranking is found[-1]:
+                shown = [("by the judge", judge, "o"), ("by people's labels", people, "s")]
+                handles = [axes.plot([], [], marker, color=colour, label=name)[0] for name, colour, marker in shown]
+                axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+        return draw
+
+    heights = [1.5 + 0.4 * len(ranking.places) for ranking in found]
+    return _drawn([drawing(ranking) for ranking in found], heights, 8, form, _ON_WHITE)
+
+
+def _interval(axes: "Axes", figure: Interval, place: float, colour: str, marker: str = "o") -> None:
+    axes.plot([figure.low, figure.high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
+    axes.plot([figure.value], [place], marker, color=colour, markersize=7)
+
+
 def _svg(key: str, draw: "Callable[[Axes], None]", height: float, title: str, about: str, width: float = 6.4) -> str:
+    return _inline(_drawn([draw], [height], width, "svg").decode(), key, title, about)
+
+
+def _drawn(
+    draws: "Sequence[Callable[[Axes], None]]",
+    heights: Sequence[float],
+    width: float,
+    form: Literal["svg", "png"],
+    colours: Mapping[str, str] | None = None,
+) -> bytes:
+    """Drawings below each other, as a file: with the stand-ins on nothing, or with these colours on white."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     # whatever this user's matplotlib is set to, the report looks the same
     defaults: dict[Any, Any] = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
-    with matplotlib.rc_context({**defaults, **_SETTINGS}):
-        figure = Figure(figsize=(width, height), layout="constrained")
+    settings = {name: (colours or {}).get(value, value) for name, value in _SETTINGS.items()}
+    with matplotlib.rc_context({**defaults, **settings}):
+        figure = Figure(figsize=(width, sum(heights)), layout="constrained")
         FigureCanvasSVG(figure)
-        draw(figure.add_subplot())
-        buffer = io.StringIO()
-        metadata: Any = {"Date": None, "Creator": None, "Format": None, "Type": None}
-        figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
-    return _inline(buffer.getvalue(), key, title, about)
+        rows = figure.subplots(len(draws), squeeze=False, height_ratios=heights)
+        for draw, (axes,) in zip(draws, rows, strict=True):
+            draw(axes)
+        buffer = io.BytesIO()
+        metadata: Any = {"Date": None, "Creator": None, "Format": None, "Type": None} if form == "svg" else None
+        figure.savefig(buffer, format=form, transparent=colours is None, metadata=metadata, dpi=150)
+    return buffer.getvalue()
 
 
 def _inline(svg: str, key: str, title: str, about: str) -> str:

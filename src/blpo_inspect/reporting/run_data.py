@@ -43,21 +43,58 @@ class Gathered:
     left_out: tuple[LeftOut, ...]
 
 
-def gather(given: Sequence[str], on_log: Callable[[int, int, str], None] = lambda done, total, name: None) -> Gathered:
+OnLog = Callable[[int, int, str], None]
+"""Called before each log and once after the last, with how many are done, how many there are, and its name."""
+
+
+def gather(given: Sequence[str], on_log: OnLog = lambda done, total, name: None) -> Gathered:
     """Read all logs.
 
     Args:
         given: Files, folders, patterns; see `log_files.find`.
-        on_log: Called before each log and once after the last, with how many are done, how many there are, and its
-            name.
+        on_log: See `OnLog`.
 
     Raises:
         LogError: None of them holds anything to report; says why of the first ones.
     """
-    files, missing = log_files.find(given)
-    left_out = [LeftOut(file_name(name), why, problem=True) for name, why in missing.items()]
     judges: list[JudgedRun] = []
     optimizations: list[OptimizeRun] = []
+
+    def use(name: str, log: "EvalLog") -> list[LeftOut]:
+        if is_optimization(log):
+            runs, notes = _optimizations(name, log)
+            optimizations.extend(runs)
+            return notes
+        judged = judged_run(log)
+        # beside a run whose prompt pair has a map, what the judge itself said
+        judges.extend([judged, judged.without_map()] if "map" in judged.prompts else [judged])
+        if not judged.failed:
+            return []
+        return [LeftOut(name, f"{judged.failed} of {judged.expected} samples have no answer: {_why_missing(judged)}")]
+
+    left_out = read_each(given, use, on_log)
+    if not judges and not optimizations:
+        raise LogError(f"nothing to report. {reasons(left_out)}")
+    return Gathered(
+        tuple(sorted(judges, key=lambda judge: judge.order)),
+        tuple(sorted(optimizations, key=lambda optimization: optimization.order)),
+        tuple(sorted(set(left_out))),
+    )
+
+
+def read_each(given: Sequence[str], use: "Callable[[str, EvalLog], list[LeftOut]]", on_log: OnLog) -> list[LeftOut]:
+    """Read logs one at a time.
+
+    Args:
+        given: Files, folders, patterns; see `log_files.find`.
+        use: Takes a log and its file's name, and says what of it is left out; its `LogError`, too, stops no other log.
+        on_log: See `OnLog`.
+
+    Returns:
+        What is left out, and why.
+    """
+    files, missing = log_files.find(given)
+    left_out = [LeftOut(file_name(name), why, problem=True) for name, why in missing.items()]
     seen: dict[tuple[str, str], str] = {}
     for done, file in enumerate(files):
         name = file_name(file)
@@ -66,32 +103,21 @@ def gather(given: Sequence[str], on_log: Callable[[int, int, str], None] = lambd
             log = read_log(file)
             run = (log.eval.eval_id, log.eval.run_id)
             if all(run) and seen.setdefault(run, file) != file:
-                left_out.append(LeftOut(name, f"the same run as {file_name(seen[run])}, which is in the report"))
-            elif is_optimization(log):
-                runs, notes = _optimizations(name, log)
-                optimizations += runs
-                left_out += notes
+                left_out.append(LeftOut(name, f"the same run as {file_name(seen[run])}, which is there already"))
             else:
-                judged = judged_run(log)
-                # beside a run whose prompt pair has a map, what the judge itself said
-                judges += [judged, judged.without_map()] if "map" in judged.prompts else [judged]
-                if judged.failed:
-                    why = f"{judged.failed} of {judged.expected} samples have no answer: {_why_missing(judged)}"
-                    left_out.append(LeftOut(name, why))
+                left_out += use(name, log)
         except LogError as error:
             left_out.append(LeftOut(name, text(str(error).removeprefix(f"{file}: ")), problem=True))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             why = f"holds something of another form than expected: {text(str(error))[:200]}"
             left_out.append(LeftOut(name, why, problem=True))
     on_log(len(files), len(files), "")
-    if not judges and not optimizations:
-        reasons = "; ".join(f"{item.what}: {item.why}" for item in sorted(left_out)[:3])
-        raise LogError(f"nothing to report. {reasons or 'No log was given'}")
-    return Gathered(
-        tuple(sorted(judges, key=lambda judge: judge.order)),
-        tuple(sorted(optimizations, key=lambda optimization: optimization.order)),
-        tuple(sorted(set(left_out))),
-    )
+    return left_out
+
+
+def reasons(left_out: Sequence[LeftOut]) -> str:
+    """Why nothing is left of the logs, of the first ones."""
+    return "; ".join(f"{item.what}: {item.why}" for item in sorted(left_out)[:3]) or "No log was given"
 
 
 def _optimizations(name: str, log: "EvalLog") -> tuple[list[OptimizeRun], list[LeftOut]]:

@@ -235,6 +235,24 @@ def bootstrap(
     if method not in get_args(Method):
         raise ValueError(f"method must be one of {', '.join(get_args(Method))}, not {method!r}")
     check_level(level)
+    drawn = units.draws(seed, resamples) if sum(units.times) > 1 and not math.isnan(value) else ()
+    values = np.concatenate([np.empty(0), *(statistic(units, weights) for weights in drawn)])
+
+    def corrected(ends: tuple[float, float], defined: "Floats") -> tuple[float, float] | str:
+        return _corrected(ends, units, value, statistic, defined)
+
+    return interval_of(units, value, values, level, corrected if method == "bca" else None)
+
+
+def interval_of(
+    units: Units,
+    value: float,
+    values: "Floats",
+    level: float,
+    corrected: "Callable[[tuple[float, float], Floats], tuple[float, float] | str] | None" = None,
+) -> Interval:
+    """The interval of a figure from its values on resamples of the units, NaN where it is not defined."""
+    import numpy as np
 
     def none(reason: str) -> Interval:
         return no_interval(value, units.n, level, reason)
@@ -245,9 +263,8 @@ def bootstrap(
         return none("the figure is not defined on these samples")
     if sum(units.times) == 1:
         return none(f"one {'sample' if units.n == 1 else 'cluster'} cannot be resampled")
-    values = np.concatenate([statistic(units, weights) for weights in units.draws(seed, resamples)])
     defined = values[~np.isnan(values)]
-    share = len(defined) / resamples
+    share = len(defined) / len(values)
     if share < _ENOUGH:
         return none(f"the figure is defined on {share:.1%} of the resamples only")
     ends = _ends(units, level)
@@ -257,12 +274,12 @@ def bootstrap(
     if defined.min() == defined.max():
         if share == 1:
             reasons.append("every resample gives the same figure, so the interval says nothing about other samples")
-    elif method == "bca":
-        corrected = _corrected(ends, units, value, statistic, defined)
-        if isinstance(corrected, str):
-            reasons.append(f"percentile interval: {corrected}")
+    elif corrected is not None:
+        moved = corrected(ends, defined)
+        if isinstance(moved, str):
+            reasons.append(f"percentile interval: {moved}")
         else:
-            ends = corrected
+            ends = moved
     low, high = (float(end) for end in np.quantile(defined, ends))
     return Interval(value, low, high, units.n, level, "; ".join(reasons) or None)
 

@@ -22,6 +22,7 @@ import numpy as np
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.statistics import Decision, non_inferiority, statistics_of, suite_wide
+from blpo_inspect.statistics.paired_proportions import design_effect, tango_score
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
@@ -29,6 +30,8 @@ SIZES = (110, 200, 500)
 DROPS = (0.0, 0.03, 0.05, 0.10)
 AGREEMENT = 0.8
 ALPHA = 0.05
+GATE = 1.6448536269514722
+"""Standard normal quantile at 1 - `ALPHA`."""
 VERDICTS = ("pass", "fail", "inconclusive")
 
 Answers = tuple[list[str], list[str], list[str]]
@@ -149,6 +152,39 @@ def others(replications: int, seed: int) -> list[str]:
     return lines
 
 
+CLUSTERS = ((5, 40), (10, 20), (22, 5), (40, 5), (100, 2), (200, 5))
+"""How many, and of how many samples."""
+
+
+def clustered(replications: int, seed: int) -> list[str]:
+    """Whole clusters are lost, in all by the margin: how often that passes, with and without pseudo clusters in the
+    design effect; and how often a judge that only flips answers passes."""
+    lines = [
+        "| clusters | margin | passes though lost: none | one of either | passes unchanged: none | one of either |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for (count, size), margin in product(CLUSTERS, (0.03, 0.05, 0.10)):
+        of = np.repeat(np.arange(count), size).tolist()
+        passed: Counter[tuple[bool, int]] = Counter()
+        for worse in (True, False):
+            rng = np.random.default_rng([seed, count, size, round(1000 * margin), worse])
+            for _ in range(replications):
+                before = rng.random((count, size)) < 0.9
+                kept = before & ~((rng.random((count, 1)) < margin / 0.9) & worse)
+                # flips that leave the accuracy of 90 % as it is
+                after = np.where(before, kept & (rng.random(kept.shape) >= 0.01), rng.random(kept.shape) < 0.09)
+                changes = (after.astype(int) - before).ravel()
+                gained, lost = int((changes == 1).sum()), int((changes == -1).sum())
+                for pseudo in (0, 1):
+                    effective = len(of) / max(1.0, design_effect(changes.tolist(), of, pseudo=pseudo))
+                    share = effective / len(of)
+                    score = float(tango_score(gained * share, lost * share, effective, -margin))
+                    passed[worse, pseudo] += score > GATE
+        shares = (shown(passed[worse, pseudo], replications) for worse in (True, False) for pseudo in (0, 1))
+        lines.append(f"| {count} × {size} | {margin:.0%} | {' | '.join(shares)} |")
+    return lines
+
+
 def suites(replications: int, seed: int) -> list[str]:
     """Five cases at once: how often some case fails where nothing changed, and all pass where one got worse."""
     lines = [
@@ -196,6 +232,7 @@ def labels(replications: int, seed: int) -> list[str]:
 
 PARTS: dict[str, Callable[[int, int], list[str]]] = {
     "accuracy": accuracy,
+    "clustered": clustered,
     "suites": suites,
     "others": others,
     "labels": labels,
@@ -211,7 +248,8 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))
     options = parser.parse_args()
     gc.freeze()  # statsmodels' Holm collects garbage at every call, which takes longer than all else
-    replications = {"accuracy": options.replications, "suites": options.replications // 5, "others": options.slow}
+    some = options.replications // 5
+    replications = {"accuracy": options.replications, "clustered": some, "suites": some, "others": options.slow}
     for name in options.parts:
         began = time.monotonic()
         lines = PARTS[name](replications.get(name, 0), options.seed)

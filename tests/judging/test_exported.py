@@ -112,3 +112,11 @@ def test_the_solver_asks_what_the_judge_is_asked(
 def test_a_pair_without_a_scale_is_refused() -> None:
     with pytest.raises(PrerequisiteError, match="which labels there are"):
         exported(PromptPair("Safe?"), "python", "pair.yaml")
+
+
+def test_messages_of_a_pair_show_two_images() -> None:
+    whole = json.loads(exported(PromptPair("Which is better?", scale=LabelScale.pair()), "messages", "pair.yaml"))
+    *images, text = whole["messages"][0]["content"]
+    assert [image["image_url"]["url"] for image in images] == ["{{IMAGE_1}}", "{{IMAGE_2}}"]
+    assert text["text"] == "Which is better?\n\nAnswer with exactly one of: first, second."
+    assert "ask again with the two swapped" in whole["placeholders"]["{{IMAGE_2}}"]

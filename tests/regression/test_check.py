@@ -263,9 +263,9 @@ def test_list_and_power_run_no_model(suite: Suite) -> None:
     assert lines[0] == "squares: squares with scripted/m, squares.json"
     assert lines[1] == "new: squares with scripted/m, new.json (no baseline yet)"
     out = suite.check("--power", code=0).stdout
-    assert "squares: accuracy, margin 0.05; there are 40" in out and "new: cohens_kappa, margin 0.1" in out
-    # without any loss, log(0.05)/log(0.95) = 58.4 images are evidence of a drop below 5 points
-    assert next(line for line in out.splitlines() if line.strip().startswith("0%")).split()[1] == "59"
+    assert "squares: accuracy, margin 0.1; there are 40" in out and "new: cohens_kappa, margin 0.1" in out
+    # without any loss, log(0.05)/log(0.9) = 28.4 images are evidence of a drop below 10 points
+    assert next(line for line in out.splitlines() if line.strip().startswith("0%")).split()[1] == "29"
     assert len(suite.scripted.requests) == calls
 
 
@@ -317,7 +317,7 @@ def test_every_human_label_is_as_expected() -> None:
 def test_paths_in_arguments_start_from_the_suite(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
     (suite.folder / "photos").mkdir()
     rows = ["image,label"]
-    for number in range(12):
+    for number in range(30):
         (suite.folder / "photos" / f"{number}.png").write_bytes(base64.b64decode(picture(number).partition(",")[2]))
         rows.append(f"photos/{number}.png,{human(number)}")
     (suite.folder / "labels.csv").write_text("\n".join(rows))
@@ -326,5 +326,5 @@ def test_paths_in_arguments_start_from_the_suite(suite: Suite, monkeypatch: pyte
     monkeypatch.chdir(elsewhere)
     suite.write(benchmark="folder", args={"data": "labels.csv", "split": "all"}, baseline="baselines/folder.json")
     suite.record()
-    assert "12 images, 0 unread; 0 calls made, 12 replayed" in suite.check(code=0).stdout
+    assert "30 images, 0 unread; 0 calls made, 30 replayed" in suite.check(code=0).stdout
     assert str(suite.folder) not in (suite.folder / "baselines" / "folder.json").read_text()

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.regression.power import chances, evidence, labels_needed
+from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.statistics import non_inferiority
+from blpo_inspect.statistics.noninferiority import evidence
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 
@@ -75,7 +76,8 @@ def test_without_flips_a_loss_must_be_ruled_out() -> None:
     assert evidence(0.03) == 99 == math.ceil(math.log(0.05) / math.log(0.97))
     assert labels_needed(0.03, discordant=0.0) == 99
     assert evidence(1.0) == 1
-    assert chances(50, 0.03, discordant=0.0).passing == 1
+    assert chances(50, 0.03, discordant=0.0).passing == 0
+    assert chances(99, 0.03, discordant=0.0).passing == 1
 
 
 def test_bad_arguments() -> None:
@@ -89,3 +91,12 @@ def test_bad_arguments() -> None:
         chances(10, 0.1, discordant=0.05, drop=0.1)
     with pytest.raises(ValueError, match="power"):
         labels_needed(0.1, discordant=0.1, power=1)
+
+
+@pytest.mark.parametrize(("margin", "discordant"), [(0.05, 0.02), (0.03, 0.02), (0.1, 0.1)])
+def test_from_the_labels_needed_on_the_power_holds(margin: float, discordant: float) -> None:
+    """The chance goes up and down with n: the first n that reaches the power once is not enough."""
+    needed = labels_needed(margin, discordant=discordant)
+    assert needed is not None
+    reached = [chances(n, margin, discordant=discordant).passing >= 0.8 for n in range(needed - 1, 2 * needed)]
+    assert not reached[0] and all(reached[1:])

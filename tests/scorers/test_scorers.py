@@ -89,7 +89,7 @@ def test_all_unread_is_nan_with_the_shape_of_the_figures(
         if make is unread:
             assert found["share"] == 1
         else:
-            assert math.isnan(found[key]) and math.isnan(found[f"{key}_l"]) and found["n"] == 0
+            assert math.isnan(found[key]) and math.isnan(found.get(f"{key}_l", math.nan)) and found["n"] == 0
 
 
 @pytest.mark.parametrize("make", ALL)
@@ -154,6 +154,8 @@ def test_ceilings_of_correlation(scripted: type[ScriptedAPI], red: Path, tmp_pat
     a, b = ([float((row.raters or {})[name]) for row in judged] for name in "ab")
     assert found["srcc_r"] == pytest.approx(statistics.spearman(a, b))
     assert found["plcc_c"] == pytest.approx(statistics.pearson(a + b, b + a))
+    found = figures(evaluated(scripted, red, tmp_path, RATING, judged, error()), "error")
+    assert found["mae_c"] == found["mae_r"] == pytest.approx(statistics.mae(a, b)) and "mae_s" not in found
 
 
 def test_preference_within_a_group(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:

@@ -44,15 +44,18 @@ def test_wilson_is_that_of_scipy(n: int, hits: int, level: float) -> None:
 
 
 def test_wilson_of_clusters_by_hand() -> None:
-    # clusters 11 10 00: share 1/2; excess 1, 0, -1: variance 3/2 · 2/36 = 1/12; .25 / (1/12) = 3 samples
+    # clusters 11 10 00 and half a pseudo cluster each of 11 and 00: share 1/2, squares of excess 1 + 0 + 1 + 1/2 + 1/2;
+    # effect 4/3 · 3 / (8/4) = 2: 3 samples
     found = proportion([True, True, True, False, False, False], clusters="aabbcc")
     # Wilson's for 1.5 of 3 by its formula, z² = 3.8415
     z2 = 1.959964**2
     reach = math.sqrt(z2) * math.sqrt(3 * 0.25 + z2 / 4) / (3 + z2)
     assert (found.low, found.high) == pytest.approx((0.5 - reach, 0.5 + reach), abs=1e-6)
     assert found.reason == "6 samples in 3 clusters count as 3 independent ones"
+    # all hits: share 7/8 with the pseudo clusters; squares 3 · 1/16 + 2 · (1/64 + 49/64) = 7/4;
+    # effect 4/3 · 7/4 / (7/8) = 8/3
     same = proportion([True] * 6, clusters="aabbcc")
-    assert same.low == pytest.approx(proportion([True] * 3).low)
+    assert same.low == pytest.approx(2.25 / (2.25 + z2))
     one = proportion([True, False], clusters="aa")
     assert math.isnan(one.low) and one.value == 0.5 and one.reason == "all samples are of one cluster"
     with pytest.raises(ValueError, match="cluster"):
@@ -90,7 +93,7 @@ def test_bca_is_that_of_scipy() -> None:
 
 def test_bca_gives_way_with_the_reason() -> None:
     perfect = resampled(list("aab"), list("aab"), accuracy, method="bca")
-    assert perfect.low == perfect.high == 1 and "every resample" in str(perfect.reason)
+    assert perfect.low < perfect.high == 1 and "every resample" in str(perfect.reason)
     # all in the first row is the lowest value there is: no resample is below
     edge = resampled([0.0] * 9, [1.0] * 9, lambda human, judge: -float(len(set(human))), method="bca")
     assert edge.low == edge.high
@@ -188,7 +191,8 @@ def test_each_figure_gets_the_interval_that_suits_it() -> None:
     found = statistics.all_statistics(human, judge, RATING)
     figures = statistics.statistics_of(RATING)
     assert found["accuracy"] == proportion([h == j for h, j in zip(human, judge, strict=True)])
-    assert found["spearman"] == fisher_z(found["spearman"].value, 60, kind="spearman")
+    values = [float(label) for label in human], [float(label) for label in judge]
+    assert found["spearman"] == resampled(*values, statistics.spearman, method="bca")
     assert found["macro_f1"] == resampled(human, judge, macro_f1, method="bca")
     clustered = statistics.with_interval(
         figures["spearman"], human, judge, RATING, clusters=[k // 2 for k in range(60)]

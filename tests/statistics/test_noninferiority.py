@@ -112,7 +112,16 @@ def test_answers_that_did_not_change_pass_and_the_interval_says_what_they_leave_
     found = decided(0, 0, 110, margin=0.03)
     assert found.verdict == "pass" and found.difference.low == pytest.approx(-0.0240, abs=1e-4)
     few = decided(0, 0, 10, margin=0.03)
-    assert few.verdict == "pass" and few.difference.low < -0.03 and "so few" in few.reason
+    assert few.verdict == "inconclusive" and few.difference.low < -0.03
+    assert "no sample got worse, but 10 independent ones are few; about 78 more labels would tell" in few.reason
+    assert decided(0, 0, 1, margin=0.03).verdict == "inconclusive"
+    many = ["safe"] * 1000
+    for clusters in ([0] * 1000, [k // 500 for k in range(1000)]):
+        for figure in ("accuracy", "macro_f1"):
+            found = non_inferiority(
+                many, many, many, figure=figure, scale=SAFETY, margin=0.05, alpha=0.05, seed=0, clusters=clusters
+            )
+            assert found.verdict == "inconclusive"
     for figure in ("cohens_kappa", "macro_f1", "quadratic_kappa", "spearman"):
         human = [str(1 + k % 5) for k in range(60)]
         judge = [str(1 + (k + (k % 7 == 0)) % 5) for k in range(60)]
@@ -198,7 +207,7 @@ def test_unread_answers_are_wrong_ones() -> None:
     assert with_unread(["2", "3", "4", "5"], [None] * 4, RATING) == ["5", "1", "1", "1"]
     assert with_unread(["4", "6.5", "5"], [None] * 3, NUMBER) == ["10", "0", "0"]
     assert wrong_label("a", THREE, {}) == "b"
-    human, before, after = judged(0, 0, 50)
+    human, before, after = judged(0, 0, 60)
     unread: list[str | None] = [None] * 10 + after[10:]
     for figure in ("accuracy", "macro_f1"):
         found = non_inferiority(human, before, unread, figure=figure, scale=SAFETY, margin=0.05, alpha=0.05, seed=0)
@@ -278,15 +287,16 @@ def test_clusters_count_as_fewer_samples() -> None:
     together = accuracy_difference(human, human, after, alpha=0.05, clusters=clusters)
     assert together.value == alone.value == -0.2
     assert together.low < alone.low and together.high > alone.high
-    # by hand: deviations of a sample are -.8 (10) or .2 (40): squares 8. Sums of clusters are -4 (2) or 1 (8): 40.
-    # Effect 10/9·40/8 = 50/9, so 50 samples count as 9, two of them discordant: -1.8 of 9
-    assert (together.low, together.high) == pytest.approx(tango(0, 1.8, 9))
+    # by hand, with five pseudo samples that are lost and five that are gained: the mean is -1/6. Squares of samples:
+    # 10 · (5/6)² + 40 · (1/6)² + 5 · 74/36 = 55/3; of sums: 2 · (25/6)² + 8 · (5/6)² + 25 · 74/36 = 275/3.
+    # Effect 12/11 · 5 = 60/11, so 50 samples count as 55/6, a fifth of them lost
+    assert (together.low, together.high) == pytest.approx(tango(0, 11 / 6, 55 / 6))
     # two of ten clusters: swapped both the same way in a quarter of the cases each
     assert together.p == pytest.approx(0.25, abs=0.03)
     assert "10 clusters count as 9" in str(together.reason)
-    # nothing to estimate an effect from: as many as there are clusters
+    # nothing changed: squares 10 and 50 of the pseudo samples alone
     same = accuracy_difference(human, human, human, alpha=0.05, clusters=clusters)
-    assert same.low == pytest.approx(tango(0, 0, 10)[0])
+    assert same.low == pytest.approx(tango(0, 0, 55 / 6)[0])
     one = accuracy_difference(human, human, after, alpha=0.05, clusters=[0] * 50)
     assert math.isnan(one.low) and "one cluster" in str(one.reason)
     with_groups = non_inferiority(

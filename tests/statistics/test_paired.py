@@ -4,6 +4,7 @@ import itertools
 import math
 import random
 from math import comb
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from blpo_inspect import statistics
 from blpo_inspect.statistics import correlation_difference, holm, mcnemar, paired_difference, steiger, williams
+from blpo_inspect.statistics.paired import Test
 
 
 def judged(gained: int, lost: int, both: int = 3) -> tuple[list[str], list[str], list[str]]:
@@ -69,8 +71,10 @@ def test_correlation_difference_on_samples() -> None:
     first, second = human + 2 * rng.standard_normal(80), human + 0.5 * rng.standard_normal(80)
     args = human.tolist(), first.tolist(), second.tolist()
     rs = statistics.pearson(args[0], args[1]), statistics.pearson(args[0], args[2])
-    found = correlation_difference(*args)
-    assert found.value == pytest.approx(rs[1] - rs[0])
+    default = correlation_difference(*args)
+    assert default == paired_difference(*args, statistics.pearson, method="bca")
+    found = correlation_difference(*args, test="williams")
+    assert found.value == default.value == pytest.approx(rs[1] - rs[0])
     assert found.p == pytest.approx(williams(*rs, statistics.pearson(args[1], args[2]), 80))
     assert found.p < 0.001 and found.low > 0
     # Zou's interval is near the bootstrap's
@@ -89,10 +93,12 @@ def test_correlation_difference_of_degenerate_samples() -> None:
         (([1.0, 2, 3], [1, 2, 4], [3, 1, 2]), "at least 5"),
         (([1.0, 2, 3, 4, 5], [1, 2, 3, 4, 5], [2, 1, 4, 3, 5]), "±1"),
     ):
-        found = correlation_difference(*columns)
+        found = correlation_difference(*columns, test="williams")
         assert math.isnan(found.p) and math.isnan(found.low) and reason in str(found.reason)
-    same = correlation_difference([1.0, 2, 3, 4, 5], [2, 1, 4, 3, 5], [2, 1, 4, 3, 5])
-    assert (same.value, same.p) == (0, 1)
+    tests: tuple[Test, ...] = get_args(Test)
+    for test in tests:
+        same = correlation_difference([1.0, 2, 3, 4, 5], [2, 1, 4, 3, 5], [2, 1, 4, 3, 5], test=test)
+        assert (same.value, same.p) == (0, 1)
 
 
 def test_the_permutation_p_of_accuracy_is_mcnemars() -> None:

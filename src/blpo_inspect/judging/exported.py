@@ -19,6 +19,9 @@ Form = Literal["python", "messages", "solver"]
 IMAGE, TEXT = "{{IMAGE}}", "{{TEXT}}"
 """What stands for an image and a text in messages."""
 
+BOTH = ("{{IMAGE_1}}", "{{IMAGE_2}}")
+"""What stands for the two images of a pair."""
+
 _MAP_MEANS: dict[Kind, str] = {
     **dict.fromkeys(
         ("unordered", "pair"), "weights: the label with the largest product of weight and probability is meant"
@@ -56,15 +59,17 @@ def _asked(question: Question, text: str | None) -> str:
 
 def _messages(question: Question, source: str) -> str:
     pair, scale = question.pair, question.scale
-    if IMAGE in _asked(question, "") or TEXT in _asked(question, ""):
-        raise PromptError(f"{source}: the prompt holds {IMAGE} or {TEXT}, which stand for the image and the text")
-    stands = {IMAGE: "the image, as data:image/png;base64,… or an address; one such part for each of several images"}
+    images = BOTH if question.needs_two else (IMAGE,)
+    if held := [name for name in (*images, TEXT) if name in _asked(question, "")]:
+        raise PromptError(f"{source}: the prompt holds {held[0]}, which stands for an image or the text")
+    of = "ask again with the two swapped" if question.needs_two else "one such part for each of several images"
+    stands = dict.fromkeys(images, f"the image, as data:image/png;base64,… or an address; {of}")
     if question.needs_text:
         stands[TEXT] = (
             "the text that the image is judged against: data, in which ‹text stands for <text, ‹/text for </text"
         )
     content: list[dict[str, Any]] = [
-        {"type": "image_url", "image_url": {"url": IMAGE}},
+        *({"type": "image_url", "image_url": {"url": image}} for image in images),
         {"type": "text", "text": _asked(question, TEXT if question.needs_text else None)},
     ]
     whole = {

@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from blpo_inspect.statistics.noninferiority import evidence
 from blpo_inspect.statistics.paired_proportions import tango_score
 from blpo_inspect.statistics.search import FARTHEST, smallest
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MANY = 2_000
 LARGE = 20_000
 """Beyond, the normal distribution says how many labels are needed."""
 
@@ -70,7 +72,9 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
     lost, gained = np.broadcast_arrays(lost[:, None], gained[None, :])
     possible = lost + gained <= n
     lost, gained, weight = lost[possible], gained[possible], weight[possible]
-    passes = (tango_score(gained, lost, n, -margin) > -float(ndtri(alpha))) | (lost == 0)
+    passes = (tango_score(gained, lost, n, -margin) > -float(ndtri(alpha))) | (
+        (lost == 0) & (n >= evidence(margin, alpha))
+    )
     low = gained - lost <= -margin * n + 1e-9
     fails = ~passes & low & (binom.sf(lost - 1, gained + lost, 0.5) <= alpha)
     passing, failing = (float(weight[verdict].sum()) for verdict in (passes, fails))
@@ -81,8 +85,8 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
     """The fewest labelled images with which a judge that is as good as before passes with this probability.
 
     A judge whose drop is the margin still passes with a probability of about `alpha` at most. The chance to pass goes
-    up and down a little from one n to the next, since images are whole; halving finds one n from which it is reached.
-    It is never below `evidence`. Above `LARGE` it is (z₁₋α + z_power)² · discordant / margin².
+    up and down a little from one n to the next, since images are whole; this is the n from which on it is reached. It
+    is never below `evidence`. Above `LARGE` it is (z₁₋α + z_power)² · discordant / margin².
 
     Args:
         margin: The drop that must not pass.
@@ -108,15 +112,11 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
     about = float(ndtri(1 - alpha) + ndtri(power)) ** 2 * discordant / margin**2
     if about > LARGE:
         return math.ceil(about) if about <= FARTHEST else None
-    # few samples pass where no sample got worse, which says little about others: start where it is evidence
-    start = evidence(margin, alpha)
-    return smallest(enough, start)
-
-
-def evidence(margin: float, alpha: float = 0.05) -> int:
-    """The fewest images on which not one loss is evidence, at level alpha, of a drop below the margin."""
-    _check(margin, alpha)
-    return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1
+    n = smallest(enough, evidence(margin, alpha))
+    # the chance falls until one more loss is allowed, which takes about 1 / margin images; with many that is nothing
+    while n is not None and n < MANY and (gaps := [k for k in range(n, n + math.ceil(2 / margin)) if not enough(k)]):
+        n = gaps[-1] + 1
+    return n
 
 
 def _check(margin: float, alpha: float) -> None:

@@ -31,8 +31,10 @@ def _ece(judged: Judged) -> Statistics:
     tops = [probabilities.top(_given(item)) for item in judged.scores]
     correct = [float(label == human) for (label, _), human in zip(tops, judged.human, strict=True)]
     confidence = [sure for _, sure in tops]
-    found = statistics.resampled(correct, confidence, statistics.calibration_error, clusters=judged.clusters)
-    return keys("ece", found)
+    return {
+        "ece": statistics.calibration_error(correct, confidence),
+        "ece_0": probabilities.calibrated_error(confidence),
+    }
 
 
 def _brier(judged: Judged) -> Statistics:
@@ -56,7 +58,10 @@ def _expected(judged: Judged) -> Statistics:
 
 @metric(scores="unreduced")
 def ece() -> Metric:
-    """Expected calibration error of the most probable label, in 10 bins of equal width."""
+    """Expected calibration error of the most probable label, in 10 bins of equal width.
+
+    ``ece_0`` is that of a judge with the same confidences that is calibrated: what chance makes of so few samples.
+    """
     return grouped(_ece)
 
 

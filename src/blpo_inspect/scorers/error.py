@@ -6,7 +6,7 @@ Run it on a new eval, or on an old log: ``inspect score LOG --scorer blpo_inspec
 from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
-from blpo_inspect.scorers.metrics import n, named
+from blpo_inspect.scorers.metrics import ceilings, n, named
 from blpo_inspect.scorers.verdicts import valued
 
 
@@ -28,7 +28,13 @@ def bias() -> Metric:
     return named("bias")
 
 
-@scorer(metrics=[mae(), rmse(), bias(), n()])
+@metric(scores="unreduced")
+def error_ceiling() -> Metric:
+    """How far people's ratings are from each other, where samples have raters; see `metrics.ceilings`."""
+    return ceilings(("mae",))
+
+
+@scorer(metrics=[mae(), rmse(), bias(), n(), error_ceiling()])
 def error(by: str | None = None) -> Scorer:
     """Score judge minus human in the scale's units; unscored where it cannot be read or the scale has no order.
 

@@ -17,6 +17,7 @@ from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.scorers.metric_keys import in_group, metric_key
 from blpo_inspect.statistics import Interval
+from blpo_inspect.statistics.named_statistics import ERROR
 
 Statistics = dict[str, float]
 """Key → value of one metric."""
@@ -135,8 +136,8 @@ def named_figure(name: str, judged: Judged) -> Statistics:
 def ceilings(names: Sequence[str]) -> Metric:
     """How well people agree by these figures, and the judge's share of it, where samples have raters; no intervals.
 
-    Three keys a figure. The ceiling: one rater against the consensus of the others. Raters pair by pair. The share: the
-    judge's figure over one rater's, both against the same consensuses.
+    Three keys a figure, two of an error. The ceiling: one rater against the consensus of the others. Raters pair by
+    pair. The share: the judge's figure over one rater's, both against the same consensuses.
     """
 
     def figures(judged: Judged) -> Statistics:
@@ -158,10 +159,11 @@ def ceilings(names: Sequence[str]) -> Metric:
                 [labels[place] for place in judged.once], scale, figure.figure, value=value, resamples=1
             )
             pairs = statistics.rater_rater(once.raters, figure.figure, value=value, resamples=1)
-            share = statistics.share_of_ceiling(judged.judge, labels, scale, figure.figure, value=value, resamples=1)
             found[metric_key(name, "ceiling")] = people.value
             found[metric_key(name, "raters")] = pairs.value
-            found[metric_key(name, "share")] = share.value
+            if name not in ERROR:
+                of = statistics.share_of_ceiling(judged.judge, labels, scale, figure.figure, value=value, resamples=1)
+                found[metric_key(name, "share")] = of.value
         return found
 
     return grouped(figures, metric_key(names[0], "ceiling"))

@@ -9,13 +9,10 @@ from typing import Any, Literal
 
 from blpo_inspect.judging.labels import Kind, LabelScale
 from blpo_inspect.statistics import agreement, numbers
-from blpo_inspect.statistics.interval import Interval, Statistic, fisher_z, proportion
+from blpo_inspect.statistics.interval import Interval, Statistic, proportion
 from blpo_inspect.statistics.resampling import Method, resampled
 
 Takes = Literal["labels", "positions", "values"]
-
-FEWEST_FOR_FISHER = 20
-"""Below, the intervals of correlations are bootstrapped: labels with ties are too far from Fisher's conditions."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +99,8 @@ def with_interval(
 ) -> Interval:
     """One figure of labels with its interval.
 
-    Wilson's for accuracy; Fisher's z for Pearson's and Spearman's correlation of at least `FEWEST_FOR_FISHER` samples
-    that are not clustered; else the bootstrap, BCa but for Kendall's tau.
+    Wilson's for accuracy; else the bootstrap, BCa but for Kendall's tau. (Fisher's z supposes normal values: of ratings
+    that are mostly exact its 95 % intervals hold the true correlation 44 to 92 % of the time.)
 
     Args:
         named: The figure, from `statistics_of`.
@@ -124,10 +121,6 @@ def with_interval(
         hits = [theirs == verdict for theirs, verdict in zip(human, judge, strict=True)]
         return proportion(hits, clusters=clusters, level=level)
     left, right = named.columns(human, scale), named.columns(judge, scale)
-    if named.figure in _FISHER and clusters is None and len(left) >= FEWEST_FOR_FISHER:
-        interval = fisher_z(named.figure(left, right), len(left), kind=_FISHER[named.figure], level=level)
-        if interval.low == interval.low:
-            return interval
     return resampled(
         left,
         right,
@@ -186,6 +179,3 @@ def label_intervals(
         *columns, agreement.binary_f1, clusters=held, method="bca", seed=seed, resamples=resamples, level=level
     )
     return {**intervals, "f1": f1}
-
-
-_FISHER: dict[Statistic, Literal["pearson", "spearman"]] = {numbers.pearson: "pearson", numbers.spearman: "spearman"}

@@ -117,9 +117,8 @@ def non_inferiority(
     - *inconclusive*: neither, or the figure is not defined.
 
     A drop between nothing and the margin may give any verdict, until enough labels let it pass. Where no single sample
-    got worse and the figure did not fall, the verdict is *pass* however few samples there are; with fewer than
-    log(alpha)/log(1 - margin) of them (99 for 3 points at 5 %) that is only about these samples, and the interval says
-    what they leave open.
+    got worse and the figure did not fall, the verdict is *pass* if there are enough independent samples or clusters for
+    that to be evidence (`evidence`: 99 for 3 points at 5 %). With fewer it is inconclusive unless the interval tells.
 
     Accuracy has Tango's interval and McNemar's exact test, one-sided (`accuracy_difference`); other figures a smoothed
     bootstrap interval and a permutation test (`smoothed_difference`). Both take clusters.
@@ -164,7 +163,8 @@ def non_inferiority(
     worse = sum(
         _loss(figure, scale, b, h) > _loss(figure, scale, a, h) for h, a, b in zip(human, first, second, strict=True)
     )
-    verdict = decide(difference, margin, alpha, lost=worse)
+    units = len(human) if clusters is None else len(set(clusters))
+    verdict = decide(difference, margin, alpha, lost=worse, units=units)
     more = None
     if verdict == "inconclusive":
         counts = None
@@ -173,11 +173,26 @@ def non_inferiority(
             counts = gained, worse
         more = _more(difference, margin, alpha, counts)
     return Decision(
-        verdict, figure, difference, margin, alpha, more, _sentence(verdict, figure, difference, margin, alpha, more)
+        verdict,
+        figure,
+        difference,
+        margin,
+        alpha,
+        more,
+        _sentence(verdict, figure, difference, margin, alpha, more, lost=worse, units=units),
     )
 
 
-def decide(difference: Comparison, margin: float, alpha: float, *, lost: int) -> Verdict:
+def evidence(margin: float, alpha: float = 0.05) -> int:
+    """The fewest independent samples on which not one loss is evidence, at level alpha, of a drop below the margin.
+
+    log(alpha) / log(1 - margin), rounded up: where a share of `margin` is lost, so many samples show none with a
+    probability of `alpha` at most.
+    """
+    return math.ceil(math.log(alpha) / math.log1p(-margin)) if margin < 1 else 1
+
+
+def decide(difference: Comparison, margin: float, alpha: float, *, lost: int, units: int) -> Verdict:
     """The verdict on a difference; see `non_inferiority`.
 
     Args:
@@ -185,8 +200,10 @@ def decide(difference: Comparison, margin: float, alpha: float, *, lost: int) ->
         margin: The drop that must not pass.
         alpha: The level.
         lost: How many samples got worse.
+        units: How many independent samples or clusters there are.
     """
-    if difference.low > -margin or (lost == 0 and difference.value >= 0):
+    none_lost = lost == 0 and difference.value >= 0 and units >= evidence(margin, alpha)
+    if difference.low > -margin or none_lost:
         return "pass"
     if difference.value <= -margin + _ROUNDING and difference.p <= alpha:
         return "fail"
@@ -299,7 +316,15 @@ def _asking(more: int | None) -> str:
 
 
 def _sentence(
-    verdict: Verdict, figure: str, comparison: Comparison, margin: float, alpha: float, more: int | None
+    verdict: Verdict,
+    figure: str,
+    comparison: Comparison,
+    margin: float,
+    alpha: float,
+    more: int | None,
+    *,
+    lost: int,
+    units: int,
 ) -> str:
     shown = f"{figure} {comparison.value:+.3f} ({comparison.low:+.3f} to {comparison.high:+.3f}, n = {comparison.n})"
     if verdict == "fail":
@@ -308,7 +333,8 @@ def _sentence(
         if comparison.value <= -margin + _ROUNDING:
             chance = f"but that may be chance (p = {comparison.p:.3f})"
             return f"{shown} is down by the margin of {margin:g}, {chance}{_asking(more)}"
-        return f"{shown} leaves open whether it fell by the margin of {margin:g}{_asking(more)}"
+        none = f": no sample got worse, but {units} independent ones are few" if lost == 0 else ""
+        return f"{shown} leaves open whether it fell by the margin of {margin:g}{none}{_asking(more)}"
     if comparison.low > -margin:
         return f"{shown} did not fall by the margin of {margin:g}"
-    return f"{shown}: no sample got worse, though so few cannot exclude a drop of {margin:g} on others"
+    return f"{shown}: no sample of {units} independent ones got worse, which few would show after a drop of {margin:g}"

@@ -1,7 +1,7 @@
 """The difference of two judges' accuracies on the same samples: Tango's score interval and McNemar's one-sided test."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
@@ -25,7 +25,9 @@ def accuracy_difference(
     """Difference of accuracies with Tango's interval at 1 - 2·alpha and a one-sided p of "no worse".
 
     Clusters count as in `proportion`: the interval is that of n over the design effect of the difference, but of no
-    more than n samples, and of as many as there are clusters where no effect can be estimated.
+    more than n samples. The design effect is that of the clusters and of two pseudo clusters of their mean size, one
+    lost and one gained: without them, a drop of the margin by the loss of whole clusters passes up to 73 % of the time
+    at a level of 5 % (5 clusters of 40; benchmarks/gate_characteristic.py).
     """
     level = 1 - 2 * alpha
     n = len(human)
@@ -40,16 +42,32 @@ def accuracy_difference(
     count = len(set(clusters))
     if count == 1:
         return Comparison(value, math.nan, math.nan, n, level, "all samples are of one cluster", math.nan)
-    sums: defaultdict[Hashable, float] = defaultdict(float)
-    for change, cluster in zip(changes, clusters, strict=True):
-        sums[cluster] += change - value
-    apart = sum((change - value) ** 2 for change in changes)
-    effect = count / (count - 1) * sum(part**2 for part in sums.values()) / apart if apart else n / count
-    effective = n / max(1.0, effect)
+    effective = n / max(1.0, design_effect(changes, clusters))
     low, high = tango(gained * effective / n, lost * effective / n, effective, level=level)
     both = paired_difference(human, first, second, accuracy, clusters=clusters, seed=seed, resamples=PERMUTATIONS).p
     reason = f"{n} samples in {count} clusters count as {effective:.0f} independent ones"
     return Comparison(value, low, high, n, level, reason, one_sided(value, both))
+
+
+def design_effect(changes: Sequence[int], clusters: Sequence[Hashable], *, pseudo: int = 1) -> float:
+    """Of the mean change, with pseudo clusters of the mean size that are lost or gained as a whole.
+
+    Args:
+        changes: 1, 0 or -1 of each sample.
+        clusters: The cluster of each; at least two.
+        pseudo: How many pseudo clusters of either kind. With none it may be 0/0: then it is the mean size.
+    """
+    sums: defaultdict[Hashable, int] = defaultdict(int)
+    sizes = Counter(clusters)
+    for change, cluster in zip(changes, clusters, strict=True):
+        sums[cluster] += change
+    count, size = len(sizes), len(changes) / len(sizes)
+    middle = sum(changes) / (len(changes) + 2 * pseudo * size)
+    apart = pseudo * ((1 - middle) ** 2 + (1 + middle) ** 2)
+    between = sum((sums[each] - sizes[each] * middle) ** 2 for each in sizes) + size**2 * apart
+    within = sum((change - middle) ** 2 for change in changes) + size * apart
+    many = count + 2 * pseudo
+    return many / (many - 1) * between / within if within else size
 
 
 def no_worse(gained: int, lost: int) -> float:

@@ -6,7 +6,7 @@ For data where people ranked the images of a group, and where values of differen
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
@@ -92,6 +92,8 @@ def preferences(
     cluster = dict(zip(groups, groups if clusters is None else clusters, strict=True))
     total = sum(counted.values(), Pairs())
     units = Units.of([_row(pairs) for pairs in counted.values()], [cluster[group] for group in counted])
+    # groups are clusters of samples, which `bootstrap` sees by their number
+    units = replace(units, n=len(human))
     intervals = {}
     for name, (over, under) in _SHARES.items():
         n = sum(part * count for part, count in zip(under, _row(total), strict=True))

@@ -20,7 +20,8 @@ def calibration_error(correct: Sequence[float], confidence: Sequence[float]) -> 
 
     The confidence is the probability of the most probable label, and `correct` 1 where that is people's label, else 0
     (Guo et al., 2017, arXiv 1706.04599), in `BINS` bins of equal width. NaN for no samples. With few samples in a bin
-    it is above 0 even for a calibrated judge: compare it between judges at the same n only.
+    it is above 0 even for a calibrated judge: `calibrated_error` says how far. It has no interval: resampled samples
+    have the noise of the samples and their own besides, so that intervals of a calibrated judge never hold 0.
     """
     if len(correct) != len(confidence):
         raise ValueError(f"inconsistent numbers of samples: {len(correct)} and {len(confidence)}")
@@ -30,6 +31,21 @@ def calibration_error(correct: Sequence[float], confidence: Sequence[float]) -> 
     for hit, sure in zip(correct, confidence, strict=True):
         excess[bin_of(sure)] += hit - sure
     return math.fsum(map(abs, excess)) / len(correct)
+
+
+def calibrated_error(confidence: Sequence[float], *, seed: int = 0, draws: int = 1000) -> float:
+    """What `calibration_error` a calibrated judge of these confidences has on average, by chance alone; NaN for none.
+
+    Each draw makes every sample correct with the probability of its confidence; samples are taken as independent.
+    """
+    if not len(confidence):
+        return math.nan
+    import numpy as np
+
+    sure = np.asarray(confidence, dtype=float)
+    correct = np.random.default_rng(seed).random((draws, len(sure))) < sure
+    member = np.eye(BINS)[[bin_of(one) for one in confidence]]
+    return float(np.abs((correct - sure) @ member).sum(axis=1).mean() / len(sure))
 
 
 def bin_of(confidence: float) -> int:

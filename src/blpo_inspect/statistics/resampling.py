@@ -5,9 +5,11 @@ they say less than as many independent ones. Does not know which interval suits 
 """
 
 import math
+import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, check_level, no_interval
@@ -23,6 +25,9 @@ Method = Literal["percentile", "bca"]
 _AT_ONCE = 2_000_000
 _ENOUGH = 0.5
 _TIE = 1e-12
+_SAME = "every resample gives the same figure, so the interval says nothing about other samples"
+_PSEUDO = 2.0
+_MOST_PAIRS = 1_000
 
 
 def resampled(
@@ -63,14 +68,48 @@ def resampled(
     Raises:
         ValueError: Lengths differ, or `resamples`, `level` or `method` is out of range.
     """
-    return bootstrap(
-        Units.of(list(zip(human, judge, strict=True)), clusters),
+    units = Units.of(list(zip(human, judge, strict=True)), clusters)
+    interval = bootstrap(
+        units,
         figure(human, judge),
         lambda units, weights: units.statistic_values(figure, weights),
         method=method,
         seed=seed,
         resamples=resamples,
         level=level,
+    )
+    return _doubted(interval, units, figure, seed, resamples) if _SAME in (interval.reason or "") else interval
+
+
+def _doubted(interval: Interval, units: "Units", figure: Statistic, seed: int, resamples: int) -> Interval:
+    """The interval of a figure that is the same on every resample, with two pseudo samples (clusters) of chance.
+
+    Six samples that agree are not certainty: a pseudo sample has any of people's values and any of the judge's, as
+    often as they occur, and is drawn as often as a real one. With two, kappa's interval on two labels that are as
+    frequent reaches about as far down as Wilson's of the accuracy says that it may.
+    """
+    import numpy as np
+
+    held = units.weights(np.array(units.times, dtype=float)[None, :])[0].tolist()
+    sides: list[defaultdict[Any, float]] = [defaultdict(float), defaultdict(float)]
+    for row, weight in zip(units.rows, held, strict=True):
+        for side, value in zip(sides, row, strict=True):
+            side[value] += weight
+    pairs = list(product(*sides))
+    if len(pairs) > _MOST_PAIRS:
+        pairs = random.Random(seed).sample(pairs, _MOST_PAIRS)
+    chances = [sides[0][human] * sides[1][judge] for human, judge in pairs]
+    pseudo = [(pair, _PSEUDO * chance / sum(chances)) for pair, chance in zip(pairs, chances, strict=True)]
+    values = np.concatenate(
+        [pool.statistic_values(figure, weights) for pool, weights in smoothed_draws(units, pseudo, seed, resamples)]
+    )
+    low, high = (float(end) for end in np.quantile(values[~np.isnan(values)], _ends(units, interval.level)))
+    reason = "every resample gives the same figure, so two pseudo samples of chance stand for what others may show"
+    return replace(
+        interval,
+        low=min(low, interval.value),
+        high=max(high, interval.value),
+        reason=(interval.reason or "").replace(_SAME, reason),
     )
 
 
@@ -213,6 +252,34 @@ class Units:
         return self.weights(times[None, :] - np.eye(len(times)))
 
 
+def smoothed_draws(
+    units: Units, pseudo: Sequence[tuple[tuple[Any, ...], float]], seed: int, resamples: int
+) -> "Iterator[tuple[Units, Floats]]":
+    """Resamples of as many units as there are, from these and pseudo units of their mean size: units, weights of rows.
+
+    Args:
+        units: What there is.
+        pseudo: The row of each pseudo unit, and how many of it there are, which may be a part of one.
+        seed: Of the resampling.
+        resamples: How many.
+    """
+    import numpy as np
+
+    rows = sorted({*units.rows, *(row for row, _ in pseudo)})
+    place = {row: k for k, row in enumerate(rows)}
+    count = sum(units.times)
+    size = units.n / count
+    kinds = [tuple((place[units.rows[k]], weight) for k, weight in kind) for kind in units.kinds]
+    kinds += [((place[row], size),) for row, _ in pseudo]
+    shares = np.array([*units.times, *(share for _, share in pseudo)], dtype=float)
+    pool = Units(rows, kinds, [1] * len(kinds), units.n)
+    rng = np.random.default_rng(seed)
+    batch = max(1, _AT_ONCE // max(len(kinds), len(rows)))
+    for start in range(0, resamples, batch):
+        drawn = rng.multinomial(count, shares / shares.sum(), size=min(batch, resamples - start))
+        yield pool, pool.weights(drawn.astype(float))
+
+
 WeightedStatistic = Callable[[Units, "Floats"], "Floats"]
 """(units, weight of each row in each resample) → the figure of each resample."""
 
@@ -271,9 +338,8 @@ def interval_of(
     reasons = []
     if share < 1:
         reasons.append(f"over the {share:.1%} of the resamples on which the figure is defined")
-    if defined.min() == defined.max():
-        if share == 1:
-            reasons.append("every resample gives the same figure, so the interval says nothing about other samples")
+    if defined.max() - defined.min() <= _TIE:
+        reasons.append(_SAME)
     elif corrected is not None:
         moved = corrected(ends, defined)
         if isinstance(moved, str):

@@ -7,20 +7,14 @@ other samples might show.
 import math
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.interval import Comparison
 from blpo_inspect.statistics.named_statistics import Named
 from blpo_inspect.statistics.paired_proportions import one_sided
-from blpo_inspect.statistics.resampling import Units, paired_difference
+from blpo_inspect.statistics.resampling import Units, paired_difference, smoothed_draws
 from blpo_inspect.statistics.unread_as_wrong import wrong_label
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 RESAMPLES = 4000
 """The ends are 5 % quantiles, which 2,000 resamples leave uncertain."""
@@ -73,7 +67,7 @@ def smoothed_difference(
     count = sum(units.times)
     if count == 1:
         return none(value, f"one {'sample' if n == 1 else 'cluster'} cannot be resampled")
-    drawn = _smoothed(units, _pseudo(named, human, scale), seed)
+    drawn = list(smoothed_draws(units, _pseudo(named, human, scale), seed, RESAMPLES))
     sides = [
         np.concatenate([pool.statistic_values(named.figure, weights, judge=k) for pool, weights in drawn])
         for k in (1, 2)
@@ -105,26 +99,3 @@ def _pseudo(named: Named, human: Sequence[str], scale: LabelScale) -> list[tuple
         right, wrong = (named.value(answer, scale) for answer in (label, wrong_label(label, scale, used)))
         rows += [((right, right, wrong), times / len(human)), ((right, wrong, right), times / len(human))]
     return rows
-
-
-def _smoothed(
-    units: Units, pseudo: Sequence[tuple[tuple[Any, Any, Any], float]], seed: int
-) -> "list[tuple[Units, Floats]]":
-    """Resamples of as many units as there are, from these and the pseudo samples: units, weights of rows."""
-    import numpy as np
-
-    rows = sorted({*units.rows, *(row for row, _ in pseudo)})
-    place = {row: k for k, row in enumerate(rows)}
-    count = sum(units.times)
-    size = units.n / count
-    kinds = [tuple((place[units.rows[k]], weight) for k, weight in kind) for kind in units.kinds]
-    kinds += [((place[row], size),) for row, _ in pseudo]
-    shares = np.array([*units.times, *(share for _, share in pseudo)], dtype=float)
-    pool = Units(rows, kinds, [1] * len(kinds), units.n)
-    rng = np.random.default_rng(seed)
-    batch = max(1, 2_000_000 // max(len(kinds), len(rows)))
-    parts = []
-    for start in range(0, RESAMPLES, batch):
-        drawn = rng.multinomial(count, shares / shares.sum(), size=min(batch, RESAMPLES - start))
-        parts.append((pool, pool.weights(drawn.astype(float))))
-    return parts

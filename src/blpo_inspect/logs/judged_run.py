@@ -97,6 +97,7 @@ class JudgedRun:
         expected: How many answers there should be.
         usage: What the judge's calls took.
         record: How to repeat the run.
+        first: Of a baseline that was updated: labels of the first one (None: unread), of samples that have another now.
     """
 
     benchmark: str
@@ -111,6 +112,7 @@ class JudgedRun:
     expected: int = 0
     usage: Usage = field(default_factory=Usage)
     record: RunRecord = field(default_factory=RunRecord)
+    first: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def prompt(self) -> str | None:

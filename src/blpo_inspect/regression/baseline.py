@@ -6,6 +6,7 @@ A baseline keeps what a later run is compared with: no images, keys, paths or ti
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def to_bytes(run: JudgedRun) -> bytes:
         "data": data_digest(run),
         "scale": run.scale.to_dict(),
         **{name: getattr(run, name) for name in _HEAD},
+        **({"first": dict(run.first)} if run.first else {}),
     }
     lines = [f"{_json(name)}: {_json(value)}," for name, value in sorted(head.items())]
     samples = ",\n".join(
@@ -36,6 +38,12 @@ def to_bytes(run: JudgedRun) -> bytes:
         for answer in run.answers
     )
     return ("{\n" + "\n".join(lines) + '\n"samples": [\n' + samples + "\n]\n}\n").encode()
+
+
+def after_update(old: JudgedRun, new: JudgedRun) -> JudgedRun:
+    """The new run as a baseline of the same data that remembers what the first one said."""
+    said = {answer.id: old.first.get(answer.id, answer.label) for answer in old.answers}
+    return replace(new, first={one.id: said[one.id] for one in new.answers if said[one.id] != one.label})
 
 
 def data_digest(run: JudgedRun) -> str:
@@ -85,7 +93,7 @@ def from_bytes(data: bytes, source: str) -> JudgedRun:
     if not isinstance(fields, dict) or fields.get("format") != FORMAT:
         raise BrokenError(f"{source}: not a baseline of this format ({FORMAT}); record it again with --update")
     try:
-        if set(fields) != _KEYS:
+        if set(fields) - {"first"} != _KEYS:
             raise ValueError(f"has other keys than {', '.join(sorted(_KEYS))}")
         run = _run(fields)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -105,7 +113,17 @@ def _run(fields: dict[str, Any]) -> JudgedRun:
             raise TypeError(f"{name} must be a mapping")
     if not all(isinstance(value, str) for name in ("prompts", "versions") for value in fields[name].values()):
         raise ValueError("prompts and versions must be text")
-    return JudgedRun(scale=scale, answers=answers, **{name: fields[name] for name in _HEAD})
+    first = fields.get("first", {})
+    if not isinstance(first, Mapping) or not first.keys() <= {answer.id for answer in answers}:
+        raise ValueError("first must be labels of its samples")
+    for label in first.values():
+        _check_label(label, scale)
+    return JudgedRun(scale=scale, answers=answers, first=first, **{name: fields[name] for name in _HEAD})
+
+
+def _check_label(label: object, scale: LabelScale) -> None:
+    if label is not None and scale.canonical(label) != label:
+        raise ValueError(f"label {label!r} is not on the scale")
 
 
 def _answer(sample: object, scale: LabelScale) -> JudgedSample:
@@ -115,8 +133,7 @@ def _answer(sample: object, scale: LabelScale) -> JudgedSample:
         raise ValueError("a sample holds something else than text")
     answer = JudgedSample(**{"label": None, **sample})
     for label in (answer.human, answer.label):
-        if label is not None and scale.canonical(label) != label:
-            raise ValueError(f"label {label!r} is not on the scale")
+        _check_label(label, scale)
     return answer
 
 

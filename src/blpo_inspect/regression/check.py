@@ -149,15 +149,19 @@ def update(suite: Suite, case: Case, how: How | None = None) -> Update:
         old = baseline.load(case.baseline)
     except BrokenError as error:
         return Update(case, new, None, (f"in place of one that cannot be used ({error})",))
+    other = data_differences(old, new)
+    if not other:
+        new = baseline.after_update(old, new)
     if baseline.to_bytes(old) == baseline.to_bytes(new):
         return Update(case, new, old, ())
-    other = data_differences(old, new)
     changes = [*other, *drift(old, new)]
     if other:
         return Update(case, new, old, tuple(changes))
     flipped = flips(old, new)
     if flipped:
         changes.append(f"{len(flipped)} of {len(new.answers)} labels")
+    if new.first:
+        changes.append(f"{len(new.first)} labels are others than in the first baseline, which stays a bar")
     names = [*case.margin, *(absolute.figure for absolute in case.at_least)]
     return Update(case, new, old, tuple(changes), flipped, figures(old, new, names, {}, alpha=suite.alpha))
 
@@ -220,8 +224,7 @@ def _at_level(suite: Suite, chosen: Sequence[Case], weighings: dict[str, Undecid
         if isinstance(weighing, str):
             results.append(broken(case, weighing))
             continue
-        own = {name: levelled[name] for name in tests_of(case)}
-        decisions = {decision.figure: decision for decision in own.values() if isinstance(decision, Decision)}
-        probes = [probe for probe in own.values() if isinstance(probe, ProbeResult)]
-        results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))
+        decisions = {name: levelled[f"{case.name}: {name}"] for name in weighing.decisions}
+        probes = [levelled[f"{case.name}: probe {name}"] for name in weighing.probed.results]
+        results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))  # type: ignore[arg-type]  # as they came
     return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests))

@@ -28,6 +28,9 @@ from blpo_inspect.statistics.noninferiority import Decision, bar, non_inferiorit
 
 Outcome = Literal["pass", "inconclusive", "fail", "broken"]
 
+SINCE_FIRST = " since the first baseline"
+"""Ends the names of figures that are held against the first baseline, not the last."""
+
 EXIT_CODE: Mapping[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 2, "broken": 3}
 _WORSE: tuple[Outcome, ...] = ("pass", "inconclusive", "fail", "broken")
 
@@ -37,7 +40,8 @@ class Criterion:
     """One thing that a case asks, and the answer.
 
     Attributes:
-        kind: ``margin``, ``at_least``, ``unread``, ``probe`` or ``identity``.
+        kind: ``margin``, ``first`` (the same against the first baseline), ``at_least``, ``unread``, ``probe`` or
+            ``identity``.
         name: Of the figure or probe.
         outcome: The answer.
         reason: One sentence.
@@ -134,7 +138,7 @@ class Undecided:
         case: The case.
         before: The baseline.
         after: The run.
-        decisions: Figure → its decision against its margin.
+        decisions: Figure → its decision against its margin; with `SINCE_FIRST` against the first baseline.
         probed: What its probes found.
         others: Criteria that no level applies to.
     """
@@ -172,18 +176,22 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
         if name not in known:
             raise BrokenError(f"the figure {name} does not apply to a scale that is {after.scale.kind}")
     decisions = {}
-    for name, margin in case.margin.items():
-        decisions[name] = non_inferiority(
-            [answer.human for answer in after.answers],
-            [before.by_id[answer.id].label for answer in after.answers],
-            [answer.label for answer in after.answers],
-            figure=name,
-            scale=after.scale,
-            margin=margin,
-            alpha=alpha,
-            seed=0,
-            clusters=clusters(after.answers),
-        )
+    said = {answer.id: before.by_id[answer.id].label for answer in after.answers}
+    for since, labels in (("", said), (SINCE_FIRST, {**said, **before.first})):
+        if since and not before.first:
+            continue
+        for name, margin in case.margin.items():
+            decisions[name + since] = non_inferiority(
+                [answer.human for answer in after.answers],
+                [labels[answer.id] for answer in after.answers],
+                [answer.label for answer in after.answers],
+                figure=name,
+                scale=after.scale,
+                margin=margin,
+                alpha=alpha,
+                seed=0,
+                clusters=clusters(after.answers),
+            )
     others = [criterion for asked in case.at_least for criterion in _absolute(asked, after)]
     others += _unread(case, after)
     if strict:
@@ -198,10 +206,7 @@ def conclude(
 ) -> CaseResult:
     """The case's result, once the suite's level was applied to its decisions and probes."""
     before, after = undecided.before, undecided.after
-    asked = [
-        Criterion("margin", name, decision.verdict, decision.reason, decision.more)
-        for name, decision in decisions.items()
-    ]
+    asked = [_against(name, decision) for name, decision in decisions.items()]
     names = [*undecided.case.margin, *(absolute.figure for absolute in undecided.case.at_least)]
     differences = {name: decision.difference for name, decision in decisions.items()}
     return CaseResult(
@@ -216,6 +221,14 @@ def conclude(
         drift=tuple(drift(before, after)),
         probed=undecided.probed,
     )
+
+
+def _against(name: str, decision: Decision) -> Criterion:
+    if not name.endswith(SINCE_FIRST):
+        return Criterion("margin", name, decision.verdict, decision.reason, decision.more)
+    # what was accepted since is no news: only a drop by the margin in all is
+    outcome: Outcome = "fail" if decision.verdict == "fail" else "pass"
+    return Criterion("first", name, outcome, f"since the first baseline: {decision.reason}")
 
 
 def _absolute(asked: AbsoluteBar, after: JudgedRun) -> list[Criterion]:

@@ -78,8 +78,8 @@ def command(
     """Judge PICTURES by a prompt pair: a row a picture, with its label, or the reason why there is none.
 
     PICTURES are folders (all images in them and below), images, patterns such as 'new/**/*.png', tables with a column
-    image (a judge of pairs: image_1 and image_2) and, where the prompt needs it, a column text (.csv, .jsonl, .parquet), hub:NAME@REVISION, or - for paths on
-    the standard input. No labels are needed.
+    image (a judge of pairs: image_1 and image_2) and, where the prompt needs it, a column text (.csv, .jsonl,
+    .parquet), hub:NAME@REVISION, or - for paths on the standard input. No labels are needed.
 
     A stopped run goes on where it was when the same command is given again; FILE.partial keeps its rows until FILE is
     written. Exit code 1 means that pictures have no verdict.

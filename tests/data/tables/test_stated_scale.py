@@ -60,7 +60,11 @@ def test_nothing_is_stated() -> None:
     ("labels", "scale", "message"),
     [
         ("a,b", "ordinal:1-5", "give either -T labels=… or -T scale=…, not both"),
-        (None, "ordinal", "-T scale=…: a scale is stated as unordered:a,b, ordinal:low,middle,high, ordinal:1-5 or"),
+        (
+            None,
+            "ordinal",
+            "-T scale=…: a scale is stated as unordered:a,b, ordinal:low,middle,high, ordinal:1-5, numeric",
+        ),
         (None, "linear:1-5", "-T scale=…: a scale is stated as"),
         (None, {"unordered": "a,b"}, "is not text; put quotes around it"),
         (None, "ordinal:5-1", "ordinal:5-1 is no range of 2 to 100 whole numbers, the lowest first"),

@@ -210,7 +210,7 @@ def test_settings_say_what_columns_mean(photos: Path) -> None:
         ("scales: {}", "line 1: scales: no such key; known here: columns, raters, scale, "),
         ("licence: x\njudge: [1]", "line 2: judge: must be text, not a list"),
         ("judge: Is {this} fine?", "unknown placeholders"),
-        ("scale: {kind: odd}", "scale.kind: must be 'unordered', 'ordinal' or 'numeric'"),
+        ("scale: {kind: odd}", "scale.kind: must be 'unordered', 'ordinal', 'numeric' or 'pair'"),
         ("scale: 5", "line 1: scale: must be a mapping"),
         ("columns: {picture: x}", "columns.picture: no such key; known here: image, label"),
         ("columns: [image]", "must be a mapping"),

@@ -32,12 +32,16 @@ def test_shards_of_an_eval_set_share_what_each_has_recorded(tmp_path: Path) -> N
         machine = Machine(tmp_path / "machine", SERVED_BASE_URL=model.url)
 
         model.together = frozenset({"one", "two"})
-        both = [
-            shard(machine, "one", SMALL, "--log-dir-allow-dirty"),
-            shard(machine, "two", LARGE, "--log-dir-allow-dirty"),
-        ]
-        for process in both:
-            process.output()
+        sizes = {"one": SMALL, "two": LARGE}
+        both = {who: shard(machine, who, size, "--log-dir-allow-dirty") for who, size in sizes.items()}
+        for who, process in both.items():
+            try:
+                process.output()
+            except AssertionError as error:
+                if "EOCD not found" not in str(error):
+                    raise
+                # Inspect read the log of the other while that was written; as docs/scaling.md says
+                shard(machine, who, sizes[who], "--log-dir-allow-dirty").output()
         model.together = frozenset()
         small, large = sorted(map(judged, machine.logs("sweep")), key=len)
         assert (len(small), len(large)) == (2 * SMALL, 2 * LARGE)

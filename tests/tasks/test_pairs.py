@@ -17,6 +17,7 @@ from blpo_inspect.data.rated_pairs import rated_pairs
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.judging.samples import Record, images_of
+from blpo_inspect.logs.usage import judge_usage
 from blpo_inspect.tasks.folder import folder
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.pairs import pairs
@@ -58,11 +59,13 @@ def figures(log: EvalLog) -> dict[str, dict[str, float]]:
 
 
 def test_a_judge_that_looks_is_right_in_both_orders(scripted: type[ScriptedAPI], data: Path) -> None:
-    found = figures(run(scripted, redder, data))
+    log = run(scripted, redder, data)
+    found = figures(log)
     assert found["agreement"]["acc"] == 1
     assert found["position"]["consistent"] == 1
     assert found["position"]["position_bias"] == 0
     assert len(scripted.requests) == 4
+    assert judge_usage(log.samples or [], log).made == 4
     assert sorted(map(tuple, map(shown, scripted.requests))) == [(10, 200), (90, 200), (200, 10), (200, 90)]
 
 

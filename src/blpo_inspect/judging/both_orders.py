@@ -61,7 +61,10 @@ def both_orders(given: ModelOutput, swapped: ModelOutput, scale: LabelScale, tor
     first, second = verdicts[0].label, verdicts[1].label and scale.swapped(verdicts[1].label)
     reasons = [verdict.reason for verdict in verdicts if verdict.reason is not None]
     label = first if first == second else TIE if torn == "tie" and not reasons else None
-    notes: dict[str, Any] = {ORDERS: {"given": first, "swapped": second, "reasons": reasons, "label": label}}
+    again = {"metadata": swapped.metadata, "usage": swapped.usage.model_dump() if swapped.usage else None}
+    notes: dict[str, Any] = {
+        ORDERS: {"given": first, "swapped": second, "reasons": reasons, "label": label, "again": again}
+    }
     one, other = label_probabilities(given, scale), label_probabilities(swapped, scale)
     if one is not None and other is not None:
         means = {name: (one[name] + other[scale.swapped(name)]) / 2 for name in scale.labels}

@@ -28,8 +28,8 @@ why it is none, whatever its text says."""
 
 ORDERS = "blpo_orders"
 """Where the metadata of an output about a pair say what the judge said in both orders of the pictures (`pairs`):
-``{"given": label or None, "swapped": label or None, "reasons": […], "label": what counts or None}``, labels as of the
-order that was given."""
+``{"given": label or None, "swapped": label or None, "reasons": […], "label": what counts or None, "again": metadata and
+usage of the output of the other order}``, labels as of the order that was given."""
 
 MAPPED = "blpo_map"
 """Where the metadata of an output say what the map of a prompt pair made of it (`mapped`): ``{"said": the judge's

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.cache.cache_info import note
+from blpo_inspect.judging.outputs import ORDERS
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -38,9 +39,16 @@ def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
     A replayed call counts with the tokens of the call that was once made.
     """
     made = replayed = read = written = 0
+    asked: list[tuple[Any, Mapping[str, Any]]] = []
     for output in (sample.output for sample in samples if sample.output.choices):
-        noted = note(output.metadata)
-        usage = noted.usage or (output.usage.model_dump() if output.usage else {})
+        asked.append((output.metadata, output.usage.model_dump() if output.usage else {}))
+        orders = (output.metadata or {}).get(ORDERS)
+        again = orders.get("again") if isinstance(orders, Mapping) else None
+        if isinstance(again, Mapping):  # a pair's pictures in the other order
+            asked.append((again.get("metadata"), again.get("usage") or {}))
+    for metadata, counted in asked:
+        noted = note(metadata)
+        usage = noted.usage or counted
         made, replayed = made + (not noted.hit), replayed + noted.hit
         read += int(usage.get("input_tokens") or 0)
         written += int(usage.get("output_tokens") or 0)

@@ -22,7 +22,8 @@ import numpy as np
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.statistics import Decision, non_inferiority, statistics_of, suite_wide
-from blpo_inspect.statistics.paired_proportions import design_effect, tango_score
+from blpo_inspect.statistics.interval import design_effect
+from blpo_inspect.statistics.paired_proportions import tango_score
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
@@ -176,7 +177,8 @@ def clustered(replications: int, seed: int) -> list[str]:
                 changes = (after.astype(int) - before).ravel()
                 gained, lost = int((changes == 1).sum()), int((changes == -1).sum())
                 for pseudo in (0, 1):
-                    effective = len(of) / max(1.0, design_effect(changes.tolist(), of, pseudo=pseudo))
+                    effect = design_effect(changes.tolist(), of, ends=(-1, 1), pseudo=pseudo)
+                    effective = len(of) / max(1.0, effect)
                     share = effective / len(of)
                     score = float(tango_score(gained * share, lost * share, effective, -margin))
                     passed[worse, pseudo] += score > GATE

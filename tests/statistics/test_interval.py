@@ -26,7 +26,7 @@ from blpo_inspect.statistics import (
     proportion,
     resampled,
 )
-from blpo_inspect.statistics.resampling import Units
+from blpo_inspect.statistics.units import Units
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))

@@ -173,7 +173,8 @@ def test_the_same_seed_gives_the_same_interval_in_any_order() -> None:
 def test_batches_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     human, judge = judged(50, 0.5, 6)
     whole = resampled(human, judge, cohens_kappa, resamples=100)
-    monkeypatch.setattr("blpo_inspect.statistics.resampling._AT_ONCE", 64)
+    for room in ("units", "resampling"):
+        monkeypatch.setattr(f"blpo_inspect.statistics.{room}.AT_ONCE", 64)
     assert resampled(human, judge, cohens_kappa, resamples=100) == whole
 
 

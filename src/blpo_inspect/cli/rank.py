@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Command, finish, log_progress, print_table
+from blpo_inspect.cli.shared import LogCommand, finish, log_progress, print_table, refuse_log
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.ranking import Ranking
@@ -14,14 +14,7 @@ if TYPE_CHECKING:
 _EPILOG = "Exit codes: 0 fine; 1 ranked, but a log could not be used; 2 wrong usage, or it cannot run."
 
 
-class _RankCommand(Command):
-    def expected(self) -> tuple[type[Exception], ...]:
-        from blpo_inspect.cache.logs import LogError
-
-        return (LogError,)
-
-
-@click.command(name="rank", cls=_RankCommand, epilog=_EPILOG)
+@click.command(name="rank", cls=LogCommand, epilog=_EPILOG)
 @click.argument("logs", nargs=-1, required=True)
 @click.option(
     "-o", "--output", "files", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
@@ -47,8 +40,7 @@ def command(logs: tuple[str, ...], files: tuple[Path, ...]) -> None:
         if (form := format_of(file)) is None:
             raise click.UsageError(f"{file}: name it .json, .csv, .svg or .png")
         forms[file] = form
-        if any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
-            raise click.UsageError(f"{file} is one of the logs")
+        refuse_log(file, logs)
     with log_progress() as on_log:
         rankings, left_out = rank(logs, on_log)
     for ranking in rankings:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Command, finish, log_progress
+from blpo_inspect.cli.shared import LogCommand, finish, log_progress, refuse_log
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.writing import Format
@@ -15,14 +15,7 @@ FORMATS = ("html", "md", "csv", "json")
 _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be used; 2 wrong usage, or it cannot run."
 
 
-class _ReportCommand(Command):
-    def expected(self) -> tuple[type[Exception], ...]:
-        from blpo_inspect.cache.logs import LogError
-
-        return (LogError,)
-
-
-@click.command(name="report", cls=_ReportCommand, epilog=_EPILOG)
+@click.command(name="report", cls=LogCommand, epilog=_EPILOG)
 @click.argument("logs", nargs=-1, required=True)
 @click.option(
     "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="Where it goes."
@@ -65,8 +58,8 @@ def command(
         file = Path("report.html")
     if file is not None and file.suffix.lower() == ".eval":
         raise click.UsageError(f"{file} would be a log; name the report's file .html, .md, .csv or .json")
-    if file is not None and any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
-        raise click.UsageError(f"{file} is one of the logs")
+    if file is not None:
+        refuse_log(file, logs)
     with log_progress() as on_log:
         found = report(logs, Options(title, not no_images, blur, most, gallery, by), on_log=on_log)
     if file is None:

@@ -54,6 +54,21 @@ class Commands(Command, click.Group):
     """A group whose commands do so."""
 
 
+class LogCommand(Command):
+    """A command that reads logs."""
+
+    def expected(self) -> tuple[type[Exception], ...]:
+        from blpo_inspect.cache.logs import LogError
+
+        return (LogError,)
+
+
+def refuse_log(file: Path, logs: Iterable[str]) -> None:
+    """Raise a usage error where a file to be written is one of the logs to be read."""
+    if any(Path(log).exists() and Path(log).resolve() == file.resolve() for log in logs):
+        raise click.UsageError(f"{file} is one of the logs")
+
+
 def print_some(lines: Iterable[str]) -> None:
     shown = list(lines)
     for line in shown[:SHOWN]:

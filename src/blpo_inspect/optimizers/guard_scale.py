@@ -193,8 +193,8 @@ def scale_problem(new: str, old: str, scale: LabelScale) -> str | None:
     if turned := _turned(new, old, scale):
         return f'it changes what a label stands for ("{turned}"); the labels stay as they are'
     values = scale.kind == "numeric" or (scale.kind == "ordinal" and _numbers(scale))
-    named = values or scale.kind == "pair"  # a pair's labels are pictures, which have other names too
-    if not named and _names_label(old, scale) and not _names_label(new, scale):
+    otherwise = values or scale.kind == "pair"  # numbers and pictures can be meant without a label's name
+    if not otherwise and _names_label(old, scale) and not _names_label(new, scale):
         return f"it names none of the labels ({', '.join(scale.labels)}), which stay as they are"
     return None
 

@@ -224,7 +224,9 @@ def _at_level(suite: Suite, chosen: Sequence[Case], weighings: dict[str, Undecid
         if isinstance(weighing, str):
             results.append(broken(case, weighing))
             continue
-        decisions = {name: levelled[f"{case.name}: {name}"] for name in weighing.decisions}
-        probes = [levelled[f"{case.name}: probe {name}"] for name in weighing.probed.results]
-        results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))  # type: ignore[arg-type]  # as they came
+        own = {name: levelled[f"{case.name}: {name}"] for name in weighing.decisions}
+        decisions = {name: decision for name, decision in own.items() if isinstance(decision, Decision)}
+        probed = [levelled[f"{case.name}: probe {name}"] for name in weighing.probed.results]
+        probes = [probe for probe in probed if isinstance(probe, ProbeResult)]
+        results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))
     return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests))

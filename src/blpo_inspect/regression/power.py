@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 MANY = 2_000
+"""Images beyond which the chance to pass hardly goes up and down."""
+
 LARGE = 20_000
 """Beyond, the normal distribution says how many labels are needed."""
 

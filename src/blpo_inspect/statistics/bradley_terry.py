@@ -17,10 +17,11 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from blpo_inspect.statistics.interval import Interval, check_level
-from blpo_inspect.statistics.resampling import Units, interval_of
+from blpo_inspect.statistics.resampling import interval_of
+from blpo_inspect.statistics.units import Units
 
 if TYPE_CHECKING:
-    from blpo_inspect.statistics.resampling import Floats
+    from blpo_inspect.statistics.units import Floats
 
 Compared = tuple[str, str, float]
 """Two names, and the score of the first: 1 where it won, 0 where the second won, 0.5 for a tie."""

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.interval import Interval, Statistic, no_interval
-from blpo_inspect.statistics.resampling import Units, bootstrap
+from blpo_inspect.statistics.resampling import bootstrap
+from blpo_inspect.statistics.units import Units
 
 if TYPE_CHECKING:
-    from blpo_inspect.statistics.resampling import Floats
+    from blpo_inspect.statistics.units import Floats
 
 Value = Callable[[str], Any]
 """A label as the value that a figure takes: itself, its position, or its number."""

@@ -99,7 +99,7 @@ def proportion(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = No
     effective: float = n
     reason = None
     if len(sizes) < n and clusters is not None:
-        effective = _effective(hits, clusters, share, len(sizes))
+        effective = n / max(1.0, design_effect(list(map(bool, hits)), clusters, ends=(0, 1), pseudo=PSEUDO))
         reason = f"{n} samples in {len(sizes)} clusters count as {effective:.0f} independent ones"
     from statsmodels.stats.proportion import proportion_confint
 
@@ -108,20 +108,29 @@ def proportion(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = No
     return Interval(share, min(share, max(0.0, float(low))), max(share, min(1.0, float(high))), n, level, reason)
 
 
-def _effective(hits: Sequence[bool], clusters: Sequence[Hashable], share: float, count: int) -> float:
-    """How many independent samples have the variance of these clustered ones."""
+def design_effect(
+    values: Sequence[float], clusters: Sequence[Hashable], *, ends: tuple[float, float], pseudo: float
+) -> float:
+    """How many times the variance of a mean of clustered values is that of independent ones.
+
+    Args:
+        values: Of each sample.
+        clusters: The cluster of each; at least two.
+        ends: The least and the largest value there can be.
+        pseudo: So many pseudo clusters of the mean size have the one in every sample, and as many the other. With none
+            the effect may be 0/0: then it is the mean size.
+    """
     sums: defaultdict[Hashable, float] = defaultdict(float)
-    of: Counter[Hashable] = Counter(clusters)
-    for hit, cluster in zip(hits, clusters, strict=True):
-        sums[cluster] += bool(hit)
-    n = len(hits)
-    size = n / count
-    middle = (share * n + PSEUDO * size) / (n + 2 * PSEUDO * size)
-    apart = [(total - of[cluster] * middle) ** 2 for cluster, total in sums.items()]
-    square = sum(apart) + PSEUDO * size**2 * ((1 - middle) ** 2 + middle**2)
-    many = count + 2 * PSEUDO
-    effect = many / (many - 1) * square / (middle * (1 - middle) * (n + 2 * PSEUDO * size))
-    return n / max(1.0, effect)
+    sizes = Counter(clusters)
+    for value, cluster in zip(values, clusters, strict=True):
+        sums[cluster] += value
+    count, size = len(sizes), len(values) / len(sizes)
+    middle = (sum(values) + pseudo * size * sum(ends)) / (len(values) + 2 * pseudo * size)
+    apart = pseudo * sum((end - middle) ** 2 for end in ends)
+    between = sum((sums[each] - sizes[each] * middle) ** 2 for each in sizes) + size**2 * apart
+    within = sum((value - middle) ** 2 for value in values) + size * apart
+    many = count + 2 * pseudo
+    return many / (many - 1) * between / within if within else size
 
 
 def fisher_z(

@@ -1,12 +1,11 @@
 """The difference of two judges' accuracies on the same samples: Tango's score interval and McNemar's one-sided test."""
 
 import math
-from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
 from blpo_inspect.statistics.agreement import accuracy
-from blpo_inspect.statistics.interval import Comparison, check_level
+from blpo_inspect.statistics.interval import Comparison, check_level, design_effect
 from blpo_inspect.statistics.resampling import paired_difference
 
 PERMUTATIONS = 4000
@@ -42,32 +41,11 @@ def accuracy_difference(
     count = len(set(clusters))
     if count == 1:
         return Comparison(value, math.nan, math.nan, n, level, "all samples are of one cluster", math.nan)
-    effective = n / max(1.0, design_effect(changes, clusters))
+    effective = n / max(1.0, design_effect(changes, clusters, ends=(-1, 1), pseudo=1))
     low, high = tango(gained * effective / n, lost * effective / n, effective, level=level)
     both = paired_difference(human, first, second, accuracy, clusters=clusters, seed=seed, resamples=PERMUTATIONS).p
     reason = f"{n} samples in {count} clusters count as {effective:.0f} independent ones"
     return Comparison(value, low, high, n, level, reason, one_sided(value, both))
-
-
-def design_effect(changes: Sequence[int], clusters: Sequence[Hashable], *, pseudo: int = 1) -> float:
-    """Of the mean change, with pseudo clusters of the mean size that are lost or gained as a whole.
-
-    Args:
-        changes: 1, 0 or -1 of each sample.
-        clusters: The cluster of each; at least two.
-        pseudo: How many pseudo clusters of either kind. With none it may be 0/0: then it is the mean size.
-    """
-    sums: defaultdict[Hashable, int] = defaultdict(int)
-    sizes = Counter(clusters)
-    for change, cluster in zip(changes, clusters, strict=True):
-        sums[cluster] += change
-    count, size = len(sizes), len(changes) / len(sizes)
-    middle = sum(changes) / (len(changes) + 2 * pseudo * size)
-    apart = pseudo * ((1 - middle) ** 2 + (1 + middle) ** 2)
-    between = sum((sums[each] - sizes[each] * middle) ** 2 for each in sizes) + size**2 * apart
-    within = sum((change - middle) ** 2 for change in changes) + size * apart
-    many = count + 2 * pseudo
-    return many / (many - 1) * between / within if within else size
 
 
 def no_worse(gained: int, lost: int) -> float:

@@ -11,10 +11,11 @@ from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
 from blpo_inspect.statistics.interval import Interval, no_interval
-from blpo_inspect.statistics.resampling import Units, bootstrap
+from blpo_inspect.statistics.resampling import bootstrap
+from blpo_inspect.statistics.units import Units
 
 if TYPE_CHECKING:
-    from blpo_inspect.statistics.resampling import Floats
+    from blpo_inspect.statistics.units import Floats
 
 
 @dataclass(frozen=True, order=True)

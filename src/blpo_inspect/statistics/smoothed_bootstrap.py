@@ -13,7 +13,8 @@ from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.interval import Comparison
 from blpo_inspect.statistics.named_statistics import Named
 from blpo_inspect.statistics.paired_proportions import one_sided
-from blpo_inspect.statistics.resampling import Units, paired_difference, smoothed_draws
+from blpo_inspect.statistics.resampling import paired_difference
+from blpo_inspect.statistics.units import Units, smoothed_draws
 from blpo_inspect.statistics.unread_as_wrong import wrong_label
 
 RESAMPLES = 4000

@@ -15,14 +15,14 @@ from inspect_ai import Task, task
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.task_arguments import checked_arguments
-from blpo_inspect.data.splits import SPLITS, Split, balanced, label_stratum, short, split_records
+from blpo_inspect.data.splits import Split, balanced, label_stratum, short, split_records
 from blpo_inspect.data.tables import TableError, UserBenchmark, read_benchmark, summarize
-from blpo_inspect.data.tables.records import MAX_SHOWN
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.prompts import DEFAULT_I2T
 from blpo_inspect.judging.question import read_pair
-from blpo_inspect.judging.samples import ABOUT, Record
+from blpo_inspect.judging.samples import Record
 from blpo_inspect.tasks.common import judging_task, print_once
+from blpo_inspect.tasks.own_data import check_arguments, facts_of
 
 DEFAULT_PROMPT = "Look at the image and judge it. Which label fits best?"
 DEFAULT_TEXT_PROMPT = "Look at the image and judge it against the text. Which label fits best?"
@@ -75,10 +75,7 @@ def folder(
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
     """
-    if prompts is not None and prompt is not None:
-        raise PrerequisiteError("give either prompts=FILE or prompt=TEXT, not both")
-    if split not in (*SPLITS, "all"):
-        raise PrerequisiteError(f"split is all, {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, not {split!r}")
+    check_arguments(prompts, prompt, split)
     try:
         benchmark = read_benchmark(
             str(data),
@@ -149,7 +146,6 @@ def _task(
 ) -> Task:
     settings = benchmark.settings
     default, origin = default_prompt(benchmark)
-    about = {**benchmark.about, ABOUT: settings.about, "licence": settings.licence, "citation": settings.citation}
     return judging_task(
         records,
         benchmark.scale,
@@ -160,12 +156,5 @@ def _task(
         prompts=prompts,
         answer=answer,
         reask=reask,
-        metadata={
-            **{name: value for name, value in about.items() if value is not None},
-            **drawn,
-            "rejected": len(benchmark.rejected),
-            "rejected_rows": list(benchmark.rejected[:MAX_SHOWN]),
-            **({"labels_drawn": benchmark.drawn} if benchmark.drawn else {}),
-            **({"notes": list(benchmark.notes)} if benchmark.notes else {}),
-        },
+        metadata={**facts_of(benchmark), **drawn},
     )

@@ -16,13 +16,13 @@ from inspect_ai import Task, task
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect._util.task_arguments import checked_arguments
 from blpo_inspect.data.rated_pairs import rated_pairs
-from blpo_inspect.data.splits import SPLITS, Split, split_records
+from blpo_inspect.data.splits import Split, split_records
 from blpo_inspect.data.tables import TableError, read_benchmark, summarize
 from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.both_orders import Order, Torn
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.samples import ABOUT
 from blpo_inspect.tasks.common import judging_task, print_once
+from blpo_inspect.tasks.own_data import check_arguments, facts_of
 
 DEFAULT_PROMPT = "Look at the two images. Which one is better?"
 DEFAULT_TEXT_PROMPT = "Look at the two images and the text. Which image matches the text better?"
@@ -69,10 +69,7 @@ def pairs(
     Raises:
         PrerequisiteError: What cannot be used, and what to do.
     """
-    if prompts is not None and prompt is not None:
-        raise PrerequisiteError("give either prompts=FILE or prompt=TEXT, not both")
-    if split not in (*SPLITS, "all"):
-        raise PrerequisiteError(f"split is all, {', '.join(SPLITS[:-1])} or {SPLITS[-1]}, not {split!r}")
+    check_arguments(prompts, prompt, split)
     try:
         benchmark = read_benchmark(
             str(data),
@@ -113,8 +110,7 @@ def pairs(
         order=order,
         torn=torn,
         metadata={
-            **benchmark.about,
-            **({} if settings.about is None else {ABOUT: settings.about}),
+            **facts_of(benchmark),
             "split": split,
             "seed": seed,
             "order": order,

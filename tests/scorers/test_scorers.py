@@ -13,13 +13,13 @@ from inspect_ai.scorer import Scorer, Value
 from inspect_ai.scorer._scorer import scorer_metrics
 
 from blpo_inspect import statistics
-from blpo_inspect.scorers import agreement, calibration, correlation, error, preference, unread
+from blpo_inspect.scorers import agreement, calibration, correlation, error, further_agreement, preference, unread
 from blpo_inspect.scorers.metric_keys import metric_key
 from tests.conftest import ScriptedAPI
 from tests.scorers.judged import NUMBER, RATING, SAFETY, Row, evaluated, figures, rows, scored, unscored
 
 ROOT = Path(__file__).parent.parent.parent
-ALL: list[Any] = [agreement, calibration, correlation, error, preference, unread]
+ALL: list[Any] = [agreement, calibration, correlation, error, further_agreement, preference, unread]
 RATED = rows("1:1 2:3 3:3 4:5 5:4 3:2 1:2 4:4")
 
 
@@ -50,6 +50,17 @@ def test_an_ordinal_scale_has_every_figure_with_its_interval(
 def test_labels_are_left_out_unless_asked_for(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
     found = figures(evaluated(scripted, red, tmp_path, RATING, RATED, agreement()), "agreement")
     assert "acc" in found and not [key for key in found if "(" in key]
+
+
+def test_further_figures_on_request(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
+    log = evaluated(scripted, red, tmp_path, RATING, [*RATED, Row("2", "no idea")], further_agreement())
+    found = figures(log, "further_agreement")
+    assert {"mf1a", "ac1_l", "ac2_u", "alpha (4)", "alpha_l (1)"} <= set(found) and "loa" not in found
+    # 4 against the rest: people 2 times, judge 2 times, 1 in common, 2 of 8 differ; values 4 and 12 of 16
+    assert found["alpha (4)"] == pytest.approx(1 - (2 / 8) / ((16**2 - 4**2 - 12**2) / (16 * 15)))
+    assert unscored(log, "further_agreement") == 1
+    log = evaluated(scripted, red, tmp_path, NUMBER, rows("1:2 3:3 7:6"), further_agreement())
+    assert figures(log, "further_agreement")["uoa"] == pytest.approx(1.959964)
 
 
 def test_a_numeric_scale(scripted: type[ScriptedAPI], red: Path, tmp_path: Path) -> None:
@@ -84,7 +95,7 @@ def test_all_unread_is_nan_with_the_shape_of_the_figures(
     label = scale.labels[0] if scale.labels else "1"
     scorers = [make() for make in ALL]
     log = evaluated(scripted, red, tmp_path, scale, [Row(label, "hm", "c", "g")] * 2, scorers)
-    for make, key in zip(ALL, ("acc", "ece", "srcc", "mae", "pref", "share"), strict=True):
+    for make, key in zip(ALL, ("acc", "ece", "srcc", "mae", "ac1", "pref", "share"), strict=True):
         found = figures(log, make.__name__)
         if make is unread:
             assert found["share"] == 1

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable, Sequence
+from statistics import NormalDist, mean, stdev
 from typing import Any
 
 import krippendorff
@@ -115,6 +116,15 @@ def kendall_tau(human: Sequence[float], judge: Sequence[float]) -> float:
     return _correlation("kendalltau", human, judge)
 
 
+def lower_limit(human: Sequence[float], judge: Sequence[float], side: int = -1) -> float:
+    errors = [verdict - theirs for theirs, verdict in zip(human, judge, strict=True)]
+    return math.nan if len(errors) < 2 else mean(errors) + side * NormalDist().inv_cdf(0.975) * stdev(errors)
+
+
+def upper_limit(human: Sequence[float], judge: Sequence[float]) -> float:
+    return lower_limit(human, judge, 1)
+
+
 def _correlation(name: str, human: Sequence[float], judge: Sequence[float]) -> float:
     if len(set(human)) < 2 or len(set(judge)) < 2:
         return math.nan
@@ -136,5 +146,7 @@ ORACLES: dict[Statistic, Callable[..., float]] = {
     statistics.pearson: pearson,
     statistics.spearman: spearman,
     statistics.kendall_tau: kendall_tau,
+    statistics.lower_limit: lower_limit,
+    statistics.upper_limit: upper_limit,
 }
 """Statistic of the package → the same by a library."""

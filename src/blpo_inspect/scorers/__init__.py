@@ -4,6 +4,7 @@ from blpo_inspect.scorers.agreement import agreement
 from blpo_inspect.scorers.calibration import calibration
 from blpo_inspect.scorers.correlation import correlation
 from blpo_inspect.scorers.error import error
+from blpo_inspect.scorers.further_agreement import further_agreement
 from blpo_inspect.scorers.image_judge import image_judge
 from blpo_inspect.scorers.improvement import improvement
 from blpo_inspect.scorers.labels import labels
@@ -16,6 +17,7 @@ __all__ = [
     "calibration",
     "correlation",
     "error",
+    "further_agreement",
     "image_judge",
     "improvement",
     "labels",

@@ -7,11 +7,9 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
 from blpo_inspect import statistics
-from blpo_inspect.judging.outputs import verdict_of
-from blpo_inspect.judging.samples import scale_of
 from blpo_inspect.scorers.metric_keys import metric_key
 from blpo_inspect.scorers.metrics import Judged, Statistics, ceilings, grouped, keys, n, named
-from blpo_inspect.scorers.verdicts import facts, unlabelled, unreadable
+from blpo_inspect.scorers.verdicts import compared
 
 
 def _per_label(judged: Judged) -> Statistics:
@@ -122,17 +120,6 @@ def agreement(by: str | None = None, per_label: bool = False) -> Scorer:
     """
 
     async def score(state: TaskState, target: Target) -> Score:
-        metadata = facts(state, by) | ({"per_label": True} if per_label else {})
-        if (nobody := unlabelled(state, metadata)) is not None:
-            return nobody
-        verdict = verdict_of(state.output, scale_of(state.metadata))
-        if verdict.label is None:
-            return unreadable(verdict, state.output, metadata)
-        return Score(
-            value=int(verdict.label == metadata["human"]),
-            answer=verdict.label,
-            explanation=f"Answer: {state.output.completion}",
-            metadata=metadata,
-        )
+        return compared(state, by, {"per_label": True} if per_label else {})
 
     return score

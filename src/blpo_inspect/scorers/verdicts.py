@@ -1,5 +1,7 @@
 """What scorers of verdicts do alike: read the answer, leave it unscored where it says nothing, note its group."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from inspect_ai.model import ModelOutput
@@ -37,6 +39,28 @@ def unlabelled(state: TaskState, metadata: dict[str, Any]) -> Score | None:
     if "human" in metadata:
         return None
     return Score.unscored(reason="no_label", explanation="nobody labelled this image", metadata=metadata)
+
+
+def compared(state: TaskState, by: str | None, notes: Mapping[str, Any] = MappingProxyType({})) -> Score:
+    """1 where the verdict equals people's label, 0 where it differs, with the label as the answer; else unscored.
+
+    Args:
+        state: The judged sample.
+        by: As of `facts`.
+        notes: What else the score's metadata says.
+    """
+    metadata = facts(state, by) | dict(notes)
+    if (nobody := unlabelled(state, metadata)) is not None:
+        return nobody
+    verdict = verdict_of(state.output, scale_of(state.metadata))
+    if verdict.label is None:
+        return unreadable(verdict, state.output, metadata)
+    return Score(
+        value=int(verdict.label == metadata["human"]),
+        answer=verdict.label,
+        explanation=f"Answer: {state.output.completion}",
+        metadata=metadata,
+    )
 
 
 def valued(state: TaskState, by: str | None) -> tuple[LabelScale, Score]:

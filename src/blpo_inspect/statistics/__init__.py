@@ -30,12 +30,13 @@ from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, fi
 from blpo_inspect.statistics.named_statistics import (
     Named,
     all_statistics,
+    further_statistics_of,
     label_intervals,
     statistics_of,
     with_interval,
 )
 from blpo_inspect.statistics.noninferiority import Bar, Decision, Tested, Verdict, bar, non_inferiority, suite_wide
-from blpo_inspect.statistics.numbers import bias, kendall_tau, mae, pearson, rmse, spearman
+from blpo_inspect.statistics.numbers import bias, kendall_tau, lower_limit, mae, pearson, rmse, spearman, upper_limit
 from blpo_inspect.statistics.paired import correlation_difference, holm, mcnemar, steiger, williams
 from blpo_inspect.statistics.paired_proportions import accuracy_difference, no_worse, tango
 from blpo_inspect.statistics.preference import Pairs, count_pairs, preferences
@@ -69,11 +70,13 @@ __all__ = [
     "count_pairs",
     "expected_score",
     "fisher_z",
+    "further_statistics_of",
     "holm",
     "interval_alpha",
     "kendall_tau",
     "label_intervals",
     "linear_kappa",
+    "lower_limit",
     "macro_f1",
     "mae",
     "mcc",
@@ -98,6 +101,7 @@ __all__ = [
     "steiger",
     "suite_wide",
     "tango",
+    "upper_limit",
     "weighted_f1",
     "williams",
     "with_interval",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from blpo_inspect.judging.labels import Kind, LabelScale
 from blpo_inspect.statistics import agreement, numbers
 from blpo_inspect.statistics.interval import Interval, Statistic, proportion
+from blpo_inspect.statistics.of_scale import Gwet, MacroF1All
 from blpo_inspect.statistics.resampling import Method, resampled
 
 Takes = Literal["labels", "positions", "values"]
@@ -80,10 +81,30 @@ ERROR: dict[str, Named] = {
 """Errors in the scale's units, for scales with an order."""
 
 
+LIMITS: dict[str, Named] = {
+    "lower_limit": Named(numbers.lower_limit, "values"),
+    "upper_limit": Named(numbers.upper_limit, "values"),
+}
+"""Limits of agreement, for numeric scales."""
+
+
 def statistics_of(scale: LabelScale) -> dict[str, Named]:
-    """Every figure that applies to a scale, by name."""
+    """The figures that are usual for a scale, by name."""
     ordered = {**CORRELATION, **ERROR} if scale.ordered else {}
     return {**AGREEMENT[scale.kind], **ordered}
+
+
+def further_statistics_of(scale: LabelScale) -> dict[str, Named]:
+    """Figures of a scale that are for those who ask for them, by name."""
+    if scale.kind == "numeric":
+        return dict(LIMITS)
+    size = len(scale.labels)
+    ac2 = {"gwet_ac2": Named(Gwet(size, weighted=True), "positions")} if scale.kind == "ordinal" else {}
+    return {
+        "macro_f1_all": Named(MacroF1All(size), "positions"),
+        "gwet_ac1": Named(Gwet(size), "positions"),
+        **ac2,
+    }
 
 
 def with_interval(
@@ -103,7 +124,7 @@ def with_interval(
     that are mostly exact its 95 % intervals hold the true correlation 44 to 92 % of the time.)
 
     Args:
-        named: The figure, from `statistics_of`.
+        named: The figure, from `statistics_of` or `further_statistics_of`.
         human: Labels of people, one per sample.
         judge: The judge's labels of the same samples.
         scale: Their scale.

@@ -55,6 +55,24 @@ def bias(human: Sequence[float], judge: Sequence[float]) -> float:
     return float(_errors(human, judge).mean()) if len(human) else math.nan
 
 
+TWO_SIDED = 1.959963984540054
+"""Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
+
+
+def lower_limit(human: Sequence[float], judge: Sequence[float]) -> float:
+    """The lower limit of agreement in the scale's units: bias minus 1.96 standard deviations of the errors.
+
+    Between the two limits lie 95 % of the errors, if these are about normal (Bland and Altman, 1986, doi
+    10.1016/S0140-6736(86)90837-8). NaN below two samples.
+    """
+    return point(lower_limit, human, judge)
+
+
+def upper_limit(human: Sequence[float], judge: Sequence[float]) -> float:
+    """The upper limit of agreement; see `lower_limit`."""
+    return point(upper_limit, human, judge)
+
+
 def _errors(human: Sequence[float], judge: Sequence[float]) -> "NDArray[np.float64]":
     import numpy as np
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from blpo_inspect.statistics import agreement, numbers, probabilities
 from blpo_inspect.statistics.interval import Statistic
+from blpo_inspect.statistics.of_scale import OfScale
 
 Floats = NDArray[np.float64]
 Column = Sequence[Any]
@@ -33,7 +34,7 @@ def statistic_values(figure: Statistic, human: Column, judge: Column, weights: F
     Raises:
         ValueError: A figure without a fast form, and weights that are not whole.
     """
-    fast = FAST.get(figure)
+    fast = figure.fast if isinstance(figure, OfScale) else FAST.get(figure)
     many = figure is numbers.kendall_tau and len(human) > _MANY
     if fast is not None and not many:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -236,6 +237,18 @@ def _rmse(human: Column, judge: Column, weights: Floats) -> Floats:
     return cast(Floats, np.sqrt(weights @ squares / weights.sum(1)))
 
 
+def _limit(side: int) -> FastForm:
+    def fast(human: Column, judge: Column, weights: Floats) -> Floats:
+        errors = np.asarray(judge, dtype=float) - np.asarray(human, dtype=float)
+        errors_of = np.broadcast_to(errors, weights.shape)
+        n = weights.sum(1)
+        means = (weights * errors_of).sum(1) / n
+        spread = (weights * (errors_of - means[:, None]) ** 2).sum(1) / (n - 1)
+        return np.where(n > 1, means + side * numbers.TWO_SIDED * np.sqrt(np.maximum(spread, 0.0)), math.nan)
+
+    return fast
+
+
 FAST: dict[Statistic, FastForm] = {
     agreement.accuracy: _of_tallies(_accuracy),
     agreement.balanced_accuracy: _of_tallies(_balanced_accuracy),
@@ -255,6 +268,8 @@ FAST: dict[Statistic, FastForm] = {
     numbers.mae: _mean_of_rows(numbers.mae),
     numbers.bias: _mean_of_rows(numbers.bias),
     numbers.rmse: _rmse,
+    numbers.lower_limit: _limit(-1),
+    numbers.upper_limit: _limit(1),
     probabilities.calibration_error: _calibration_error,
     probabilities.brier: _mean_of_rows(probabilities.brier),
 }

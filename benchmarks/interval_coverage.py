@@ -32,6 +32,11 @@ RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
 CUTS = norm.ppf([0.1, 0.3, 0.6, 0.85])
 
 
+def figures_of(scale: LabelScale) -> dict[str, statistics.Named]:
+    """Every figure that a scale may have."""
+    return {**statistics.statistics_of(scale), **statistics.further_statistics_of(scale)}
+
+
 @dataclass(frozen=True)
 class Population:
     """Shares of (human, judge) labels, from which samples are drawn independently or in clusters.
@@ -72,7 +77,7 @@ class Population:
 
     def truth(self, name: str) -> float:
         """The figure on the whole population."""
-        named = statistics.statistics_of(self.scale)[name]
+        named = figures_of(self.scale)[name]
         pairs = list(product(self.scale.labels, repeat=2))
         human, judge = (named.columns([pair[k] for pair in pairs], self.scale) for k in (0, 1))
         wrong = np.roll(np.diag(self.shares.sum(1)), 1, axis=1)  # the label after people's
@@ -91,14 +96,17 @@ def ratings(correlation: float) -> Floats:
     return np.asarray(shares / shares.sum(), dtype=float)
 
 
-LABELS = ("accuracy", "macro_f1", "cohens_kappa")
-SCATTERED = (*LABELS, "quadratic_kappa", "pearson", "spearman")
+LABELS = ("accuracy", "macro_f1", "cohens_kappa", "gwet_ac1")
+RATED = (*LABELS, "gwet_ac2", "quadratic_kappa", "spearman")
+SCATTERED = (*LABELS, "gwet_ac2", "quadratic_kappa", "pearson", "spearman")
 EVEN = np.outer(ratings(0.7).sum(1), ratings(0.7).sum(0))
 POPULATIONS = (
     Population("two labels, 45 : 55", SAFETY, np.array([[0.38, 0.07], [0.10, 0.45]]), LABELS),
     Population("two labels, 15 : 85", SAFETY, np.array([[0.10, 0.05], [0.08, 0.77]]), LABELS),
-    Population("ratings 1 to 5", RATING, ratings(0.7), (*LABELS, "quadratic_kappa", "spearman")),
-    Population("ratings 1 to 5, clusters of 5", RATING, ratings(0.7), (*LABELS, "quadratic_kappa", "spearman"), 5),
+    Population("ratings 1 to 5", RATING, ratings(0.7), RATED),
+    Population(
+        "ratings 1 to 5, clusters of 5", RATING, ratings(0.7), (*LABELS, "gwet_ac2", "quadratic_kappa", "spearman"), 5
+    ),
     Population("two labels, 15 % of clusters of 5 wrong", SAFETY, np.diag([0.45, 0.55]) * 0.96 + 0.01, LABELS, 5, 0.15),
     Population("ratings, mostly exact", RATING, 0.9 * np.diag(ratings(0.7).sum(1)) + 0.1 * EVEN, SCATTERED),
 )
@@ -118,7 +126,7 @@ def coverage(replications: int, seed: int) -> list[str]:
         for replication in range(replications):
             human, judge, clusters = population.draw(n, rng)
             for name, true in truths.items():
-                named = statistics.statistics_of(population.scale)[name]
+                named = figures_of(population.scale)[name]
                 shown = statistics.with_interval(
                     named, human, judge, population.scale, clusters=clusters, seed=replication
                 )

@@ -10,6 +10,7 @@ from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.regression.power import chances, labels_needed
 from blpo_inspect.statistics import non_inferiority
 from blpo_inspect.statistics.noninferiority import evidence
+from blpo_inspect.statistics.paired_proportions import accuracy_difference
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
 
@@ -100,3 +101,28 @@ def test_from_the_labels_needed_on_the_power_holds(margin: float, discordant: fl
     assert needed is not None
     reached = [chances(n, margin, discordant=discordant).passing >= 0.8 for n in range(needed - 1, 2 * needed)]
     assert not reached[0] and all(reached[1:])
+
+
+def test_clusters_against_the_gate_itself() -> None:
+    """Independent flips in clusters: the gate is not sure of that, and the computed chance knows it."""
+    rng = np.random.default_rng(0)
+    count, size, replications = 30, 5, 300
+    n = count * size
+    clusters = [k // size for k in range(n)]
+    passed = 0
+    for _ in range(replications):
+        flips = rng.choice([-1, 0, 1], n, p=[0.02, 0.96, 0.02])
+        before = ["unsafe" if flip > 0 else "safe" for flip in flips]
+        after = ["unsafe" if flip < 0 else "safe" for flip in flips]
+        passed += accuracy_difference(["safe"] * n, before, after, alpha=0.05, clusters=clusters).low > -0.1
+    share = chances(n, 0.1, discordant=0.04, clusters=count).passing
+    assert 0.2 < share < 0.98
+    assert passed / replications == pytest.approx(share, abs=3.5 * math.sqrt(share * (1 - share) / replications) + 0.03)
+    assert share < chances(n, 0.1, discordant=0.04).passing
+
+
+def test_more_labels_are_needed_in_clusters() -> None:
+    alone, together = (labels_needed(0.05, discordant=0.05, cluster=size) for size in (1.0, 5.0))
+    assert alone is not None and together is not None and together > 1.5 * alone
+    with pytest.raises(ValueError, match="clusters must be"):
+        chances(10, 0.1, discordant=0.1, clusters=11)

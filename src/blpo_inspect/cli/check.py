@@ -214,18 +214,19 @@ def _power(suite: "Suite", names: tuple[str, ...]) -> None:
     for case in suite.chosen(names):
         for budget in budgets(suite, case):
             there = "" if budget.images is None else f"; there are {budget.images:,}"
+            there += "" if budget.clusters is None else f" in {budget.clusters:,} clusters"
             guide = "" if budget.figure == "accuracy" else " (exact for accuracy, for this figure a guide)"
             click.echo(visible(f"{budget.case}: {budget.figure}, margin {budget.margin:g}{there}{guide}"))
             rows = [
                 (
                     f"{need.discordant:.0%}",
                     "over a million" if need.labels is None else f"{need.labels:,}",
-                    "–" if need.passing is None else f"{need.passing:.0%}",
+                    *("–" if chance is None else f"{chance:.0%}" for chance in (need.passing, need.failing)),
                 )
                 for need in budget.needs
             ]
-            titles = ("images that flip", f"images for {POWER:.0%} to pass", "chance to pass with those there")
-            print_table(titles, rows, right={0, 1, 2})
+            titles = ("images that flip", f"needed for {POWER:.0%}", "chance to pass", "margin lost: chance to fail")
+            print_table(titles, rows, right={0, 1, 2, 3})
         if not case.margin:
             click.echo(visible(f"{case.name}: no margin, so nothing to compute"))
 

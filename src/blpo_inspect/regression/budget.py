@@ -22,11 +22,13 @@ class Need:
         discordant: The share of images that only one of the two has right.
         labels: Labelled images with which such a judge passes with probability `POWER`; None for too many to count.
         passing: How likely it passes with the images that there are; None without any.
+        failing: How likely a judge fails with these whose accuracy fell by just the margin, besides such flips.
     """
 
     discordant: float
     labels: int | None
     passing: float | None
+    failing: float | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Budget:
         figure: The figure with a margin; the numbers are exact for accuracy and a guide for any other.
         margin: The margin.
         images: How many labelled images the case has; None where that is not known.
+        clusters: In how many clusters they come; None where each is its own.
         needs: By how many images judges differ.
     """
 
@@ -45,33 +48,40 @@ class Budget:
     figure: str
     margin: float
     images: int | None
+    clusters: int | None
     needs: tuple[Need, ...]
 
 
 def budgets(suite: Suite, case: Case, discordant: tuple[float, ...] = DISCORDANT) -> list[Budget]:
     """One budget per margin of a case that is a share; runs no model."""
-    images = _images(suite, case)
+    images, clusters = _images(suite, case)
     of_margins = []
     for figure, margin in case.margin.items():
         if margin >= 1:
             continue
         needs = []
         for share in discordant:
-            labels = labels_needed(margin, discordant=share, alpha=suite.alpha, power=POWER)
-            passing = None
+            size = images / clusters if images and clusters else 1.0
+            labels = labels_needed(margin, discordant=share, alpha=suite.alpha, power=POWER, cluster=size)
+            same, dropped = None, None
             if images:
-                passing = chances(images, margin, discordant=share, alpha=suite.alpha).passing
-            needs.append(Need(share, labels, passing))
-        of_margins.append(Budget(case.name, figure, margin, images, tuple(needs)))
+                same, dropped = (
+                    chances(images, margin, discordant=share + drop, drop=drop, alpha=suite.alpha, clusters=clusters)
+                    for drop in (0.0, min(margin, 1 - share))
+                )
+            needs.append(Need(share, labels, same and same.passing, dropped and dropped.failing))
+        of_margins.append(Budget(case.name, figure, margin, images, clusters, tuple(needs)))
     return of_margins
 
 
-def _images(suite: Suite, case: Case) -> int | None:
+def _images(suite: Suite, case: Case) -> tuple[int | None, int | None]:
+    """How many labelled images a case has, and in how many clusters, where several are of one."""
     try:
-        return len(baseline.load(case.baseline).answers)
+        groups = [answer.group for answer in baseline.load(case.baseline).answers]
     except BrokenError:
-        pass
-    try:
-        return len(prepare(case, suite.folder).facts)
-    except BrokenError:
-        return None
+        try:
+            groups = [facts["group"] for facts in prepare(case, suite.folder).facts.values()]
+        except BrokenError:
+            return None, None
+    clusters = groups.count(None) + len(set(groups) - {None})
+    return len(groups), clusters if 1 < clusters < len(groups) else None

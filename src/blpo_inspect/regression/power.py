@@ -42,8 +42,20 @@ class Chances:
     open: float
 
 
-def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alpha: float = 0.05) -> Chances:
+def chances(
+    n: int,
+    margin: float,
+    *,
+    discordant: float,
+    drop: float = 0.0,
+    alpha: float = 0.05,
+    clusters: int | None = None,
+) -> Chances:
     """How likely each verdict on accuracy is after a change.
+
+    Where images come in clusters, changes are taken to be independent in these too. That is not sure to the gate: its
+    design effect has a pseudo cluster that is lost and one that is gained (`accuracy_difference`), so that few clusters
+    seldom pass. A judge that changes cluster by cluster passes and fails less often than this says.
 
     Args:
         n: Labelled images, at least 1.
@@ -52,6 +64,7 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
             did not change this is how often its answers flip from run to run.
         drop: By how much accuracy really fell.
         alpha: The level of the decision.
+        clusters: In how many clusters of one size the images come, at least 2; None: each is its own.
 
     Raises:
         ValueError: An argument is out of range.
@@ -63,6 +76,8 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
     _check(margin, alpha)
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
+    if clusters is not None and not 2 <= clusters <= n:
+        raise ValueError(f"clusters must be from 2 to n ({n}), not {clusters}")
     if not abs(drop) <= discordant <= 1:
         raise ValueError(f"discordant must be from the drop ({abs(drop):g}) to 1, not {discordant}")
     gain, loss = (discordant - drop) / 2, (discordant + drop) / 2
@@ -74,8 +89,9 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
     lost, gained = np.broadcast_arrays(lost[:, None], gained[None, :])
     possible = lost + gained <= n
     lost, gained, weight = lost[possible], gained[possible], weight[possible]
-    passes = (tango_score(gained, lost, n, -margin) > -float(ndtri(alpha))) | (
-        (lost == 0) & (n >= evidence(margin, alpha))
+    told = 1.0 if clusters is None else 1 / np.maximum(1.0, _design_effect(gained, lost, n, clusters))
+    passes = (tango_score(gained * told, lost * told, n * told, -margin) > -float(ndtri(alpha))) | (
+        (lost == 0) & ((clusters or n) >= evidence(margin, alpha))
     )
     low = gained - lost <= -margin * n + 1e-9
     fails = ~passes & low & (binom.sf(lost - 1, gained + lost, 0.5) <= alpha)
@@ -83,7 +99,9 @@ def chances(n: int, margin: float, *, discordant: float, drop: float = 0.0, alph
     return Chances(passing, failing, max(0.0, 1 - passing - failing))
 
 
-def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, power: float = 0.8) -> int | None:
+def labels_needed(
+    margin: float, *, discordant: float, alpha: float = 0.05, power: float = 0.8, cluster: float = 1.0
+) -> int | None:
     """The fewest labelled images with which a judge that is as good as before passes with this probability.
 
     A judge whose drop is the margin still passes with a probability of about `alpha` at most. The chance to pass goes
@@ -95,6 +113,7 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
         discordant: As in `chances`; 0: answers never flip.
         alpha: The level of the decision.
         power: The probability to pass, between 0 and 1.
+        cluster: Images of a cluster, on average; more than 1 where they come in clusters (see `chances`).
 
     Returns:
         The number; None above `FARTHEST`.
@@ -107,7 +126,8 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
         raise ValueError(f"power must be between 0 and 1, not {power}")
 
     def enough(n: int) -> bool:
-        return chances(n, margin, discordant=discordant, alpha=alpha).passing >= power
+        clusters = min(n, max(2, round(n / cluster))) if cluster > 1 else None
+        return chances(n, margin, discordant=discordant, alpha=alpha, clusters=clusters).passing >= power
 
     from scipy.special import ndtri
 
@@ -119,6 +139,18 @@ def labels_needed(margin: float, *, discordant: float, alpha: float = 0.05, powe
     while n is not None and n < MANY and (gaps := [k for k in range(n, n + math.ceil(2 / margin)) if not enough(k)]):
         n = gaps[-1] + 1
     return n
+
+
+def _design_effect(
+    gained: "NDArray[np.int64]", lost: "NDArray[np.int64]", n: int, clusters: int
+) -> "NDArray[np.float64]":
+    """What `interval.design_effect` gives on average where changes do not depend on the cluster."""
+    size = n / clusters
+    middle = (gained - lost) / (n + 2 * size)
+    apart = (1 - middle) ** 2 + (1 + middle) ** 2
+    within = gained + lost - 2 * middle * (gained - lost) + n * middle**2
+    effect: NDArray[np.float64] = (clusters + 2) / (clusters + 1) * (within + size**2 * apart) / (within + size * apart)
+    return effect
 
 
 def _check(margin: float, alpha: float) -> None:

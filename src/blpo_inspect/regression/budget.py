@@ -63,13 +63,14 @@ def budgets(suite: Suite, case: Case, discordant: tuple[float, ...] = DISCORDANT
         for share in discordant:
             size = images / clusters if images and clusters else 1.0
             labels = labels_needed(margin, discordant=share, alpha=suite.alpha, power=POWER, cluster=size)
-            same, dropped = None, None
+            passing, failing = None, None
             if images:
-                same, dropped = (
+                same, fallen = (
                     chances(images, margin, discordant=share + drop, drop=drop, alpha=suite.alpha, clusters=clusters)
                     for drop in (0.0, min(margin, 1 - share))
                 )
-            needs.append(Need(share, labels, same and same.passing, dropped and dropped.failing))
+                passing, failing = same.passing, fallen.failing
+            needs.append(Need(share, labels, passing, failing))
         of_margins.append(Budget(case.name, figure, margin, images, clusters, tuple(needs)))
     return of_margins
 

@@ -2,7 +2,7 @@
 
 import click
 
-from blpo_inspect.cli import cache, check, data, judge, prompts, rank, report
+from blpo_inspect.cli import cache, check, data, judge, jury, prompts, rank, report
 from blpo_inspect.cli.shared import EXIT_CODES
 
 
@@ -16,6 +16,7 @@ main.add_command(cache.commands)
 main.add_command(check.command)
 main.add_command(data.commands)
 main.add_command(judge.command)
+main.add_command(jury.command)
 main.add_command(prompts.commands)
 main.add_command(rank.command)
 main.add_command(report.command)

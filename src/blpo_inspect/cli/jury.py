@@ -1,0 +1,101 @@
+"""``blpo jury``: logs of several judges → what they would be worth together."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from blpo_inspect._util.text import visible
+from blpo_inspect.cli.shared import LogCommand, finish, log_progress, print_table, refuse_log
+
+if TYPE_CHECKING:
+    from blpo_inspect.reporting.jury import Jury
+    from blpo_inspect.statistics.selective import Alone
+
+_EPILOG = "Exit codes: 0 fine; 1 done, but a log could not be used; 2 wrong usage, or it cannot run."
+_A_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command(name="jury", cls=LogCommand, epilog=_EPILOG)
+@click.argument("logs", nargs=-1, required=True)
+@click.option(
+    "--level",
+    type=_A_SHARE,
+    default=0.9,
+    show_default=True,
+    help="Agreement to guarantee where a judge decides alone.",
+)
+@click.option("--delta", type=_A_SHARE, default=0.05, show_default=True, help="How often that guarantee may fail.")
+@click.option(
+    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False),
+    help="Write it too, with all figures: .json.",
+)  # fmt: skip
+def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None) -> None:
+    """Say what several judges of the same pictures are worth together.
+
+    LOGS are Inspect logs of judges of one benchmark: files, folders, and patterns such as 'logs/*.eval', here or at any
+    address that Inspect reads (s3://…). Unread answers count as wrong for a judge, and not at all in a jury.
+
+    A jury is held against the best of the judges alone, which is chosen on other pictures than those it is measured on;
+    so are the weights of the weighted jury. Errors that go together are worth little: the effective number of judges
+    says of how many independent ones. Last comes the share of pictures that may be left to a judge alone, by
+    its probabilities, and to the majority, by its share of votes.
+    """
+    from blpo_inspect._util.files import written_whole
+    from blpo_inspect.reporting.export import finite
+    from blpo_inspect.reporting.jury import juries
+
+    if file is not None:
+        if file.suffix.lower() != ".json":
+            raise click.UsageError(f"{file}: name it .json")
+        refuse_log(file, logs)
+    with log_progress() as on_log:
+        found, left_out = juries(logs, on_log, level=level, delta=delta)
+    for one in found:
+        _print(one, level, delta)
+    if file is not None:
+        data = {"format": "blpo-inspect/jury/1", "juries": [asdict(one) for one in found]}
+        with written_whole(file) as out:
+            out.write((json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    for item in left_out:
+        click.echo(visible(f"{'left out: ' if item.problem else ''}{item.what}: {item.why}"), err=True)
+    finish(problem=any(item.problem for item in left_out))
+
+
+def _print(found: "Jury", level: float, delta: float) -> None:
+    from blpo_inspect.reporting.comparison import NAMES
+    from blpo_inspect.reporting.formatting import interval, number
+
+    kind = ", of a simulation" if found.simulated else ""
+    click.echo(visible(f"{found.benchmark}: {found.samples:,} pictures in {found.clusters:,} clusters{kind}"))
+    names = list(found.best.figures)
+    rows = [
+        (
+            line.name,
+            *(interval(line.figures[name]) for name in names),
+            "" if line.difference is None else f"{interval(line.difference, '+.3f')}, p = {number(line.difference.p)}",
+            "" if line.weight is None else f"{line.weight:.2f}",
+        )
+        for line in (*found.judges, found.best, *found.juries)
+    ]
+    head = ("judge", *(f"{NAMES[name]} (95 %)" for name in names), "against the best alone", "weight")
+    print_table(head, rows, right={1, 2, 3, 4})
+    click.echo(
+        f"errors correlate {interval(found.correlation)}: {len(found.judges)} judges are worth "
+        f"{found.effective:.1f} independent ones"
+    )
+    for line in (*found.judges, *found.juries):
+        if line.alone is not None:
+            click.echo(visible(f"{line.name}: {_alone(line.alone, level, delta)}"))
+
+
+def _alone(alone: "Alone", level: float, delta: float) -> str:
+    guarantee = f"agreement of {level:.0%} or more with probability {1 - delta:.0%}"
+    if alone.threshold is None:
+        return f"may decide nothing alone ({alone.reason}), for {guarantee}"
+    return (
+        f"may decide {alone.decided / alone.n:.0%} alone, where it is sure by {alone.threshold:g} or more "
+        f"({alone.right} of {alone.decided} right): {guarantee}"
+    )

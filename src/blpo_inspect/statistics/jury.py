@@ -1,0 +1,223 @@
+"""Several judges of the same samples as one: what they say together, and how far their errors depend on each other.
+
+On a scale with an order a jury gives a value, on any other a label. A judge whose answer could not be read counts as
+wrong by itself (`unread_as_wrong`), and not at all in a jury.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from statistics import mean, median
+from typing import TYPE_CHECKING
+
+from blpo_inspect.judging.labels import LabelScale
+from blpo_inspect.statistics.interval import Interval
+from blpo_inspect.statistics.resampling import bootstrap
+from blpo_inspect.statistics.units import Units
+from blpo_inspect.statistics.unread_as_wrong import with_unread
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+FOLDS = 10
+"""Of the cross-validation of weights."""
+
+Said = float | str | None
+"""What a judge or a jury says of a sample: a value or label; None where nothing could be read."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Judges of the same samples.
+
+    Attributes:
+        human: People's label of each sample.
+        verdicts: For each judge its label of each sample; None where it could not be read.
+        scale: Of the labels.
+        clusters: The cluster of each sample.
+    """
+
+    human: Sequence[str]
+    verdicts: Sequence[Sequence[str | None]]
+    scale: LabelScale
+    clusters: Sequence[Hashable]
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.human), len(self.clusters), *map(len, self.verdicts)}
+        if len(sizes) > 1 or len(self.verdicts) < 2:
+            raise ValueError("a jury is at least two judges of the same samples")
+
+    def value(self, label: str) -> float | str:
+        """A label as figures of a jury take it."""
+        return self.scale.value(label) if self.scale.ordered else label
+
+    @property
+    def people(self) -> list[float | str]:
+        """People's values or labels."""
+        return [self.value(label) for label in self.human]
+
+    def alone(self, judge: int) -> list[float | str]:
+        """What one judge says, unread answers as wrong ones."""
+        return [self.value(label) for label in with_unread(self.human, self.verdicts[judge], self.scale)]
+
+    def errors(self) -> "Floats":
+        """Judges × samples: value minus people's where labels have an order, else 1 for a wrong label and 0."""
+        import numpy as np
+
+        if self.scale.ordered:
+            people = np.array([self.scale.value(label) for label in self.human])
+            errors: Floats = np.array([self.alone(judge) for judge in range(len(self.verdicts))], dtype=float) - people
+            return errors
+        return np.array(
+            [
+                [float(said != truth) for said, truth in zip(self.alone(judge), self.human, strict=True)]
+                for judge in range(len(self.verdicts))
+            ]
+        )
+
+
+def together(panel: Panel, how: str) -> list[float | str]:
+    """What a jury says of each sample.
+
+    Args:
+        panel: The judges.
+        how: ``majority``: the most frequent label; a tie goes to the label of the judge that is named first among those
+            that tie. ``mean`` or ``median`` of values, on a scale with an order. None read counts as wrong.
+
+    Raises:
+        ValueError: Another way, or a mean of labels without an order.
+    """
+    if how not in ("majority", "mean", "median") or (how != "majority" and not panel.scale.ordered):
+        raise ValueError(f"{how!r} is no way to put verdicts on this scale together")
+    wrong = [panel.value(label) for label in with_unread(panel.human, [None] * len(panel.human), panel.scale)]
+    found = []
+    for place, instead in enumerate(wrong):
+        said = [label for verdicts in panel.verdicts if (label := verdicts[place]) is not None]
+        if not said:
+            found.append(instead)
+        elif how == "majority":
+            found.append(panel.value(Counter(said).most_common(1)[0][0]))  # the first of those that tie
+        else:
+            values = [panel.scale.value(label) for label in said]
+            found.append(float(mean(values) if how == "mean" else median(values)))
+    return found
+
+
+def weighted(panel: Panel, seed: int = 0) -> tuple[list[float | str], list[float]]:
+    """What a jury says whose judges have weights, each sample by weights of other samples; and the weights of all.
+
+    Weights are those of Breiman's stacking (1996, doi 10.1007/BF00117832): not below 0, and with least squares between
+    people's values and the weighted sum of the judges'; on a scale without an order, between 0 and 1 for each label.
+
+    Args:
+        panel: The judges.
+        seed: Of the division into `FOLDS` parts of whole clusters.
+    """
+    import numpy as np
+
+    truth, said = _columns(panel)
+    fold = _folds(panel.clusters, seed)
+    predicted = np.empty_like(truth)
+    for part in np.unique(fold):
+        inside = fold == part
+        predicted[inside] = _apply(said[:, inside], *_fit(said[:, ~inside], truth[~inside]))
+    weights = _fit(said, truth)[0]
+    if panel.scale.ordered:
+        return predicted[:, 0].tolist(), weights.tolist()
+    return [panel.scale.labels[place] for place in predicted.argmax(1)], weights.tolist()
+
+
+def best_alone(panel: Panel, seed: int = 0) -> list[float | str]:
+    """What the best single judge says, of each sample the one that is best on the other parts of `weighted`."""
+    import numpy as np
+
+    loss = np.abs(panel.errors())
+    fold = _folds(panel.clusters, seed)
+    columns = [panel.alone(judge) for judge in range(len(panel.verdicts))]
+    best = {part: int(loss[:, fold != part].mean(1).argmin()) for part in np.unique(fold)}
+    return [columns[best[part]][place] for place, part in enumerate(fold)]
+
+
+def error_correlation(panel: Panel, *, seed: int = 0, resamples: int = 1000) -> Interval:
+    """Mean correlation of two judges' errors, -1 to 1, with its bootstrap interval; judges without errors do not count.
+
+    The more the errors agree, the less a further judge brings: `effective`.
+    """
+    rows = [tuple(column) for column in panel.errors().T.tolist()]
+    units = Units.of(rows, panel.clusters)
+
+    def statistic(units: Units, weights: "Floats") -> "Floats":
+        import numpy as np
+
+        values = np.array(units.rows, dtype=float)
+        share = weights / weights.sum(1, keepdims=True)
+        middle = share @ values
+        between = np.einsum("rs,sj,sk->rjk", share, values, values) - middle[:, :, None] * middle[:, None, :]
+        spread = np.sqrt(np.maximum(np.einsum("rjj->rj", between), 0.0))
+        spread = np.where(spread > 1e-9, spread, math.nan)
+        each = between / (spread[:, :, None] * spread[:, None, :])
+        pairs = each[:, *np.triu_indices(values.shape[1], 1)]
+        counted = (~np.isnan(pairs)).sum(1)
+        total = np.nan_to_num(pairs).sum(1)
+        return np.where(counted > 0, total / np.maximum(counted, 1), math.nan)
+
+    import numpy as np
+
+    value = float(statistic(units, units.weights(np.array([units.times], dtype=float)))[0])
+    return bootstrap(units, value, statistic, seed=seed, resamples=resamples)
+
+
+def effective(judges: int, correlation: float) -> float:
+    """How many judges with independent errors would be worth as much as so many with this correlation (Kish, 1965).
+
+    judges / (1 + (judges - 1) · correlation): the mean of their errors has the variance of so many independent ones.
+    """
+    return judges / (1 + (judges - 1) * max(0.0, correlation))
+
+
+def _columns(panel: Panel) -> tuple["Floats", "Floats"]:
+    """People's samples × columns and the judges' judges × samples × columns; unread is NaN."""
+    import numpy as np
+
+    labels = panel.scale.labels
+
+    def row(label: str | None) -> list[float]:
+        if label is None:
+            return [math.nan] * (1 if panel.scale.ordered else len(labels))
+        return [panel.scale.value(label)] if panel.scale.ordered else [float(label == other) for other in labels]
+
+    truth = np.array([row(label) for label in panel.human])
+    return truth, np.array([[row(label) for label in verdicts] for verdicts in panel.verdicts])
+
+
+def _folds(clusters: Sequence[Hashable], seed: int) -> "NDArray[np.int64]":
+    import numpy as np
+
+    names = list(dict.fromkeys(clusters))
+    part = np.random.default_rng(seed).permutation(len(names)) % min(FOLDS, max(2, len(names)))
+    of = dict(zip(names, part.tolist(), strict=True))
+    return np.array([of[cluster] for cluster in clusters])
+
+
+def _fit(said: "Floats", truth: "Floats") -> tuple["Floats", "Floats", "Floats"]:
+    """Weights of the judges, their means (judges × columns) and people's (columns)."""
+    import numpy as np
+    from scipy.optimize import nnls
+
+    there = ~np.isnan(said)
+    means = np.where(there, said, 0.0).sum(1) / np.maximum(there.sum(1), 1)
+    centre = truth.mean(0)
+    rows = np.where(there, said - means[:, None], 0.0).reshape(len(said), -1).T
+    return nnls(rows, (truth - centre).ravel())[0], means, centre
+
+
+def _apply(said: "Floats", weights: "Floats", means: "Floats", centre: "Floats") -> "Floats":
+    import numpy as np
+
+    apart = np.where(np.isnan(said), 0.0, said - means[:, None])
+    values: Floats = centre + np.einsum("j,jsc->sc", weights, apart)
+    return values

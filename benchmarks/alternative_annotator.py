@@ -14,8 +14,10 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from itertools import product
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import alternative_annotator as alt
@@ -32,7 +34,7 @@ RATERS = "abc"
 ERROR = 0.6
 """Standard deviation of a rating's error, in steps of the scale."""
 
-Labels = "np.ndarray[tuple[int, int], np.dtype[np.int64]]"
+Labels = NDArray[Any]
 """Judge and three raters (columns) on each item, as places on the scale."""
 
 
@@ -111,7 +113,7 @@ def row(name: str, n: int, cluster: int, replications: int, seed: int) -> str:
     for _ in range(replications):
         rows = against(population(n, cluster, rng, True), scale, cluster)
         first = rows[RATERS[0]]
-        plain += alt.p_of_margin([(*won, item) for item, (*won, _) in enumerate(first)], EPSILON) <= LEVEL
+        plain += alt.p_of_margin([(won[0], won[1], item) for item, won in enumerate(first)], EPSILON) <= LEVEL
         alone += alt.p_of_margin(first, EPSILON) <= LEVEL
         passed += alt.decided(rows, EPSILON).verdict == "pass"
         good += alt.decided(against(population(n, cluster, rng, False), scale, cluster), EPSILON).verdict == "pass"

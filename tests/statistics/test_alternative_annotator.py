@@ -225,7 +225,9 @@ def test_it_is_what_a_plain_implementation_says(
     assert all(one.rho_f + one.rho_h >= 1 - 1e-9 for one in test.raters)
     shuffled = list(zip(judge, ratings, strict=True))
     rng.shuffle(shuffled)
-    again = alternative_annotator_test(*map(list, zip(*shuffled, strict=True)), scale, epsilon=epsilon)  # type: ignore[arg-type]
+    again = alternative_annotator_test(
+        [one for one, _ in shuffled], [two for _, two in shuffled], scale, epsilon=epsilon
+    )
     assert [one.p for one in again.raters] == pytest.approx([one.p for one in test.raters])
 
 

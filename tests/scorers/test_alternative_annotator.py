@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from inspect_ai import score as inspect_score
 from inspect_ai.log import EvalLog
+from inspect_ai.scorer import SampleScore, Score
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.scorers import agreement, alternative_annotator
+from blpo_inspect.scorers.metrics import Judged
 from tests.conftest import ScriptedAPI
 from tests.scorers.judged import RATING, SAFETY, Row, evaluated, figures, scored, unscored
 
@@ -64,3 +66,8 @@ def test_raters_without_names(scripted: type[ScriptedAPI], red: Path, tmp_path: 
     [sample, *_] = again.samples or []
     assert "raters cannot be told apart" in str((sample.scores or {})["alternative_annotator"].explanation)
     assert math.isnan(figures(again, "alternative_annotator")["omega"])
+
+
+def test_raters_labels_may_be_numbers() -> None:
+    scored = SampleScore(score=Score(value=1), sample_metadata={"raters": {"anna": 3, 2: 4}})
+    assert Judged([scored]).raters == [{"anna": "3", "2": "4"}]

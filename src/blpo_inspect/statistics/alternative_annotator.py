@@ -75,8 +75,8 @@ class AlternativeAnnotatorTest:
 
     @property
     def verdict(self) -> Literal["pass", "fail", "inconclusive"]:
-        """*pass*: ω ≥ 0.5. *fail*: at least half of the raters are needed, and too many are better by ε or more as it
-        is. *inconclusive*: neither, so that more items may tell; also where there are not enough raters.
+        """*pass*: ω ≥ 0.5. *fail*: as it is, more than half of the raters are better by ε or more. *inconclusive*:
+        neither, so that more items may tell; also where there are not enough raters.
         """
         if math.isnan(self.winning_rate):
             return "inconclusive"
@@ -144,8 +144,8 @@ def alternative_annotator_test(
       takes items with two raters.
     - In clusters, the standard error is that of n over the design effect, with one pseudo cluster that the judge lost
       and one that it won, as in `accuracy_difference`; and there are as many degrees of freedom as clusters less one.
-    - Where all items of a rater are alike, say all ties, a t test would be certain. p is then the most that it can be
-      when items like these are the only ones but for losses that were not drawn: (1 - ε)ⁿ for ties.
+    - Where all items of a rater are alike, such as all ties, a t test would be certain. p is then how likely it is that
+      no loss was drawn, if there are just so many losses that the mean is ε: (1 - ε)ⁿ for ties.
 
     Args:
         judge: The judge's label of each item; None where its answer could not be read, which counts as lost.

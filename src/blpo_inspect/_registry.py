@@ -15,6 +15,7 @@ from blpo_inspect.optimizers.methods.remap import remap
 from blpo_inspect.optimizers.methods.textgrad import textgrad
 from blpo_inspect.scorers import (
     agreement,
+    alternative_annotator,
     calibration,
     correlation,
     error,
@@ -40,6 +41,7 @@ from blpo_inspect.world.optimizer.induction import induction
 __all__ = [
     "agin",
     "agreement",
+    "alternative_annotator",
     "blpo",
     "cached",
     "calibration",

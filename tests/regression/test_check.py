@@ -114,6 +114,36 @@ def test_absolute_bars(suite: Suite) -> None:
     assert "the figure spearman does not apply" in suite.check("--log", suite.log(), code=3).stdout
 
 
+@pytest.mark.parametrize(
+    ("raters", "wrong", "epsilon", "code", "said"),
+    [
+        (3, (), 0.15, 0, "The judge may replace a rater: it wins over 3 of 3"),
+        (3, tuple(range(10)), 0.15, 1, "The judge may not replace a rater: it wins over 0 of 3"),
+        # 0.95⁴⁰ = 0.129
+        (3, (), 0.05, 2, "It is open whether the judge may replace a rater: it wins over 0 of 3"),
+        (2, (), 0.15, 2, "not enough raters: the test needs 3 with 30 items"),
+        (0, (), 0.15, 2, "not enough raters: the test needs 3 with 30 items"),
+    ],
+)
+def test_a_judge_must_be_able_to_replace_a_rater(
+    suite: Suite, raters: int, wrong: tuple[int, ...], epsilon: float, code: int, said: str
+) -> None:
+    suite.write(margin=None, alt_test={"epsilon": epsilon}, args={"raters": raters})
+    suite.answer(wrong_on(*wrong))
+    suite.record()
+    [case] = suite.json("--log", suite.log(), code=code)["cases"]
+    [asked] = case["criteria"]
+    assert (asked["kind"], asked["name"]) == ("alt_test", "winning rate")
+    assert asked["reason"].startswith(said) or said in asked["reason"]
+
+
+def test_an_unread_answer_is_lost_to_every_rater(suite: Suite) -> None:
+    suite.write(margin=None, alt_test={}, args={"raters": 3})
+    suite.answer(lambda prompt, number: "hm" if number < 10 else None)
+    suite.record()
+    assert "on 75% of the items" in suite.check("--log", suite.log(), code=1).stdout
+
+
 def test_another_data_set_is_broken_and_says_what_differs(suite: Suite) -> None:
     for args, sentence in (
         ({"n": 41}, "1 sample added: square 40"),
@@ -194,7 +224,7 @@ def test_models_and_benchmarks_that_are_not_there_are_broken(suite: Suite) -> No
         ({"model_roles": {"i2t": "cached/hf-vlm/shape-judge"}}, "did you mean hf-vlm/shapes-judge?"),
         ({"benchmark": "nothing"}, "no benchmark 'nothing'"),
         ({"benchmark": "gone.py@x"}, "there is no such file in the suite's folder"),
-        ({"args": {"colour": "red"}}, "it does not take colour; its arguments: flipped, from_, n, split"),
+        ({"args": {"colour": "red"}}, "it does not take colour; its arguments: flipped, from_, n, raters, split"),
         ({"args": {"n": 0}}, "dataset is empty"),
         ({"args": {"split": "train"}}, "AssertionError"),
         ({"prompts": "gone.yaml"}, "no such prompt file"),

@@ -43,6 +43,10 @@ def test_everything_that_a_suite_can_say() -> None:
         and one.unread_at_most == 0.02
     )
     assert other.margin == {} and other.prompts is None and other.unread_at_most is None
+    assert other.alt_test is None
+    for written, epsilon in (("{}", 0.15), ("{epsilon: 0.2}", 0.2)):
+        bar = read(GOOD.replace("at_least: {spearman: 0.5}", f"alt_test: {written}").encode(), FILE).cases[1].alt_test
+        assert bar is not None and bar.epsilon == epsilon
     assert read(GOOD.replace("alpha: 0.1\n", "").encode(), FILE).alpha == 0.05
     assert [case.name for case in suite.chosen(("other",))] == ["other"] and len(suite.chosen(())) == 2
     with pytest.raises(SuiteError, match=r"suite\.yaml: no case 'x'; it has safety, other"):
@@ -98,6 +102,12 @@ def test_labels_and_prompts_of_a_case_are_the_text_that_stands_there() -> None:
         ("{accuracy: 0.03}", "[accuracy]", r"margin: must be a mapping \(key: value\), not a list"),
         ("{low: 0.7, value: 0.8}", "{}", "needs value: or low:"),
         ("{low: 0.7, value: 0.8}", "{high: 1}", r"at_least\.accuracy\.high: no such key; known here: value, low"),
+        (
+            "at_least: {spearman: 0.5}",
+            "alt_test: {epsilon: 1}",
+            r"cases\[1\]\.alt_test\.epsilon: must be from 0 to 0.99",
+        ),
+        ("at_least: {spearman: 0.5}", "alt_test: {eps: 0.1}", r"alt_test\.eps: no such key; known here: epsilon"),
         ("at_least: {spearman: 0.5}", "", r"line 16: cases\[1\]: has no bar; give margin"),
         ("0.02", "2", r"unread_at_most: must be from 0 to 1"),
         ("[spaces,", "[spice,", r"line 15: cases\[0\]\.probes\[0\]: must be one of .*spaces.*, not 'spice'"),
@@ -161,6 +171,8 @@ _names = st.sampled_from(
         "baseline",
         "margin",
         "at_least",
+        "alt_test",
+        "epsilon",
         "probes",
         "args",
         "low",

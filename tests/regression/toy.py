@@ -41,8 +41,10 @@ def human(number: int) -> str:
 
 
 @task
-def squares(n: int = 40, split: str = "test", prompts: str | None = None, flipped: int = -1, from_: int = 0) -> Task:
-    """Squares of two categories; the label of one may be flipped."""
+def squares(
+    n: int = 40, split: str = "test", prompts: str | None = None, flipped: int = -1, from_: int = 0, raters: int = 0
+) -> Task:
+    """Squares of two categories; the label of one may be flipped. Raters all say the label."""
     assert split == "test"
     records = [
         Record(
@@ -50,6 +52,7 @@ def squares(n: int = 40, split: str = "test", prompts: str | None = None, flippe
             picture(number),
             human(number + (number == flipped)),
             category="low" if number < 20 else "high",
+            raters={f"rater {rater}": human(number) for rater in range(raters)},
         )
         for number in range(from_, from_ + n)
     ]

@@ -33,6 +33,13 @@ _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be u
 @click.option(
     "--by", multiple=True, metavar="NAME", help="Figures by this metadata of samples, as by category; can be repeated."
 )
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.15,
+    show_default=True,
+    help="What a judge may lack and still replace a rater: 0.2 for experts, 0.1 for crowd workers.",
+)
 def command(
     logs: tuple[str, ...],
     file: Path | None,
@@ -43,6 +50,7 @@ def command(
     gallery: int,
     most: int,
     by: tuple[str, ...],
+    epsilon: float,
 ) -> None:
     """Compare judges and show optimizations: LOGS → one report.
 
@@ -61,7 +69,7 @@ def command(
     if file is not None:
         refuse_log(file, logs)
     with log_progress() as on_log:
-        found = report(logs, Options(title, not no_images, blur, most, gallery, by), on_log=on_log)
+        found = report(logs, Options(title, not no_images, blur, most, gallery, by, epsilon), on_log=on_log)
     if file is None:
         click.echo(as_bytes(found, form), nl=False)
     else:

@@ -40,8 +40,8 @@ class Criterion:
     """One thing that a case asks, and the answer.
 
     Attributes:
-        kind: ``margin``, ``first`` (the same against the first baseline), ``at_least``, ``unread``, ``probe`` or
-            ``identity``.
+        kind: ``margin``, ``first`` (the same against the first baseline), ``at_least``, ``alt_test``, ``unread``,
+            ``probe`` or ``identity``.
         name: Of the figure or probe.
         outcome: The answer.
         reason: One sentence.
@@ -193,6 +193,7 @@ def weigh(case: Case, before: JudgedRun, after: JudgedRun, probed: Probed, *, al
                 clusters=clusters(after.answers),
             )
     others = [criterion for asked in case.at_least for criterion in _absolute(asked, after)]
+    others += _replacing(case, after)
     others += _unread(case, after)
     if strict:
         changed = drift(before, after)
@@ -245,6 +246,19 @@ def _absolute(asked: AbsoluteBar, after: JudgedRun) -> list[Criterion]:
             Criterion("at_least", f"{asked.figure}, low", held.verdict, f"{asked.figure} {held.reason}", held.more)
         )
     return criteria
+
+
+def _replacing(case: Case, after: JudgedRun) -> list[Criterion]:
+    if case.alt_test is None:
+        return []
+    test = statistics.alternative_annotator_test(
+        [answer.label for answer in after.answers],
+        [answer.raters for answer in after.answers],
+        after.scale,
+        epsilon=case.alt_test.epsilon,
+        clusters=clusters(after.answers),
+    )
+    return [Criterion("alt_test", "winning rate", test.verdict, test.sentence)]
 
 
 def _unread(case: Case, after: JudgedRun) -> list[Criterion]:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 
 from blpo_inspect._util.yaml_model import Model, at, between, file_bytes, key_of, must, read_as, read_yaml
 from blpo_inspect.regression.perturbations import PERTURBATIONS
+from blpo_inspect.statistics.alternative_annotator import EPSILON
 from blpo_inspect.statistics.named_statistics import AGREEMENT, CORRELATION
 
 FIGURES = tuple(dict.fromkeys([*(name for of in AGREEMENT.values() for name in of), *CORRELATION]))
@@ -99,6 +100,16 @@ _Bar = Annotated[_Ends, BeforeValidator(lambda written: written if isinstance(wr
 _Bars = Annotated[dict[_Figure, _Bar], Field(min_length=1), AfterValidator(_bars)]
 
 
+class AltTest(Model):
+    """The bar that the judge may replace one of the raters (`statistics.alternative_annotator_test`).
+
+    Attributes:
+        epsilon: By how much a rater may be better more often.
+    """
+
+    epsilon: Annotated[float, between(0, 0.99)] = EPSILON
+
+
 class ChosenProbe(Model):
     """A probe of a case.
 
@@ -131,6 +142,7 @@ class Case(Model):
         baseline: The recorded result file; need not exist yet.
         margin: By how much each figure may be worse than the baseline's.
         at_least: Absolute bars.
+        alt_test: Whether the judge must be able to replace one of the raters; None: no such bar.
         unread_at_most: The share of answers that may be unread; None: no bar of its own.
         probes: What else the judge must withstand.
     """
@@ -146,13 +158,17 @@ class Case(Model):
     model_roles: Mapping[str, _Text] = Field(default_factory=dict)
     margin: Annotated[Mapping[_Figure, _Margin], Field(min_length=1)] = Field(default_factory=dict)
     at_least: Annotated[tuple[AbsoluteBar, ...], read_as(_Bars)] = ()
+    alt_test: AltTest | None = None
     unread_at_most: Annotated[float | None, between(0, 1)] = None
     probes: Annotated[tuple[ChosenProbe, ...], read_as(Annotated[list[_Probe], AfterValidator(_distinct)])] = ()
 
     @model_validator(mode="after")
     def _has_bar(self) -> "Case":
-        if not self.margin and not self.at_least:
-            raise ValueError("has no bar; give margin: {accuracy: 0.03}, at_least: {cohens_kappa: 0.6}, or both")
+        if not self.margin and not self.at_least and self.alt_test is None:
+            raise ValueError(
+                "has no bar; give margin: {accuracy: 0.03}, at_least: {cohens_kappa: 0.6}, alt_test: {epsilon: 0.15},"
+                " or several"
+            )
         return self
 
 

@@ -3,17 +3,22 @@
 Does not know how it will look (`page`, `export`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.logs.optimize_run import OptimizeRun
 from blpo_inspect.reporting import comparison, failures, significance
 from blpo_inspect.reporting.breakdown import Breakdown, breakdowns
-from blpo_inspect.reporting.comparison import Group
+from blpo_inspect.reporting.comparison import Group, Row
 from blpo_inspect.reporting.failures import Disagreement
 from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import Pair
+from blpo_inspect.statistics.alternative_annotator import (
+    EPSILON,
+    AlternativeAnnotatorTest,
+    alternative_annotator_test,
+)
 
 CATEGORY = "category"
 """The metadata by which there are figures unasked, where samples have it."""
@@ -33,9 +38,10 @@ class Options:
         most: How many runs of a group are tested against each other and shown in detail.
         gallery: How many samples the gallery has of each kind and group.
         by: Metadata of samples, beside ``category``, over whose values there are figures too.
+        epsilon: What a judge may lack and still replace a rater (`statistics.alternative_annotator_test`).
 
     Raises:
-        ValueError: A number below 1.
+        ValueError: A number out of range.
     """
 
     title: str = "Judges compared"
@@ -44,18 +50,22 @@ class Options:
     most: int = 20
     gallery: int = 12
     by: tuple[str, ...] = ()
+    epsilon: float = EPSILON
 
     def __post_init__(self) -> None:
         if self.most < 1 or self.gallery < 0:
             raise ValueError("most must be at least 1, and gallery at least 0")
+        if not 0 <= self.epsilon < 1:
+            raise ValueError(f"epsilon must be from 0 to below 1, not {self.epsilon}")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the report says of one group."""
+    """What the report says of one group; `replacing` is by the letter of the run."""
 
     group: Group
     pairs: tuple[Pair, ...]
+    replacing: Mapping[str, AlternativeAnnotatorTest]
     breakdowns: tuple[Breakdown, ...]
     wrong: tuple[Disagreement, ...]
     split: tuple[Disagreement, ...]
@@ -118,7 +128,9 @@ def report(gathered: Gathered, options: Options) -> Report:
             for row in group.rows
             if row.run.asked_again
         ]
-        parts.append(Part(group, tuple(pairs), tuple(by), tuple(wrong), tuple(split), _blurred(group, options)))
+        replacing = {row.letter: _replacing(row, options.epsilon) for row in group.rows}
+        shown = tuple(wrong), tuple(split), _blurred(group, options)
+        parts.append(Part(group, tuple(pairs), replacing, tuple(by), *shown))
     logs = {run.record.log for run in gathered.judges} | {run.record.log for run in gathered.optimizations}
     return Report(options, tuple(parts), gathered.optimizations, tuple(sorted(set(left_out))), len(logs))
 
@@ -131,6 +143,18 @@ def wanted_images(report: Report) -> dict[str, list[str]]:
             for disagreement in (*part.wrong, *part.split):
                 wanted.setdefault(str(disagreement.source.log), []).append(disagreement.sample.id)
     return wanted
+
+
+def _replacing(row: Row, epsilon: float) -> AlternativeAnnotatorTest:
+    """Of several epochs the first counts, for a rater rates once too."""
+    once = list({answer.id: answer for answer in reversed(row.run.by_unit.values())}.values())
+    return alternative_annotator_test(
+        [answer.label for answer in once],
+        [answer.raters for answer in once],
+        row.run.scale,
+        epsilon=epsilon,
+        clusters=comparison.clusters(once),
+    )
 
 
 def _check(gathered: Gathered, by: Sequence[str]) -> None:

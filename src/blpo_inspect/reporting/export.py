@@ -58,6 +58,9 @@ def csv_text(report: Report) -> str:
         "unread",
         "asked_again",
         *figures,
+        "winning_rate",
+        "advantage",
+        "alt_test",
         *usage,
     ]
     lines = []
@@ -69,6 +72,8 @@ def csv_text(report: Report) -> str:
             cells += [len(row.run.by_unit), row.missing, cell(row.unread.value), row.run.asked_again]
             for estimate in (*(row.figures.get(name) for name in known), row.share):
                 cells += [cell(getattr(estimate, end, math.nan)) for end in ("value", "low", "high")]
+            test = part.replacing[row.letter]
+            cells += [cell(test.winning_rate), cell(test.advantage), test.verdict if test.raters else ""]
             cells += [cell(getattr(row.run.usage, name)) for name in usage]
             lines.append(cells)
     return as_csv(names, lines)
@@ -86,6 +91,9 @@ def markdown(report: Report) -> str:
     for part in report.parts:
         if part.pairs:
             lines += [f"### {_md(part.group.name)}", "", *_tests(part), ""]
+    lines += ["## May it replace a person?", ""]
+    for part in report.parts:
+        lines += [f"### {_md(part.group.name)}: judge against raters", "", *_replacing(part), ""]
     lines += ["## Where do they fail?", ""]
     for part in report.parts:
         for row in part.group.rows:
@@ -141,6 +149,26 @@ def _tests(part: Part) -> list[str]:
         for pair in part.pairs
     ]
     return Table(["pair", "shared", NAMES[part.group.headline], "Holm", "accuracy", "Holm", "real"], rows).markdown(_md)
+
+
+def _replacing(part: Part) -> list[str]:
+    tests = part.replacing
+    said = [f"- {letter}: {_md(test.sentence)}" for letter, test in tests.items()]
+    rows = [
+        [
+            letter,
+            one.rater,
+            str(one.items),
+            formatting.number(one.rho_f),
+            formatting.number(one.rho_h),
+            formatting.p_value(one.p),
+            "yes" if one.won else "not shown",
+        ]
+        for letter, test in tests.items()
+        for one in test.raters
+    ]
+    head = ["run", "rater", "items", "judge as good or better", "rater as good or better", "p", "judge wins"]
+    return [*said, *(["", *Table(head, rows).markdown(_md)] if rows else [])]
 
 
 def _confusion(part: Part, row: Row) -> list[str]:
@@ -235,6 +263,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
     run = row.run
     confusion = failures.confusion(run, part.group.scale)
     calibration = failures.calibration(run)
+    test = part.replacing[row.letter]
     return {
         "run": row.letter,
         "prompt_name": row.prompt_name,
@@ -246,6 +275,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "answers": len(run.by_unit),
         "asked_again": run.asked_again,
         "missing": row.missing,
+        "alternative_annotator": asdict(test) | {"verdict": test.verdict, "sentence": test.sentence},
         "usage": asdict(run.usage),
         "data_digest": run.digest,
         "record": asdict(run.record),

@@ -1,6 +1,7 @@
 """Inspect scorers: how well a judge's verdicts agree with people's labels, and a judge as a scorer (`image_judge`)."""
 
 from blpo_inspect.scorers.agreement import agreement
+from blpo_inspect.scorers.alternative_annotator import alternative_annotator
 from blpo_inspect.scorers.calibration import calibration
 from blpo_inspect.scorers.correlation import correlation
 from blpo_inspect.scorers.error import error
@@ -14,6 +15,7 @@ from blpo_inspect.scorers.unread import unread
 
 __all__ = [
     "agreement",
+    "alternative_annotator",
     "calibration",
     "correlation",
     "error",

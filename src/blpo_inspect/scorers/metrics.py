@@ -61,7 +61,8 @@ class Judged:
     @cached_property
     def raters(self) -> list[dict[str, str]]:
         """Rater → label of each sample; empty where the raters are not known."""
-        return [dict(self._of_sample(item, "raters") or {}) for item in self.scores]
+        raters = [self._of_sample(item, "raters") or {} for item in self.scores]
+        return [{str(name): str(label) for name, label in each.items()} for each in raters]
 
     @cached_property
     def once(self) -> list[int]:

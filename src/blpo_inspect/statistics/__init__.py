@@ -1,4 +1,5 @@
-"""Figures of agreement between a judge and people, their intervals, paired comparisons, and the human ceiling.
+"""Figures of agreement between a judge and people, their intervals, paired comparisons, the human ceiling,
+and whether the judge may replace a rater.
 
 Over numpy, SciPy and statsmodels, which are imported where they are first needed. What is not
 defined is NaN, with the reason where there is an `Interval`.
@@ -19,6 +20,11 @@ from blpo_inspect.statistics.agreement import (
     per_label,
     quadratic_kappa,
     weighted_f1,
+)
+from blpo_inspect.statistics.alternative_annotator import (
+    AgainstRater,
+    AlternativeAnnotatorTest,
+    alternative_annotator_test,
 )
 from blpo_inspect.statistics.ceiling import (
     consensus,
@@ -45,6 +51,8 @@ from blpo_inspect.statistics.resampling import paired_difference, resampled
 from blpo_inspect.statistics.unread_as_wrong import with_unread
 
 __all__ = [
+    "AgainstRater",
+    "AlternativeAnnotatorTest",
     "Bar",
     "Comparison",
     "Decision",
@@ -58,6 +66,7 @@ __all__ = [
     "accuracy",
     "accuracy_difference",
     "all_statistics",
+    "alternative_annotator_test",
     "balanced_accuracy",
     "bar",
     "bias",

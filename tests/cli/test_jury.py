@@ -49,7 +49,7 @@ def test_a_majority_of_judges_whose_errors_differ(logs: Path, tmp_path: Path) ->
     # all agree on 41 of 60 pictures, and rightly: 39 are enough
     assert juries["majority"]["alone"]["decided"] >= 41
     assert "3 judges are worth 3.0 independent ones" in out
-    assert "majority: may decide" in out and "agreement of 90% or more with probability 95%" in out
+    assert "majority may decide" in out and "agreement of 90% or more with probability 95%" in out
 
 
 def test_what_cannot_be_a_jury(logs: Path, tmp_path: Path) -> None:

@@ -165,9 +165,9 @@ def test_plots_have_titles_descriptions_and_follow_the_scheme(safety: list[Path]
     assert "A 1.00" in plots[0]
 
 
-def test_six_questions_in_order(safety: list[Path]) -> None:
+def test_eight_questions_in_order(safety: list[Path]) -> None:
     text = html(reported(*safety))
-    assert [heading.split(".")[0] for heading in re.findall(r"<h2[^>]*>(.*?)</h2>", text)] == list("123456")
+    assert [heading.split(".")[0] for heading in re.findall(r"<h2[^>]*>(.*?)</h2>", text)] == list("12345678")
 
 
 def test_hundreds_of_logs(scripted: type[ScriptedAPI], tmp_path: Path) -> None:

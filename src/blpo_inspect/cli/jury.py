@@ -12,7 +12,6 @@ from blpo_inspect.cli.shared import LogCommand, finish, log_progress, print_tabl
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.jury import Jury
-    from blpo_inspect.statistics.selective import Alone
 
 _EPILOG = "Exit codes: 0 fine; 1 done, but a log could not be used; 2 wrong usage, or it cannot run."
 _A_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -54,7 +53,7 @@ def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None
     with log_progress() as on_log:
         found, left_out = juries(logs, on_log, level=level, delta=delta)
     for one in found:
-        _print(one, level, delta)
+        _print(one)
     if file is not None:
         data = {"format": "blpo-inspect/jury/1", "juries": [asdict(one) for one in found]}
         with written_whole(file) as out:
@@ -64,7 +63,7 @@ def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None
     finish(problem=any(item.problem for item in left_out))
 
 
-def _print(found: "Jury", level: float, delta: float) -> None:
+def _print(found: "Jury") -> None:
     from blpo_inspect.reporting.comparison import NAMES
     from blpo_inspect.reporting.formatting import interval, number
 
@@ -88,14 +87,4 @@ def _print(found: "Jury", level: float, delta: float) -> None:
     )
     for line in (*found.judges, *found.juries):
         if line.alone is not None:
-            click.echo(visible(f"{line.name}: {_alone(line.alone, level, delta)}"))
-
-
-def _alone(alone: "Alone", level: float, delta: float) -> str:
-    guarantee = f"agreement of {level:.0%} or more with probability {1 - delta:.0%}"
-    if alone.threshold is None:
-        return f"may decide nothing alone ({alone.reason}), for {guarantee}"
-    return (
-        f"may decide {alone.decided / alone.n:.0%} alone, where it is sure by {alone.threshold:g} or more "
-        f"({alone.right} of {alone.decided} right): {guarantee}"
-    )
+            click.echo(visible(f"{line.name} {line.alone.sentence}"))

@@ -40,6 +40,13 @@ _EPILOG = "Exit codes: 0 fine; 1 the report is written, but a log could not be u
     show_default=True,
     help="What a judge may lack and still replace a rater: 0.2 for experts, 0.1 for crowd workers.",
 )
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.9,
+    show_default=True,
+    help="Agreement to guarantee where a judge decides alone.",
+)
 def command(
     logs: tuple[str, ...],
     file: Path | None,
@@ -51,6 +58,7 @@ def command(
     most: int,
     by: tuple[str, ...],
     epsilon: float,
+    level: float,
 ) -> None:
     """Compare judges and show optimizations: LOGS → one report.
 
@@ -69,7 +77,7 @@ def command(
     if file is not None:
         refuse_log(file, logs)
     with log_progress() as on_log:
-        found = report(logs, Options(title, not no_images, blur, most, gallery, by, epsilon), on_log=on_log)
+        found = report(logs, Options(title, not no_images, blur, most, gallery, by, epsilon, level), on_log=on_log)
     if file is None:
         click.echo(as_bytes(found, form), nl=False)
     else:

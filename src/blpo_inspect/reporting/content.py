@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.logs.optimize_run import OptimizeRun
-from blpo_inspect.reporting import comparison, failures, significance
+from blpo_inspect.reporting import comparison, failures, jury, significance
 from blpo_inspect.reporting.breakdown import Breakdown, breakdowns
 from blpo_inspect.reporting.comparison import Group, Row
 from blpo_inspect.reporting.failures import Disagreement
+from blpo_inspect.reporting.jury import Jury
 from blpo_inspect.reporting.run_data import Gathered, LeftOut
 from blpo_inspect.reporting.significance import Pair
 from blpo_inspect.statistics.alternative_annotator import (
@@ -19,9 +20,13 @@ from blpo_inspect.statistics.alternative_annotator import (
     AlternativeAnnotatorTest,
     alternative_annotator_test,
 )
+from blpo_inspect.statistics.selective import Alone
 
 CATEGORY = "category"
 """The metadata by which there are figures unasked, where samples have it."""
+
+DELTA = 0.05
+"""How often the guarantee of what may be decided alone fails."""
 
 UNSAFE = ("unsafe", "nsfw", "harmful", "toxic", "violent", "sexual", "explicit")
 """A label or benchmark whose name begins with one of these is taken for unsafe content."""
@@ -38,6 +43,7 @@ class Options:
         most: How many runs of a group are tested against each other and shown in detail.
         gallery: How many samples the gallery has of each kind and group.
         by: Metadata of samples, beside ``category``, over whose values there are figures too.
+        level: The agreement to guarantee where a judge or jury decides alone.
         epsilon: What a judge may lack and still replace a rater (`statistics.alternative_annotator_test`).
 
     Raises:
@@ -51,21 +57,38 @@ class Options:
     gallery: int = 12
     by: tuple[str, ...] = ()
     epsilon: float = EPSILON
+    level: float = 0.9
 
     def __post_init__(self) -> None:
         if self.most < 1 or self.gallery < 0:
             raise ValueError("most must be at least 1, and gallery at least 0")
         if not 0 <= self.epsilon < 1:
             raise ValueError(f"epsilon must be from 0 to below 1, not {self.epsilon}")
+        if not 0 < self.level < 1:
+            raise ValueError(f"level must be between 0 and 1, not {self.level}")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What the report says of one group; `replacing` is by the letter of the run."""
+    """What the report says of one group.
+
+    Attributes:
+        group: The group.
+        pairs: Its tests.
+        replacing: By the letter of the run, whether it may replace a rater.
+        jury: What its judges are worth together; None where there are no two.
+        alone: By the letter of the run, what it may decide alone; None where its answers do not say how sure it is.
+        breakdowns: Figures by metadata.
+        wrong: Samples on which all judges are wrong.
+        split: Samples on which they disagree.
+        blurred: Whether images are.
+    """
 
     group: Group
     pairs: tuple[Pair, ...]
     replacing: Mapping[str, AlternativeAnnotatorTest]
+    jury: Jury | None
+    alone: Mapping[str, Alone | None]
     breakdowns: tuple[Breakdown, ...]
     wrong: tuple[Disagreement, ...]
     split: tuple[Disagreement, ...]
@@ -129,8 +152,14 @@ def report(gathered: Gathered, options: Options) -> Report:
             if row.run.asked_again
         ]
         replacing = {row.letter: _replacing(row, options.epsilon) for row in group.rows}
+        guarantee = {"level": options.level, "delta": DELTA}
+        alone = {row.letter: jury.decided_by(row, **guarantee) for row in group.rows}
+        try:
+            together = jury.jury_of(group, most=options.most, each=False, resamples=500, **guarantee)
+        except ValueError:
+            together = None
         shown = tuple(wrong), tuple(split), _blurred(group, options)
-        parts.append(Part(group, tuple(pairs), replacing, tuple(by), *shown))
+        parts.append(Part(group, tuple(pairs), replacing, together, alone, tuple(by), *shown))
     logs = {run.record.log for run in gathered.judges} | {run.record.log for run in gathered.optimizations}
     return Report(options, tuple(parts), gathered.optimizations, tuple(sorted(set(left_out))), len(logs))
 

@@ -15,6 +15,7 @@ from blpo_inspect.reporting.comparison import NAMES, SHOWN, Row
 from blpo_inspect.reporting.content import Part, Report
 from blpo_inspect.reporting.failures import Disagreement
 from blpo_inspect.reporting.first_and_last import first_and_last
+from blpo_inspect.reporting.jury import Jury
 from blpo_inspect.statistics import Interval
 
 _FORMULA = re.compile(r"^[\s\u200b\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]")
@@ -94,6 +95,16 @@ def markdown(report: Report) -> str:
     lines += ["## May it replace a person?", ""]
     for part in report.parts:
         lines += [f"### {_md(part.group.name)}: judge against raters", "", *_replacing(part), ""]
+    lines += ["## What would another judge be worth?", ""]
+    for part in report.parts:
+        if part.jury is not None:
+            lines += [f"### {_md(part.group.name)}: judges together", "", *_together(part.jury), ""]
+    lines += ["## On what share may it decide alone?", ""]
+    for part in report.parts:
+        said = [f"- {letter} {alone.sentence}" for letter, alone in part.alone.items() if alone is not None]
+        together = part.jury.juries if part.jury is not None else ()
+        said += [f"- the {line.name} {line.alone.sentence}" for line in together if line.alone is not None]
+        lines += [f"### {_md(part.group.name)}", "", *(said or ["No judge says how sure it is."]), ""]
     lines += ["## Where do they fail?", ""]
     for part in report.parts:
         for row in part.group.rows:
@@ -169,6 +180,21 @@ def _replacing(part: Part) -> list[str]:
     ]
     head = ["run", "rater", "items", "judge as good or better", "rater as good or better", "p", "judge wins"]
     return [*said, *(["", *Table(head, rows).markdown(_md)] if rows else [])]
+
+
+def _together(jury: Jury) -> list[str]:
+    rows = [
+        [
+            line.name,
+            *map(formatting.interval, line.figures.values()),
+            formatting.interval(line.difference, "+.3f"),
+            "" if line.difference is None else formatting.p_value(line.difference.p),
+        ]
+        for line in (jury.best, *jury.juries)
+    ]
+    head = ["jury", *(NAMES[name] for name in jury.best.figures), "against the best alone", "p"]
+    said = f"errors correlate {formatting.interval(jury.correlation)}: worth {jury.effective:.1f} independent judges"
+    return [*Table(head, rows).markdown(_md), "", said]
 
 
 def _confusion(part: Part, row: Row) -> list[str]:
@@ -253,6 +279,7 @@ def _group(part: Part) -> dict[str, Any]:
         "finding": formatting.finding(part),
         "human_ceiling": _interval(group.ceiling),
         "runs": [_row(part, row) for row in group.rows],
+        "jury": None if part.jury is None else asdict(part.jury),
         "tests": [asdict(pair) | {"real": pair.real} for pair in part.pairs],
         "every_judge_wrong": [_disagreement(disagreement) for disagreement in part.wrong],
         "judges_disagree": [_disagreement(disagreement) for disagreement in part.split],
@@ -275,6 +302,7 @@ def _row(part: Part, row: Row) -> dict[str, Any]:
         "answers": len(run.by_unit),
         "asked_again": run.asked_again,
         "missing": row.missing,
+        "alone": None if (alone := part.alone[row.letter]) is None else asdict(alone),
         "alternative_annotator": asdict(test) | {"verdict": test.verdict, "sentence": test.sentence},
         "usage": asdict(run.usage),
         "data_digest": run.digest,

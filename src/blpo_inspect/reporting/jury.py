@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from blpo_inspect import statistics
 from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.reporting.comparison import Group, compared
+from blpo_inspect.logs.judged_run import JudgedSample
+from blpo_inspect.reporting import comparison
+from blpo_inspect.reporting.comparison import Group, Row
 from blpo_inspect.reporting.run_data import LeftOut, OnLog, gather
 from blpo_inspect.statistics import Comparison, Interval, jury
 from blpo_inspect.statistics.selective import Alone, decides_alone
@@ -21,7 +23,7 @@ class Line:
 
     Attributes:
         name: Model and prompt of a judge, or how verdicts are put together.
-        figures: By name, those of `figures_of`; unread answers are wrong.
+        figures: By name, those of `figures_of`; unread answers are wrong. Empty where they were not asked for.
         difference: To the best judge alone, by the first figure; None for a single judge.
         unread: How many answers of a judge could not be read.
         weight: A judge's in the weighted jury.
@@ -90,31 +92,46 @@ def juries(
         LogError: No benchmark has two judges.
     """
     gathered = gather(logs, on_log)
-    groups, notes = compared(gathered)
+    groups, notes = comparison.compared(gathered)
     left_out = [*gathered.left_out, *notes]
     found = []
     for group in groups:
-        if len(group.rows) < 2:
-            left_out.append(LeftOut(group.name, "one judge is no jury: give logs of others of the same pictures"))
-            continue
         try:
-            found.append(_jury(group, level, delta))
+            found.append(jury_of(group, level=level, delta=delta))
         except ValueError as error:
-            left_out.append(LeftOut(group.name, str(error), problem=True))
+            left_out.append(LeftOut(group.name, str(error)))
     if not found:
         why = "; ".join(f"{item.what}: {item.why}" for item in left_out[:3])
         raise LogError(f"no two judges of the same pictures. {why}")
     return found, left_out
 
 
-def _jury(group: Group, level: float, delta: float) -> Jury:
-    runs = [row.run for row in group.rows]
-    shared = set.intersection(*({answer.id for answer in run.answers if answer.epoch == 1} for run in runs))
-    if not shared:
+def jury_of(
+    group: Group, *, level: float, delta: float, most: int | None = None, each: bool = True, resamples: int = 2000
+) -> Jury:
+    """What the judges of a group are worth together; of a run with a map and without, the one with it counts.
+
+    Args:
+        group: Of runs that may be compared.
+        level: The agreement to guarantee where a judge or jury decides alone.
+        delta: How often the guarantee may fail.
+        most: How many of the best judges; None for all.
+        each: Whether to give the figures of each judge too.
+        resamples: Of intervals and tests.
+
+    Raises:
+        ValueError: There are no two judges of the same picture.
+    """
+    mapped = {row.run.log for row in group.rows if "map" in row.run.prompts}
+    rows = [row for row in group.rows if "map" in row.run.prompts or row.run.log is None or row.run.log not in mapped]
+    rows = rows[:most]
+    if len(rows) < 2:
+        raise ValueError("one judge is no jury: give logs of others of the same pictures")
+    ids = sorted(set.intersection(*({answer.id for answer in _once(row)} for row in rows)))
+    if not ids:
         raise ValueError("no picture was judged by all")
-    ids = sorted(shared)
-    columns = [[run.by_unit.get((sample, 1), run.by_id[sample]) for sample in ids] for run in runs]
-    clusters = [answer.group or f"sample {answer.id}" for answer in columns[0]]
+    columns = [[answers[sample] for sample in ids] for answers in ({one.id: one for one in _once(row)} for row in rows)]
+    clusters = comparison.clusters(columns[0])
     panel = jury.Panel(
         [answer.human for answer in columns[0]],
         [[answer.label for answer in column] for column in columns],
@@ -123,66 +140,84 @@ def _jury(group: Group, level: float, delta: float) -> Jury:
     )
     names = figures_of(group.scale)
     best = jury.best_alone(panel)
-
-    def alone(right: Sequence[bool], sure: Sequence[float | None]) -> Alone | None:
-        # what was not read cannot be decided: it is the least sure
-        if all(one is None for one in sure):
-            return None
-        return decides_alone(right, [one or 0.0 for one in sure], level=level, delta=delta, clusters=clusters)
-
     said, weights = jury.weighted(panel)
-    judges = []
-    for place, (row, column) in enumerate(zip(group.rows, columns, strict=True)):
-        right = [answer.label == answer.human for answer in column]
-        sure = [
-            max(answer.probabilities.values()) if answer.label and answer.probabilities else None for answer in column
-        ]
-        judges.append(
-            Line(
-                row.name,
-                _figures(panel, panel.alone(place), names),
-                unread=sum(answer.label is None for answer in column),
-                weight=weights[place],
-                alone=alone(right, sure),
-            )
+    judges = [
+        Line(
+            row.name,
+            _figures(panel, panel.alone(place), names, resamples) if each else {},
+            unread=sum(answer.label is None for answer in column),
+            weight=weights[place],
+            alone=decided_by(row, level=level, delta=delta),
         )
+        for place, (row, column) in enumerate(zip(rows, columns, strict=True))
+    ]
     ways = [(how, jury.together(panel, how)) for how in (("mean", "median") if group.scale.ordered else ("majority",))]
     figure = statistics.statistics_of(group.scale)[names[0]].figure
-    correlation = jury.error_correlation(panel)
+    correlation = jury.error_correlation(panel, resamples=resamples)
+
+    def figures_of_all(said: Sequence[float | str]) -> dict[str, Interval]:
+        return _figures(panel, said, names, resamples)
+
+    def difference(together: Sequence[float | str]) -> Comparison:
+        return statistics.paired_difference(
+            panel.people, best, together, figure, clusters=clusters, resamples=resamples
+        )
+
     return Jury(
         benchmark=group.name,
         samples=len(ids),
         clusters=len(set(clusters)),
         judges=tuple(judges),
-        best=Line("best judge alone", _figures(panel, best, names)),
+        best=Line("best judge alone", figures_of_all(best)),
         juries=tuple(
             Line(
                 name,
-                _figures(panel, together, names),
-                difference=statistics.paired_difference(panel.people, best, together, figure, clusters=clusters),
-                alone=alone(*_votes(panel, together)) if name == "majority" else None,
+                figures_of_all(together),
+                difference=difference(together),
+                alone=_decided_by_majority(panel, together, level, delta) if name == "majority" else None,
             )
             for name, together in (*ways, ("weighted", said))
         ),
         correlation=correlation,
-        effective=jury.effective(len(runs), correlation.value),
+        effective=jury.effective(len(rows), correlation.value),
         simulated=group.simulated,
     )
 
 
-def _figures(panel: jury.Panel, said: Sequence[float | str], names: Sequence[str]) -> dict[str, Interval]:
+def decided_by(row: Row, *, level: float, delta: float) -> Alone | None:
+    """What a judge may decide alone, by the probability of its label; None where it gives none."""
+    answers = _once(row)
+    if not any(answer.probabilities for answer in answers):
+        return None
+    # what was not read cannot be decided: it is the least sure
+    sure = [max(one.probabilities.values()) if one.label is not None and one.probabilities else 0.0 for one in answers]
+    right = [answer.label == answer.human for answer in answers]
+    return decides_alone(right, sure, level=level, delta=delta, clusters=comparison.clusters(answers))
+
+
+def _decided_by_majority(panel: jury.Panel, together: Sequence[float | str], level: float, delta: float) -> Alone:
+    """What the majority may decide, by the share of all judges that say so."""
+    votes = zip(*panel.verdicts, strict=True)
+    sure = [sum(label == said for label in labels) / len(labels) for labels, said in zip(votes, together, strict=True)]
+    right = [said == human for said, human in zip(together, panel.human, strict=True)]
+    return decides_alone(right, sure, level=level, delta=delta, clusters=panel.clusters)
+
+
+def _once(row: Row) -> list[JudgedSample]:
+    """The answers of the first epoch."""
+    return [answer for answer in row.run.by_unit.values() if answer.epoch == 1]
+
+
+def _figures(
+    panel: jury.Panel, said: Sequence[float | str], names: Sequence[str], resamples: int
+) -> dict[str, Interval]:
     known = statistics.statistics_of(panel.scale)
     people, clusters = panel.people, panel.clusters
     return {
         name: statistics.proportion([one == other for one, other in zip(people, said, strict=True)], clusters=clusters)
         if name == "accuracy"
-        else statistics.resampled(people, said, known[name].figure, clusters=clusters, method="bca")
+        else statistics.resampled(
+            people, said, known[name].figure, clusters=clusters, method="bca", resamples=resamples
+        )
         for name in names
     }
-
-
-def _votes(panel: jury.Panel, together: Sequence[float | str]) -> tuple[list[bool], list[float | None]]:
-    """Whether the majority is right, and the share of all judges that say so."""
-    votes = zip(*panel.verdicts, strict=True)
-    sure = [sum(label == said for label in labels) / len(labels) for labels, said in zip(votes, together, strict=True)]
-    return [said == human for said, human in zip(together, panel.human, strict=True)], list(sure)

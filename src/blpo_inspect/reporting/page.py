@@ -83,6 +83,7 @@ def _part(part: Part, number: int) -> dict[str, Any]:
         "plot": Markup(plots.intervals(group, f"g{number}")),  # escapes its texts
         "letters": list(dict.fromkeys(letter for pair in part.pairs for letter in (pair.first, pair.second))),
         "replacing": [(row.letter, part.replacing[row.letter]) for row in group.rows],
+        "alone": [(row.letter, part.alone[row.letter]) for row in group.rows],
         "cells": _cells(part),
         "confusions": [(row, matrix) for row, matrix in matrices if matrix is not None],
         "calibrations": [

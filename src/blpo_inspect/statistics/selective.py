@@ -40,6 +40,17 @@ class Alone:
     delta: float
     reason: str | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The same in a sentence."""
+        guarantee = f"agreement of {self.level:.0%} or more with probability {1 - self.delta:.0%}"
+        if self.threshold is None:
+            return f"may decide nothing alone ({self.reason}), for {guarantee}"
+        return (
+            f"may decide {self.decided / self.n:.0%} alone, where it is sure by {self.threshold:g} or more "
+            f"({self.right} of {self.decided} right): {guarantee}"
+        )
+
 
 def decides_alone(
     right: Sequence[bool],

@@ -34,7 +34,7 @@ class _EstimateCommand(Command):
 @click.option("--scale", metavar="SCALE", help="The labels, as unordered:a,b, ordinal:1-5 or numeric:0:100.")
 @click.option("--human", metavar="COLUMN", help="People's label in a table; else human, else label.")
 @click.option("--judge", metavar="COLUMN", help="The verdict in a table; else judge, else label, else looked up by id.")
-@click.option("--group", metavar="COLUMN", default="group", show_default=True, help="Pictures that depend on another.")
+@click.option("--group", metavar="COLUMN", help="Pictures that depend on each other, in tables; else group.")
 @click.option("--stratum", metavar="COLUMN", help="Labels were drawn by this column of VERDICTS, of each value alike.")
 @click.option(
     "--stratum-share", "shares", multiple=True, metavar="NAME=SHARE",
@@ -52,7 +52,7 @@ def command(
     scale: str | None,
     human: str | None,
     judge: str | None,
-    group: str,
+    group: str | None,
     stratum: str | None,
     shares: tuple[str, ...],
     files: tuple[Path, ...],
@@ -85,10 +85,14 @@ def command(
         raise click.UsageError("--stratum-share is of strata: name their column with --stratum")
     if known and abs(sum(known.values()) - 1) > 1e-3:
         raise click.UsageError(f"the shares of the strata add up to {sum(known.values()):g}, not to 1")
-    columns = Columns(human, judge, group, stratum)
+    columns = Columns(human, judge, group or "group", stratum)
+    tables = [read_verdicts(path, columns) for path in (verdicts, against) if path is not None]
+    people = read_labelled(labelled, columns)
+    if group and not any(picture.group for part in (*tables, people) for picture in part.pictures):
+        raise click.UsageError(f"--group {group}: no picture has it")
     found = estimate(
-        [read_verdicts(path, columns) for path in (verdicts, against) if path is not None],
-        read_labelled(labelled, columns),
+        tables,
+        people,
         label=label,
         scale=stated_scale(None, scale, command_option),
         stratified=stratum is not None,

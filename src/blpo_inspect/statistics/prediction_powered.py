@@ -89,8 +89,9 @@ def prediction_powered(
     show no error are no certainty: the variance is also over pseudo labels. For a share these are 2 - λ missed pictures
     and as many false alarms, which is Agresti and Coull's interval (1998) at λ = 0 and Bonett and Price's for a paired
     difference (2012, doi 10.3102/1076998611411915) at λ = 1. For a mean they are one pair of a label and a verdict that
-    go together by chance; where people's labels are all the same, one at either end. In clusters a pseudo label weighs
-    as many pictures as the design effect. benchmarks/estimate_coverage.py says how often such intervals hold.
+    go together by chance, or where people's labels are all the same, 2 - λ pairs that are as far off as can be. In
+    clusters a pseudo label weighs as many pictures as the design effect. benchmarks/estimate_coverage.py says how often
+    such intervals hold.
 
     Args:
         labelled: The labelled pictures by stratum; disjoint from the unlabelled.
@@ -245,8 +246,7 @@ class _Sums:
 
         errors = np.asarray(part.human, dtype=float) - weight * np.asarray(part.judge, dtype=float)
         middle, n = float(errors.mean()), len(errors)
-        far = _pseudo_errors(part, weight, ends, middle, share)
-        times = abs(part.weight) * (2 - weight if share else 1.0)
+        far, times = _pseudo_errors(part, weight, ends, middle, share)
         size = 1.0
         if part.clusters is not None and part.units < n:
             effect = design_effect(errors.tolist(), part.clusters, ends=far, pseudo=PSEUDO)
@@ -284,13 +284,15 @@ class _Sums:
 
 def _pseudo_errors(
     part: Labelled, weight: float, ends: tuple[float, float], middle: float, share: bool
-) -> tuple[float, float]:
-    """What the two kinds of pseudo labels say: for a share missed and false alarm, for a mean to either side."""
+) -> tuple[tuple[float, float], float]:
+    """The errors of pseudo labels of two kinds (false alarm and missed, or to either side), and how many of each."""
+    times = abs(part.weight)
     if share:
-        return -weight, 1.0
+        return (-weight, 1.0), times * (2 - weight)
     import numpy as np
 
-    apart = math.sqrt(float(np.var(part.human)) + weight**2 * float(np.var(part.judge)))
     if len(set(part.human)) == 1:
-        apart = max(ends[1] - middle, middle - ends[0]) if weight == 0 else ends[1] - ends[0]
-    return middle - apart, middle + apart
+        apart = max(ends[1] - part.human[0], part.human[0] - ends[0])
+        return (middle - apart, middle + apart), times * (2 - weight)
+    apart = math.sqrt(float(np.var(part.human)) + weight**2 * float(np.var(part.judge)))
+    return (middle - apart, middle + apart), times

@@ -42,8 +42,8 @@ def said(k: int) -> str:
     return "unsafe" if k % 10 == 3 else truth(k)
 
 
-def verdicts(count: int = 400, **more: Any) -> list[dict[str, Any]]:
-    return [{"id": f"p{k}", "path": f"new/p{k}.png", "label": said(k), **more} for k in range(count)]
+def verdicts(count: int = 400, more: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    return [{"id": f"p{k}", "path": f"new/p{k}.png", "label": said(k), **(more or {})} for k in range(count)]
 
 
 LABELS = [{"id": f"p{k}", "human": truth(k)} for k in range(0, 400, 5)]
@@ -118,8 +118,8 @@ def test_labelled_pictures_may_be_others(table: Path, tmp_path: Path) -> None:
 
 
 def test_an_ordered_scale_has_a_mean(tmp_path: Path) -> None:
-    rows = [{"id": str(k), "label": k * 7 % 5 + 1} for k in range(300)]
-    labels = [{"id": str(k), "human": (k * 7 + (k % 3 == 0)) % 5 + 1} for k in range(0, 300, 4)]
+    rows: list[dict[str, Any]] = [{"id": str(k), "label": k * 7 % 5 + 1} for k in range(300)]
+    labels: list[dict[str, Any]] = [{"id": str(k), "human": (k * 7 + (k % 3 == 0)) % 5 + 1} for k in range(0, 300, 4)]
     table = write(tmp_path / "v.csv", rows)
     found = figures(table, "--labelled", write(tmp_path / "l.csv", labels), folder=tmp_path)
     assert list(found) == ["mean"]
@@ -157,14 +157,14 @@ def test_the_log_of_a_judge_is_a_labelled_set(tmp_path: Path, scripted: type[Scr
     log = judged(Benchmark(people, known=groups), [said(k) for k in range(32)], tmp_path, prompt="Safe?")
     digest = PromptPair("Safe?").digest
     model = {"model": "scripted/judge", "prompts": digest}
-    table = write(tmp_path / "v.csv", verdicts(**model))
+    table = write(tmp_path / "v.csv", verdicts(more=model))
     result = blpo(table, "--labelled", log, "--label", "unsafe")
     assert "the same judge on both (checked: scripted/judge and its prompt pair)" in result.stdout
     assert "400 unlabelled pictures; 32 labelled" in result.stdout
     assert "labelled pictures are in 16 groups" in result.stdout
     assert "unlabelled pictures count as independent" in result.stdout
     for other in ({**model, "model": "scripted/other"}, {**model, "prompts": "0" * 16}):
-        refused = blpo(write(tmp_path / "w.csv", verdicts(**other)), "--labelled", log, code=2)
+        refused = blpo(write(tmp_path / "w.csv", verdicts(more=other)), "--labelled", log, code=2)
         assert "labels correct only the judge whose verdicts they stand beside" in refused.stderr
 
 

@@ -18,7 +18,7 @@ Pairs = Sequence[tuple[float, float]]
 
 
 def labelled(pairs: Pairs, clusters: Sequence[object] | None = None, weight: float = 1.0) -> Labelled:
-    return Labelled([f for _, f in pairs], clusters, weight, human=[y for y, _ in pairs])  # type: ignore[arg-type]
+    return Labelled([f for _, f in pairs], clusters, weight, human=[y for y, _ in pairs])
 
 
 def counted(both: int, missed: int, alarms: int, neither: int) -> list[tuple[float, float]]:

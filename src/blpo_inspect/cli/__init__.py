@@ -2,7 +2,7 @@
 
 import click
 
-from blpo_inspect.cli import cache, check, data, estimate, judge, prompts, rank, report
+from blpo_inspect.cli import cache, certify, check, data, estimate, judge, prompts, rank, report
 from blpo_inspect.cli.shared import EXIT_CODES
 
 
@@ -17,6 +17,7 @@ main.add_command(check.command)
 main.add_command(data.commands)
 main.add_command(estimate.command)
 main.add_command(judge.command)
+prompts.commands.add_command(certify.command)
 main.add_command(prompts.commands)
 main.add_command(rank.command)
 main.add_command(report.command)

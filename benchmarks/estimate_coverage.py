@@ -82,6 +82,15 @@ def rated(exact: float, even: float = 0.2) -> Floats:
     return np.asarray(human[:, None] * (exact * np.eye(5) + (1 - exact) * off))
 
 
+def nearly_all(low: float) -> Floats:
+    """Ratings of which nearly all are 5, and as many 1 as 4; the judge misses a fifth of these."""
+    cells = np.zeros((5, 5))
+    for place in (0, 3):
+        cells[place, place], cells[place, 4] = 0.8 * low, 0.2 * low
+    cells[4, 4], cells[4, 3] = 0.98 * (1 - 2 * low), 0.02 * (1 - 2 * low)
+    return cells
+
+
 STARS = (1.0, 2.0, 3.0, 4.0, 5.0)
 POPULATIONS = (
     Population("30 %, good judge", binary(0.3, 0.85, 0.9)),
@@ -96,6 +105,7 @@ POPULATIONS = (
     Population("5 %, clusters of 5 all alike", binary(0.05, 0.8, 0.97), cluster=5, alike=1.0),
     Population("ratings", rated(0.45), STARS),
     Population("ratings, mostly exact", rated(0.92, 1.0), STARS),
+    Population("ratings, 96 % are 5", nearly_all(0.02), STARS),
     Population("ratings, clusters of 5", rated(0.45), STARS, cluster=5),
     Population("5 %, strata 20 : 80", binary(0.05, 0.8, 0.97), strata=(0.2, 0.8)),
 )

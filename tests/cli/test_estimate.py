@@ -117,6 +117,22 @@ def test_labelled_pictures_may_be_others(table: Path, tmp_path: Path) -> None:
     assert (found[0]["n"], found[1]["n"], found[0]["low"]) == ("400", "60", "")
 
 
+def test_an_id_goes_before_a_path(tmp_path: Path) -> None:
+    # two folders that were judged from within: the path of one picture is the id of another
+    table = write(tmp_path / "v.csv", verdicts())
+    other = write(tmp_path / "b.csv", [{"id": f"q{k}", "path": f"p{k}", "label": "safe"} for k in range(300)])
+    rows = [*LABELS, *({"id": f"q{k}", "human": "safe"} for k in range(40))]
+    blpo(table, "--labelled", write(tmp_path / "l.csv", rows), "--against", other, "-o", tmp_path / "o.json")
+    assert read(tmp_path / "o.json")["labelled"] == [80, 40]
+
+
+def test_verdicts_that_differ_are_named(table: Path, tmp_path: Path) -> None:
+    rows = [{**row, "judge": "safe"} for row in LABELS]
+    result = blpo(table, "--labelled", write(tmp_path / "l.csv", rows))
+    wrong = sum(said(k) != "safe" for k in range(0, 400, 5))
+    assert f"note: {wrong} of 80 labelled pictures have another verdict in the table of verdicts" in result.stdout
+
+
 def test_an_ordered_scale_has_a_mean(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"id": str(k), "label": k * 7 % 5 + 1} for k in range(300)]
     labels: list[dict[str, Any]] = [{"id": str(k), "human": (k * 7 + (k % 3 == 0)) % 5 + 1} for k in range(0, 300, 4)]

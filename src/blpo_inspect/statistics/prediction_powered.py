@@ -6,6 +6,7 @@ one too, if labelled pictures are a random sample of those that it is asked abou
 """
 
 import math
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,9 @@ LEAST_LABELLED = 30
 
 LEAST_CLUSTERS = 10
 """Clusters of labelled pictures below which there is no interval."""
+
+COMMON = 0.9
+"""From this share of people's labels on that are the same, others are rare, and there may be some that nobody saw."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def prediction_powered(
     show no error are no certainty: the variance is also over pseudo labels. For a share these are 2 - λ missed pictures
     and as many false alarms, which is Agresti and Coull's interval (1998) at λ = 0 and Bonett and Price's for a paired
     difference (2012, doi 10.3102/1076998611411915) at λ = 1. For a mean they are one pair of a label and a verdict that
-    go together by chance, or where people's labels are all the same, 2 - λ pairs that are as far off as can be. In
+    go together by chance, or where nearly all labels of people are the same, 2 - λ pairs as far off as can be. In
     clusters a pseudo label weighs as many pictures as the design effect. benchmarks/estimate_coverage.py says how often
     such intervals hold.
 
@@ -291,8 +295,9 @@ def _pseudo_errors(
         return (-weight, 1.0), times * (2 - weight)
     import numpy as np
 
-    if len(set(part.human)) == 1:
-        apart = max(ends[1] - part.human[0], part.human[0] - ends[0])
+    [(label, count)] = Counter(part.human).most_common(1)
+    if count >= COMMON * len(part.human):
+        apart = max(ends[1] - label, label - ends[0])
         return (middle - apart, middle + apart), times * (2 - weight)
     apart = math.sqrt(float(np.var(part.human)) + weight**2 * float(np.var(part.judge)))
     return (middle - apart, middle + apart), times

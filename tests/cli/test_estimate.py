@@ -133,6 +133,17 @@ def test_verdicts_that_differ_are_named(table: Path, tmp_path: Path) -> None:
     assert f"note: {wrong} of 80 labelled pictures have another verdict in the table of verdicts" in result.stdout
 
 
+def test_labels_that_are_no_random_sample_are_doubted(table: Path, tmp_path: Path) -> None:
+    even = [{"id": f"p{k}", "human": truth(k)} for k in (*range(0, 400, 8), *range(1, 100, 2))]  # half of them unsafe
+    result = blpo(table, "--labelled", write(tmp_path / "l.csv", even), "--label", "unsafe")
+    assert (
+        "note: the judge's verdicts on the labelled pictures are unlike those on the others (p < 0.001)"
+        in result.stdout
+    )
+    result = blpo(table, "--labelled", write(tmp_path / "m.csv", LABELS), "--label", "unsafe")
+    assert "unlike those on the others" not in result.stdout
+
+
 def test_an_ordered_scale_has_a_mean(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{"id": str(k), "label": k * 7 % 5 + 1} for k in range(300)]
     labels: list[dict[str, Any]] = [{"id": str(k), "human": (k * 7 + (k % 3 == 0)) % 5 + 1} for k in range(0, 300, 4)]

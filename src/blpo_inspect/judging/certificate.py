@@ -27,7 +27,6 @@ class Certificate(Model):
     Attributes:
         benchmark: What was judged.
         data: SHA-256 over ids, people's labels, texts and images.
-        log: The log's file name.
         model: The judge's name.
         judges: `answered_by` of its answers.
         n: Labelled pictures.
@@ -38,7 +37,6 @@ class Certificate(Model):
 
     benchmark: str
     data: str
-    log: str
     model: str
     judges: list[str]
     n: int = Field(ge=1)

@@ -43,7 +43,6 @@ def certificate(pair: PromptPair, log: "EvalLog") -> Certificate:
     return Certificate(
         benchmark=run.benchmark,
         data=run.digest,
-        log=run.record.log,
         model=run.record.model,
         judges=sorted({answered_by(log.eval.model, output) for output in judged if output.choices}),
         n=len(run.answers),

@@ -26,6 +26,9 @@ from blpo_inspect.statistics import Interval
 from blpo_inspect.statistics.prediction_powered import Corrected, Labelled, Unlabelled, prediction_powered
 from blpo_inspect.statistics.rogan_gladen import Errors, Share, rogan_gladen, rogan_gladen_difference
 
+UNLIKE = 0.001
+"""Below this p the verdicts on labelled and unlabelled pictures are said to be unlike."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -37,6 +40,8 @@ class Figure:
         estimate: Of people's labels, from verdicts and labels (PPI++).
         labels_only: Of people's labels, from the labelled pictures alone.
         rogan_gladen: Of people's labels, by sensitivity and specificity; None for means and stratified labels.
+        alike: How likely verdicts on labelled and unlabelled pictures differ as much in a random sample (Mann and
+            Whitney's p, the smaller of two tables); NaN where labels are stratified.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Figure:
     estimate: Corrected
     labels_only: Corrected
     rogan_gladen: Interval | None
+    alike: float
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ def estimate(
         tuple(len(side.labelled) for side in sides),
         tuple(_unread(side.labelled) for side in sides),
         tuple(_assumptions(figures, stratified, judged_by, checked)),
-        tuple(_notes(sides, without, tables, labelled)),
+        tuple(_notes(figures, sides, without, tables, labelled)),
     )
 
 
@@ -183,7 +189,14 @@ def _figure(sides: Sequence[Side], label: str | None, *, scale: LabelScale, stra
         find(),
         find(weight=0.0),
         None if label is None or stratified else _rogan_gladen(sides, label),
+        math.nan if stratified else min(_alike(one, other) for one, other in zip(labelled, rest, strict=True)),
     )
+
+
+def _alike(labelled: Labelled, rest: Unlabelled) -> float:
+    from scipy.stats import mannwhitneyu
+
+    return float(mannwhitneyu(labelled.judge, rest.judge, method="asymptotic").pvalue)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -224,7 +237,14 @@ def _assumptions(figures: Sequence[Figure], stratified: bool, judge: str, checke
         yield "the same judge on both (not checked: the files do not all say their model and prompt pair)"
 
 
-def _notes(sides: Sequence[Side], without: int, tables: Sequence[Verdicts], labelled: Verdicts) -> Iterator[str]:
+def _notes(
+    figures: Sequence[Figure], sides: Sequence[Side], without: int, tables: Sequence[Verdicts], labelled: Verdicts
+) -> Iterator[str]:
+    if any(figure.alike < UNLIKE for figure in figures):
+        yield (
+            "the judge's verdicts on the labelled pictures are unlike those on the others (p < "
+            f"{UNLIKE:g}): they hardly are a random sample, and PPI++ and labels only then hold for another mixture"
+        )
     if without:
         yield f"{without:,} rows of {labelled.source} have no label of people and are left out"
     if any(_unread(rows) for side in sides for rows in (side.labelled, side.rest)):

@@ -221,6 +221,26 @@ def test_strata_have_their_shares(tmp_path: Path) -> None:
     )
 
 
+def test_labels_of_most_of_a_rare_stratum_do_not_change_the_mixture(tmp_path: Path) -> None:
+    rare = [k < 50 for k in range(1000)]
+    rows = [{"id": str(k), "label": "unsafe" if rare[k] else "safe"} for k in range(1000)]
+    kinds = [{"id": str(k), "human": rows[k]["label"], "kind": "rare" if rare[k] else "common"} for k in range(10, 90)]
+    given = write(tmp_path / "v.csv", rows), "--labelled", write(tmp_path / "l.csv", kinds), "--label", "unsafe"
+    strata = "--stratum", "kind", "--stratum-share", "rare=0.05", "--stratum-share", "common=0.95"
+    [figure] = figures(*given, *strata, folder=tmp_path).values()
+    assert figure["estimate"]["weight"] == 0  # within a stratum the judge tells nothing more
+    assert figure["estimate"]["value"] == pytest.approx(0.05)
+    wrong = {"id": "0", "label": "safe"}, {"id": "999", "label": "unsafe"}
+    write(tmp_path / "v.csv", [wrong[0], *rows[1:-1], wrong[1]])
+    quarter = ["unsafe" if k % 4 == 0 else "safe" for k in range(80)]
+    mixed = [{**row, "human": label, "judge": label} for row, label in zip(kinds, quarter, strict=True)]
+    write(tmp_path / "l.csv", mixed)
+    [figure] = figures(*given, *strata, folder=tmp_path).values()
+    weight = figure["estimate"]["weight"]
+    assert weight > 0.3
+    assert figure["estimate"]["value"] == pytest.approx(weight * 0.05 + 0.25 - weight * 0.25)
+
+
 def test_a_difference_of_two_tables(table: Path, tmp_path: Path) -> None:
     other = write(
         tmp_path / "b.csv",

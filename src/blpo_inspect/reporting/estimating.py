@@ -88,9 +88,9 @@ def estimate(
 ) -> Estimate:
     """Estimate the share of a label, of all labels of a scale without an order, or the mean of one with an order.
 
-    Pictures of a table that are labelled (by their id) are no longer among its unlabelled ones. An unread verdict
-    counts as the mean of the read ones in PPI++, which holds for any fixed number, and as another label in
-    Rogan-Gladen.
+    Pictures of a table that are labelled (by their id) are no longer among its unlabelled ones, unless shares of strata
+    are stated: then the mixture of the whole table is needed. An unread verdict counts as the mean of the read ones in
+    PPI++, which holds for any fixed number, and as another label in Rogan-Gladen.
 
     Args:
         tables: One table of verdicts; or two, whose difference is estimated.

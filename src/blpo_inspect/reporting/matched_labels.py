@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Side:
-    """The pictures of one table: the labelled ones, and the others."""
+    """The pictures of one table: the labelled ones, and the others; all where the shares of strata are stated."""
 
     labelled: Sequence[Row]
     rest: Sequence[Row]
@@ -99,16 +99,18 @@ def side_of(
     if not labelled:
         raise EstimateError(f"{table.source}: none of the labelled pictures is of it; label some of its pictures too")
     known = {picture.id for picture in labelled}
-    rest = [picture for picture in table.pictures if picture.id not in known]
+    # where the others cannot be told apart by stratum, without the labelled ones they would be another mixture
+    mixed = stratified and bool(shares)
+    rest = [picture for picture in table.pictures if mixed or picture.id not in known]
     if not rest:
         raise EstimateError(f"{table.source}: all its pictures are labelled, so there is nothing to estimate")
     strata: dict[str, float] = {}
     if stratified:
         strata = dict(shares) if shares else _counted(table)
-        _check_strata(table, labelled, strata, () if shares else rest)
+        _check_strata(table, labelled, strata, () if mixed else rest)
     rows = [
         [_row(picture, table, scale, f"{place}", by_stratum) for place, picture in enumerate(part)]
-        for part, by_stratum in ((labelled, stratified), (rest, stratified and not shares))
+        for part, by_stratum in ((labelled, stratified), (rest, stratified and not mixed))
     ]
     return Side(rows[0], rows[1], {None: 1.0} | strata)
 

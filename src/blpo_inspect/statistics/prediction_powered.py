@@ -98,8 +98,8 @@ def prediction_powered(
     such intervals hold.
 
     Args:
-        labelled: The labelled pictures by stratum; disjoint from the unlabelled.
-        unlabelled: The others, by stratum or all together.
+        labelled: The labelled pictures by stratum.
+        unlabelled: The others, by stratum or all together. A picture that is in both has the same cluster there.
         ends: The least and the largest value that a label can have.
         share: Whether labels are 0 or 1.
         weight: λ; None for the one with the smallest variance, 0 for labels alone.

@@ -2,7 +2,7 @@
 
 import click
 
-from blpo_inspect.cli import cache, check, data, judge, jury, prompts, rank, report
+from blpo_inspect.cli import cache, certify, check, data, estimate, judge, jury, prompts, rank, report
 from blpo_inspect.cli.shared import EXIT_CODES
 
 
@@ -15,8 +15,10 @@ def main() -> None:
 main.add_command(cache.commands)
 main.add_command(check.command)
 main.add_command(data.commands)
+main.add_command(estimate.command)
 main.add_command(judge.command)
 main.add_command(jury.command)
+prompts.commands.add_command(certify.command)
 main.add_command(prompts.commands)
 main.add_command(rank.command)
 main.add_command(report.command)

@@ -3,6 +3,8 @@
 Does not send prompts to models (`solvers`) and does not say how to answer (`labels`).
 """
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -16,7 +18,7 @@ from pydantic import AfterValidator, Field, PlainValidator
 
 from blpo_inspect._util.files import written_whole
 from blpo_inspect._util.yaml_model import Model, file_bytes, must, read_as, read_yaml
-from blpo_inspect.judging.label_map import LabelMap, checked
+from blpo_inspect.judging.label_map import LabelMap, checked, shown
 from blpo_inspect.judging.label_text import clean
 from blpo_inspect.judging.labels import Kind, LabelScale
 
@@ -67,6 +69,11 @@ class PromptPair:
             except ValueError as error:
                 raise PromptError(f"map: {error}") from error
 
+    @property
+    def digest(self) -> str:
+        """`prompts_digest` of the pair."""
+        return prompts_digest(self.judge, None if self.map is None else shown(self.map))
+
     def to_yaml(self) -> str:
         """The pair as YAML; equal pairs give equal text."""
         data: dict[str, Any] = {"format": FORMAT, "judge": self.judge, "i2t": self.i2t}
@@ -103,6 +110,16 @@ class PromptPair:
             PromptError: Missing or invalid; names the file.
         """
         return cls.from_yaml(file_bytes(Path(path), "prompt file", PromptError), source=str(path))
+
+
+def prompts_digest(judge: str, map: str | None) -> str:
+    """What tells apart pairs that may give different verdicts: 16 hex digits of a SHA-256 over judge prompt and map.
+
+    Args:
+        judge: The judge prompt.
+        map: The map of labels, as `label_map.shown` writes it.
+    """
+    return hashlib.sha256(json.dumps([judge.strip(), map]).encode()).hexdigest()[:16]
 
 
 def placeholders(prompt: str) -> frozenset[str]:

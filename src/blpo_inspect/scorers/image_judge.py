@@ -19,6 +19,7 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError, collect
 from blpo_inspect.cache.memo import memoized
 from blpo_inspect.judging.answer_parser import Verdict
 from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.certificate import Certificate
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.pictures import Images, NoPictureError, pictures
 from blpo_inspect.judging.pictures import checked as checked_images
@@ -49,7 +50,8 @@ def image_judge(
     """Have a judge look at a sample's picture and score its verdict.
 
     The value is the label, or its number on a scale with an order. A picture that is not there, and a reply that cannot
-    be read, leave the sample unscored, with the reason.
+    be read, leave the sample unscored, with the reason. Where the pair is certified (``blpo prompts certify``) and the
+    judge is the one of its certificate, the corrected share or mean comes beside the raw one.
 
     Args:
         prompts: A prompt pair or its file; it says which labels there are.
@@ -75,6 +77,7 @@ def image_judge(
     if isinstance(model, list) and not model:
         raise PrerequisiteError("model=[]: name at least one judge")
     scale = scale_of_verdicts(question.scale, way)
+    certificate = _certificate(question.pair)
     told = False
 
     async def score(state: TaskState, target: Target) -> Score:
@@ -107,6 +110,9 @@ def image_judge(
         opinions = await collect([partial(_opinion, question, judge, seen.images, against) for judge in asked])
         facts = [opinion.facts() for opinion in opinions]
         metadata |= facts[0] if len(facts) == 1 else {"judges": facts}
+        alone = len(opinions) == 1 and scale is question.scale
+        if certificate and alone and opinions[0].identity in certificate.judges:
+            metadata["certified"] = certificate.model_dump()
         if len(opinions) == 1 and opinions[0].verdict.label is None:
             verdict = opinions[0].verdict
         else:
@@ -114,6 +120,13 @@ def image_judge(
         return _score(verdict, opinions, scale, metadata)
 
     return score
+
+
+def _certificate(pair: PromptPair) -> Certificate | None:
+    try:
+        return Certificate.of(pair)
+    except PromptError as error:
+        raise PrerequisiteError(str(error)) from error
 
 
 async def _opinion(question: Question, model: Model, images: Sequence[ContentImage], text: str | None) -> Opinion:

@@ -10,6 +10,7 @@ from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import verdict_of
 from blpo_inspect.judging.samples import scale_of
+from blpo_inspect.scorers.certified import corrected
 from blpo_inspect.scorers.improvement import FIGURES
 from blpo_inspect.scorers.metrics import Judged, Statistics, keys, named_figure
 from blpo_inspect.scorers.verdicts import facts, unreadable
@@ -20,7 +21,8 @@ def verdicts() -> Metric:
     """What the judge said, and how it agrees with people where their label is known.
 
     Unordered scale: the share of each label. Ordinal and numeric: the mean and its standard error. Where samples have a
-    human label: their number ``n``, and accuracy and kappa, or error, correlation and bias. All with intervals.
+    human label: their number ``n``, and accuracy and kappa, or error, correlation and bias. Where the judge's pair is
+    certified: ``true``, the corrected share or mean (`certified.corrected`). All with intervals.
     """
 
     def compute(scores: list[SampleScore]) -> Value:
@@ -29,6 +31,7 @@ def verdicts() -> Metric:
         if scale is None:  # no sample is scored
             return {"n": 0}
         found = _mean(judged) if scale.ordered else _shares(judged, scale)
+        found |= corrected(judged, scale)
         known = Judged([item for item in scores if "human" in (item.score.metadata or {})])
         if known.scores:
             found["n"] = len(known.scores)

@@ -13,6 +13,7 @@ from inspect_ai.model import ChatMessage, ContentImage, ContentText, ModelOutput
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.judging.answer_parser import Verdict
+from blpo_inspect.judging.certificate import answered_by
 from blpo_inspect.judging.label_text import plain_number
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.outputs import own_label, whole_verdict
@@ -29,17 +30,20 @@ class Opinion:
         verdict: With reply and probabilities.
         said: The judge's own label, where the pair has a map; else None.
         conversation: Of question and reply.
+        identity: What tells the judge from others (`answered_by`).
     """
 
     judge: str
     verdict: Verdict
     said: str | None
     conversation: list[ChatMessage]
+    identity: str
 
     @classmethod
     def of(cls, judge: str, conversation: list[ChatMessage], output: ModelOutput, scale: LabelScale) -> "Opinion":
         """What an output of `Question.put` says."""
-        return cls(judge, whole_verdict(output, scale), own_label(output, scale), conversation)
+        said = own_label(output, scale)
+        return cls(judge, whole_verdict(output, scale), said, conversation, answered_by(judge, output))
 
     def facts(self) -> dict[str, Any]:
         """For the score's metadata; the pictures themselves are in the log of the call."""

@@ -31,6 +31,8 @@ class VerdictRow:
         input_tokens: Of the calls made.
         output_tokens: Of the calls made.
         cost: Dollars for the calls made; None where a price is not known.
+        model: The judge, as it was named.
+        prompts: What tells its prompt pair from others (`PromptPair.digest`).
         failed: Whether the sample ended with an error, which another try may not have.
     """
 
@@ -46,6 +48,8 @@ class VerdictRow:
     input_tokens: int = 0
     output_tokens: int = 0
     cost: float | None = None
+    model: str | None = None
+    prompts: str | None = None
     failed: bool = False
 
 

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -130,7 +130,8 @@ def judge_pictures(
             kept.add((place, picture, rows[picture.id]) for place, picture in new)
         for row in kept.rows():
             summary.add(row)
-        write(table, kept.rows())
+        digest = question.pair.digest
+        write(table, (replace(row, model=asked.model, prompts=digest) for row in kept.rows()))
         if not summary.failed:
             kept.remove()
     return summary

@@ -180,6 +180,20 @@ def test_the_level_is_that_of_the_suite_even_for_one_case(suite: Suite) -> None:
     assert "among 2 tests this may be chance" in case["headline"]
 
 
+def test_a_level_of_many_runs_together(suite: Suite) -> None:
+    """Seven losses of 40: p = 1/128, which is chance enough among 365 nights, but not in one run."""
+    suite.answer(wrong_on(*range(7)))
+    suite.check(code=1)
+    log = suite.log()
+    suite.file.write_text(suite.file.read_text().replace('"version": 1', '"version": 1, "runs": 365'))
+    found = suite.json("--log", log, code=2)
+    assert found["runs"] == 365 and "among 1 tests in 365 runs this may be chance" in found["cases"][0]["headline"]
+    assert "1 test in 365 runs together at most 5%" in suite.printed
+    # 20 losses are no chance in a year either: 365/2**20
+    suite.answer(wrong_on(*range(20)))
+    assert suite.json(code=1)["runs"] == 365
+
+
 def test_probes(suite: Suite) -> None:
     suite.write(probes=[{"name": "lossless", "tolerance": 0.1}, {"name": "spaces", "tolerance": 0}])
     suite.check(code=0)

@@ -71,7 +71,7 @@ def test_labels_and_prompts_of_a_case_are_the_text_that_stands_there() -> None:
         ("version: 1\n", "", "lacks version"),
         ("alpha: 0.1", "alpha: 0", "line 2: alpha: must be from 0.0001 to 0.4"),
         ("alpha: 0.1", "alpha: .nan", "line 2: alpha: must be a finite number"),
-        ("alpha: 0.1", "alfa: 0.1", "line 2: alfa: no such key; known here: version, alpha, cases"),
+        ("alpha: 0.1", "alfa: 0.1", "line 2: alfa: no such key; known here: version, alpha, runs, cases"),
         ("alpha: 0.1", "version: 1", "line 2: the key 'version' is there twice"),
         ("name: safety", "name: 12", r"line 4: cases\[0\]\.name: must be text, not a number; put it into quotes"),
         ("name: safety", 'name: "a\\e[2J"', r"cases\[0\]\.name: must be one line of visible text"),

@@ -217,7 +217,7 @@ def _at_level(suite: Suite, chosen: Sequence[Case], weighings: dict[str, Undecid
         if isinstance(weighing, Undecided):
             tests.update({f"{name}: {figure}": decision for figure, decision in weighing.decisions.items()})
             tests.update({f"{name}: probe {probe}": result for probe, result in weighing.probed.results.items()})
-    levelled = suite_wide(tests, suite.alpha)
+    levelled = suite_wide(tests, suite.alpha, suite.runs)
     results: list[CaseResult] = []
     for case in chosen:
         weighing = weighings[case.name]
@@ -229,4 +229,4 @@ def _at_level(suite: Suite, chosen: Sequence[Case], weighings: dict[str, Undecid
         probed = [levelled[f"{case.name}: probe {name}"] for name in weighing.probed.results]
         probes = [probe for probe in probed if isinstance(probe, ProbeResult)]
         results.append(conclude(weighing, decisions, probes, alpha=suite.alpha))
-    return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests))
+    return SuiteResult(suite.file.name, suite.alpha, tuple(results), len(tests), suite.runs)

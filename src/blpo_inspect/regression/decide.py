@@ -107,12 +107,14 @@ class SuiteResult:
         alpha: Its level.
         cases: One per case that was asked for.
         tests: How many tests the whole suite has, over which its level is kept.
+        runs: Over how many runs it is kept.
     """
 
     name: str
     alpha: float
     cases: tuple[CaseResult, ...]
     tests: int
+    runs: int = 1
 
     @property
     def outcome(self) -> Outcome:

@@ -175,6 +175,7 @@ class Case(Model):
 class _File(Model):
     version: Annotated[Any, must("1, the version that this program reads", lambda version: version == 1)]
     alpha: Annotated[float, between(0.0001, 0.4)] = 0.05
+    runs: Annotated[int, must("a whole number from 1 to 100,000", lambda runs: 1 <= runs <= 100_000)] = 1
     cases: Annotated[tuple[Case, ...], read_as(Annotated[list[Case], Field(min_length=1), AfterValidator(_distinct)])]
 
 
@@ -186,11 +187,13 @@ class Suite:
         file: Where it was read from.
         alpha: How often, at most, any of its statistical decisions may be false where nothing got worse.
         cases: At least one, in the file's order.
+        runs: In how many runs together, such as those of a year of nights.
     """
 
     file: Path
     alpha: float
     cases: tuple[Case, ...]
+    runs: int = 1
 
     @property
     def folder(self) -> Path:
@@ -226,4 +229,4 @@ def read(data: bytes, file: Path) -> Suite:
         SuiteError: Invalid.
     """
     whole = read_yaml(_File, data, str(file), SuiteError, as_written=_TEXTS, context=file.absolute().parent)
-    return Suite(file, whole.alpha, whole.cases)
+    return Suite(file, whole.alpha, whole.cases, whole.runs)

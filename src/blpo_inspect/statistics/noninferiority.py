@@ -246,8 +246,8 @@ def bar(value: Interval, at_least: float, on: Literal["value", "low"] = "low") -
     )
 
 
-def suite_wide(decisions: Mapping[str, AnyTested], alpha: float) -> dict[str, AnyTested]:
-    """The decisions of a suite, with *fail* only where it stands among so many tests (Holm, 1979).
+def suite_wide(decisions: Mapping[str, AnyTested], alpha: float, runs: int = 1) -> dict[str, AnyTested]:
+    """The decisions of a suite, with *fail* only where it stands among so many tests (Holm, 1979) and runs.
 
     Where nothing in the suite is worse, some *fail* comes with a probability of `alpha` at most, however the cases
     depend on each other. A *pass* stays as it is: a suite passes only if every case does, so that a suite with a case
@@ -257,10 +257,13 @@ def suite_wide(decisions: Mapping[str, AnyTested], alpha: float) -> dict[str, An
     Args:
         decisions: All of the suite, failed or not, each decided at `alpha`.
         alpha: The suite's level.
+        runs: Of how many runs together: p-values count so many times (Bonferroni), as runs share most of their images.
     """
-    adjusted = holm({name: decision.p for name, decision in decisions.items()})
+    found = holm({name: decision.p for name, decision in decisions.items()})
+    adjusted = {name: min(1.0, p * runs) for name, p in found.items()}
+    among = f"among {len(decisions)} tests" + (f" in {runs:,} runs" if runs > 1 else "")
     return {
-        name: decision.doubted(f"among {len(decisions)} tests this may be chance (Holm's p = {adjusted[name]:.3f})")
+        name: decision.doubted(f"{among} this may be chance (Holm's p = {adjusted[name]:.3f})")
         if decision.verdict == "fail" and adjusted[name] > alpha
         else decision
         for name, decision in decisions.items()

@@ -17,6 +17,7 @@ def as_json(suite_result: SuiteResult) -> bytes:
         "format": FORMAT,
         "suite": suite_result.name,
         "alpha": suite_result.alpha,
+        "runs": suite_result.runs,
         "tests": suite_result.tests,
         "outcome": suite_result.outcome,
         "exit_code": suite_result.exit_code,

@@ -41,6 +41,7 @@ def summary(suite_result: SuiteResult) -> str:
     counts = {name: sum(case.outcome == name for case in suite_result.cases) for name in MARKS}
     listed = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     tests = f"{suite_result.tests} {'test' if suite_result.tests == 1 else 'tests'}"
+    tests += f" in {suite_result.runs:,} runs" if suite_result.runs > 1 else ""
     alarms = f"false alarms of {tests} together at most {suite_result.alpha:.0%}"
     return f"{MARKS[suite_result.outcome]}: {listed or 'no case'} ({alarms})"
 

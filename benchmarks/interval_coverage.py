@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -22,6 +23,7 @@ from blpo_inspect import statistics
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics import vectorized
 from blpo_inspect.statistics.paired import Kind, Test
+from real_populations import Recorded, populations
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,9 +77,8 @@ class Population:
         names = np.array(self.scale.labels)
         return names[human].tolist(), names[judge].tolist(), clusters
 
-    def truth(self, name: str) -> float:
-        """The figure on the whole population."""
-        named = figures_of(self.scale)[name]
+    def truth(self, named: statistics.Named) -> float:
+        """A figure on the whole population."""
         pairs = list(product(self.scale.labels, repeat=2))
         human, judge = (named.columns([pair[k] for pair in pairs], self.scale) for k in (0, 1))
         wrong = np.roll(np.diag(self.shares.sum(1)), 1, axis=1)  # the label after people's
@@ -112,21 +113,22 @@ POPULATIONS = (
 )
 
 
-def coverage(replications: int, seed: int) -> list[str]:
+def coverage(replications: int, seed: int, populations: Sequence[Population | Recorded] = POPULATIONS) -> list[str]:
     """The table of intervals."""
     lines = [
         "| figure | population | true value | n | as shown | percentile bootstrap | mean width as shown |",
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for population, n in product(POPULATIONS, SIZES):
-        truths = {name: population.truth(name) for name in population.figures}
+    for population, n in product(populations, SIZES):
+        known = figures_of(population.scale)
+        truths = {name: population.truth(known[name]) for name in population.figures}
         held: defaultdict[tuple[str, str], int] = defaultdict(int)
         widths: defaultdict[str, list[float]] = defaultdict(list)
         rng = np.random.default_rng([seed, n])
         for replication in range(replications):
             human, judge, clusters = population.draw(n, rng)
             for name, true in truths.items():
-                named = figures_of(population.scale)[name]
+                named = known[name]
                 shown = statistics.with_interval(
                     named, human, judge, population.scale, clusters=clusters, seed=replication
                 )
@@ -202,7 +204,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--replications", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, help="a folder of real_populations, of which only intervals are made")
     options = parser.parse_args()
+    if options.data is not None:
+        print("\n".join(coverage(options.replications, options.seed, list(populations(options.data)))))
+        return
     parts: tuple[tuple[str, Callable[[int, int], list[str]]], ...] = (("Intervals", coverage), ("Paired tests", tests))
     for title, part in parts:
         began = time.monotonic()

@@ -204,11 +204,19 @@ def test_resamples_without_a_figure_are_left_out_and_said() -> None:
             assert one.low < one.high == 1.0 and 50 <= share < 60
 
 
-def test_an_interval_without_width_says_so() -> None:
+def test_two_judges_that_never_differ_are_no_certainty() -> None:
     human, judge = judged(40, 0.5, 7)
-    same = paired_difference(human, judge, judge, cohens_kappa)
-    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
-    assert same.reason is not None and "nothing about other samples" in same.reason
+    for figure in (cohens_kappa, accuracy):
+        same = paired_difference(human, judge, judge, figure)
+        assert same.value == 0.0 and same.reason is not None and "two pseudo samples of chance" in same.reason
+        # Tango's interval of no discordant pair of 40 is ± 1.96²/(40 + 1.96²) = .088 for accuracy
+        assert -0.25 < same.low < -0.04 and 0.04 < same.high < 0.25
+
+
+def test_an_interval_without_width_says_so() -> None:
+    human = ["a", "b"] * 20
+    same = paired_difference(human, ["a"] * 40, ["a"] * 40, accuracy)
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)  # neither ever says b, nor does a pseudo sample
 
 
 def test_wrong_use_of_intervals() -> None:

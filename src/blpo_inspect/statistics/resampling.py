@@ -23,6 +23,7 @@ Method = Literal["percentile", "bca"]
 _ENOUGH = 0.5
 _TIE = 1e-12
 _SAME = "every resample gives the same figure, so the interval says nothing about other samples"
+_DOUBTED = "every resample gives the same figure, so two pseudo samples of chance stand for what others may show"
 _PSEUDO = 2.0
 _MOST_PAIRS = 1_000
 
@@ -66,48 +67,58 @@ def resampled(
         ValueError: Lengths differ, or `resamples`, `level` or `method` is out of range.
     """
     units = Units.of(list(zip(human, judge, strict=True)), clusters)
-    interval = bootstrap(
+    return bootstrap(
         units,
         figure(human, judge),
         lambda units, weights: units.statistic_values(figure, weights),
         method=method,
+        pseudo=lambda: _by_chance(units, [(0, 1)], seed),
         seed=seed,
         resamples=resamples,
         level=level,
     )
-    return _doubted(interval, units, figure, seed, resamples) if _SAME in (interval.reason or "") else interval
 
 
-def _doubted(interval: Interval, units: Units, figure: Statistic, seed: int, resamples: int) -> Interval:
-    """The interval of a figure that is the same on every resample, with two pseudo samples (clusters) of chance.
+Pseudo = Sequence[tuple[tuple[Any, ...], float]]
+"""The row of each pseudo sample, and how many of it there are."""
 
-    Six samples that agree are not certainty: a pseudo sample has any of people's values and any of the judge's, as
-    often as they occur, and is drawn as often as a real one. With two, kappa's interval on two labels that are as
-    frequent reaches about as far down as Wilson's of the accuracy says that it may.
+
+def _by_chance(units: Units, free: Sequence[tuple[int, ...]], seed: int) -> Pseudo:
+    """Two pseudo samples a group of columns, in which these say nothing of the others.
+
+    Six samples that agree are not certainty. A pseudo sample has any of the values of its free columns, as often as
+    they occur; the others are as in a real row. With two, kappa's interval on two labels that are as frequent reaches
+    about as far down as Wilson's of the accuracy says that it may.
+
+    Args:
+        units: What there is.
+        free: Groups of columns that vary for themselves.
+        seed: Of the choice among too many.
     """
     import numpy as np
 
     held = units.weights(np.array(units.times, dtype=float)[None, :])[0].tolist()
-    sides: list[defaultdict[Any, float]] = [defaultdict(float), defaultdict(float)]
+    columns: list[defaultdict[Any, float]] = [defaultdict(float) for _ in units.rows[0]]
     for row, weight in zip(units.rows, held, strict=True):
-        for side, value in zip(sides, row, strict=True):
-            side[value] += weight
-    pairs = list(product(*sides))
-    if len(pairs) > _MOST_PAIRS:
-        pairs = random.Random(seed).sample(pairs, _MOST_PAIRS)
-    chances = [sides[0][human] * sides[1][judge] for human, judge in pairs]
-    pseudo = [(pair, _PSEUDO * chance / sum(chances)) for pair, chance in zip(pairs, chances, strict=True)]
-    values = np.concatenate(
-        [pool.statistic_values(figure, weights) for pool, weights in smoothed_draws(units, pseudo, seed, resamples)]
-    )
-    low, high = (float(end) for end in np.quantile(values[~np.isnan(values)], _ends(units, interval.level)))
-    reason = "every resample gives the same figure, so two pseudo samples of chance stand for what others may show"
-    return replace(
-        interval,
-        low=min(low, interval.value),
-        high=max(high, interval.value),
-        reason=(interval.reason or "").replace(_SAME, reason),
-    )
+        for column, value in zip(columns, row, strict=True):
+            column[value] += weight
+    pseudo: list[tuple[tuple[Any, ...], float]] = []
+    for group in free:
+        kept = [place for place in range(len(columns)) if place not in group]
+        base: defaultdict[tuple[Any, ...], float] = defaultdict(float)
+        for row, weight in zip(units.rows, held, strict=True):
+            base[tuple(row[place] for place in kept)] += weight
+        combined = list(product(base, *(columns[place] for place in group)))
+        if len(combined) > _MOST_PAIRS:
+            combined = random.Random(seed).sample(combined, _MOST_PAIRS)
+        rows: list[tuple[tuple[Any, ...], float]] = []
+        for rest, *values in combined:
+            of = {**dict(zip(kept, rest, strict=True)), **dict(zip(group, values, strict=True))}
+            chance = base[rest] * math.prod(columns[place][of[place]] for place in group)
+            rows.append((tuple(of[place] for place in range(len(columns))), chance))
+        total = math.fsum(chance for _, chance in rows)
+        pseudo += [(row, _PSEUDO * chance / total) for row, chance in rows]
+    return pseudo
 
 
 def paired_difference(
@@ -153,7 +164,16 @@ def paired_difference(
         return units.statistic_values(figure, weights, judge=2) - units.statistic_values(figure, weights, judge=1)
 
     value = figure(human, second) - figure(human, first)
-    interval = bootstrap(units, value, difference, method=method, seed=seed, resamples=resamples, level=level)
+    interval = bootstrap(
+        units,
+        value,
+        difference,
+        method=method,
+        pseudo=lambda: _by_chance(units, [(1,), (2,)], seed),
+        seed=seed,
+        resamples=resamples,
+        level=level,
+    )
     p = math.nan if math.isnan(value) else _swapped(units, value, difference, seed, resamples)
     return Comparison(interval.value, interval.low, interval.high, interval.n, interval.level, interval.reason, p)
 
@@ -168,11 +188,23 @@ def bootstrap(
     statistic: WeightedStatistic,
     *,
     method: Method = "percentile",
+    pseudo: Callable[[], Pseudo] | None = None,
     seed: int = 0,
     resamples: int = 2000,
     level: float = 0.95,
 ) -> Interval:
-    """The interval of any statistic of units; the arguments are those of `resampled`."""
+    """The interval of any statistic of units; the other arguments are those of `resampled`.
+
+    Args:
+        units: What is drawn.
+        value: The statistic on all of it.
+        statistic: Gives that of each resample.
+        method: See `resampled`.
+        pseudo: Gives what is drawn too where every resample gives the same figure.
+        seed: See `resampled`.
+        resamples: See `resampled`.
+        level: See `resampled`.
+    """
     import numpy as np
 
     if resamples < 1:
@@ -186,7 +218,17 @@ def bootstrap(
     def corrected(ends: tuple[float, float], defined: "Floats") -> tuple[float, float] | str:
         return _corrected(ends, units, value, statistic, defined)
 
-    return interval_of(units, value, values, level, corrected if method == "bca" else None)
+    interval = interval_of(units, value, values, level, corrected if method == "bca" else None)
+    if pseudo is None or _SAME not in (interval.reason or ""):
+        return interval
+    smoothed = smoothed_draws(units, pseudo(), seed, resamples)
+    doubted = interval_of(units, value, np.concatenate([statistic(pool, weights) for pool, weights in smoothed]), level)
+    return replace(
+        interval,
+        low=min(doubted.low, value),
+        high=max(doubted.high, value),
+        reason=(interval.reason or "").replace(_SAME, _DOUBTED),
+    )
 
 
 def interval_of(

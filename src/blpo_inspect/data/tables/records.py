@@ -150,7 +150,10 @@ def read_benchmark(
     ties = (
         f"rows without a label, which are judged and count in no figure: {without}" if without else None,
         f"labels drawn by chance between {between}: {drawn}" if drawn else None,
-        f"rows left out because their raters tie: {dropped}" if dropped else None,
+        f"rows left out because their raters tie: {dropped} (people agree on the others, so the human ceiling is too "
+        "high; ties: random keeps them)"
+        if dropped
+        else None,
     )
     shown = (
         (each.name, each.images)

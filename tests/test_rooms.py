@@ -21,6 +21,7 @@ ROOMS: dict[str, frozenset[str]] = {
     "world": frozenset({"judging", "statistics", "data", "models"}),
     "tasks": frozenset({"judging", "statistics", "data", "scorers", "optimizers", "world"}),
     "logs": frozenset({"cache", "judging"}),
+    "importing": frozenset({"judging", "data"}),
     "verdicts": frozenset({"cache", "judging", "data"}),
     "reporting": frozenset({"cache", "judging", "statistics", "data", "scorers", "logs"}),
     "regression": frozenset({"cache", "judging", "statistics", "data", "scorers", "logs"}),

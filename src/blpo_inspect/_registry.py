@@ -4,6 +4,7 @@ Nothing here may import torch or transformers: Inspect loads this module at ever
 """
 
 from blpo_inspect.cache.cached_provider import cached
+from blpo_inspect.importing.provider import ImportedAPI
 from blpo_inspect.judging.pairs import judge_pair
 from blpo_inspect.judging.solvers import describe, judge
 from blpo_inspect.models.hf_vlm import hf_vlm
@@ -39,6 +40,7 @@ from blpo_inspect.tasks.unsafebench import unsafebench
 from blpo_inspect.world.optimizer.induction import induction
 
 __all__ = [
+    "ImportedAPI",
     "agin",
     "agreement",
     "alternative_annotator",

@@ -2,7 +2,7 @@
 
 import click
 
-from blpo_inspect.cli import cache, certify, check, data, estimate, judge, jury, prompts, rank, report
+from blpo_inspect.cli import cache, certify, check, data, estimate, importing, judge, jury, prompts, rank, report
 from blpo_inspect.cli.shared import EXIT_CODES
 
 
@@ -16,6 +16,7 @@ main.add_command(cache.commands)
 main.add_command(check.command)
 main.add_command(data.commands)
 main.add_command(estimate.command)
+main.add_command(importing.command)
 main.add_command(judge.command)
 main.add_command(jury.command)
 prompts.commands.add_command(certify.command)

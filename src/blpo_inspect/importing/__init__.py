@@ -1,0 +1,1 @@
+"""Judgements that were made elsewhere → Inspect logs of this package."""

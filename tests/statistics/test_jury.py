@@ -84,14 +84,6 @@ def test_weights_are_stacking_s() -> None:
     assert again[:2] == said[:2] and again[2:] != said[2:]
 
 
-def test_the_best_alone_is_chosen_on_other_samples() -> None:
-    judges = simulated()
-    assert jury.best_alone(judges) == judges.alone(0)
-    # two judges that are right on one half each: where one is right, it is not chosen by that
-    halves = Panel(["safe"] * 2, [["safe", "unsafe"], ["unsafe", "safe"]], SAFETY, [0, 1])
-    assert jury.best_alone(halves) == ["unsafe", "unsafe"]
-
-
 def test_labels_without_an_order_are_weighted_too() -> None:
     rng = np.random.default_rng(0)
     human = rng.choice(["safe", "unsafe"], 150).tolist()

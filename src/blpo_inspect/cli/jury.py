@@ -37,8 +37,8 @@ def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None
     LOGS are Inspect logs of judges of one benchmark: files, folders, and patterns such as 'logs/*.eval', here or at any
     address that Inspect reads (s3://…). Unread answers count as wrong for a judge, and not at all in a jury.
 
-    A jury is held against the best of the judges alone, which is chosen on other pictures than those it is measured on;
-    so are the weights of the weighted jury. Errors that go together are worth little: the effective number of judges
+    A jury is held against the judge that is best on these very pictures, which favours that judge. The weights of the
+    weighted jury are those of other pictures. Errors that go together are worth little: the effective number of judges
     says of how many independent ones. Last comes the share of pictures that may be left to a judge alone, by
     its probabilities, and to the majority, by its share of votes.
     """

@@ -3,6 +3,7 @@
 Does not compute (`statistics.jury`, `statistics.selective`) and does not decide what may be compared (`comparison`).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from blpo_inspect.logs.judged_run import JudgedSample
 from blpo_inspect.reporting import comparison
 from blpo_inspect.reporting.comparison import Group, Row
 from blpo_inspect.reporting.run_data import LeftOut, OnLog, gather
-from blpo_inspect.statistics import Comparison, Interval, jury
+from blpo_inspect.statistics import Comparison, Interval, Statistic, jury
 from blpo_inspect.statistics.selective import Alone, decides_alone
 
 
@@ -47,7 +48,7 @@ class Jury:
         samples: Those that all judges were asked about, once each.
         clusters: How many clusters they are.
         judges: Best first.
-        best: The best judge alone, chosen on other samples than it is measured on.
+        best: The judge that is best on these very samples, which favours it.
         juries: The ways to put verdicts together.
         correlation: Of two judges' errors, on average.
         effective: So many judges with independent errors would be worth as much.
@@ -139,7 +140,8 @@ def jury_of(
         clusters,
     )
     names = figures_of(group.scale)
-    best = jury.best_alone(panel)
+    figure = statistics.statistics_of(group.scale)[names[0]].figure
+    best = _best(panel, figure)
     said, weights = jury.weighted(panel)
     judges = [
         Line(
@@ -152,7 +154,6 @@ def jury_of(
         for place, (row, column) in enumerate(zip(rows, columns, strict=True))
     ]
     ways = [(how, jury.together(panel, how)) for how in (("mean", "median") if group.scale.ordered else ("majority",))]
-    figure = statistics.statistics_of(group.scale)[names[0]].figure
     correlation = jury.error_correlation(panel, resamples=resamples)
 
     def figures_of_all(said: Sequence[float | str]) -> dict[str, Interval]:
@@ -182,6 +183,15 @@ def jury_of(
         effective=jury.effective(len(rows), correlation.value),
         simulated=group.simulated,
     )
+
+
+def _best(panel: jury.Panel, figure: Statistic) -> list[float | str]:
+    """What the judge says that is best by a figure; a judge whose figure is not defined is not."""
+    columns = [panel.alone(judge) for judge in range(len(panel.verdicts))]
+    values = [figure(panel.people, column) for column in columns]
+    return columns[
+        max(range(len(columns)), key=lambda judge: -math.inf if math.isnan(values[judge]) else values[judge])
+    ]
 
 
 def decided_by(row: Row, *, level: float, delta: float) -> Alone | None:

@@ -131,17 +131,6 @@ def weighted(panel: Panel, seed: int = 0) -> tuple[list[float | str], list[float
     return [panel.scale.labels[place] for place in predicted.argmax(1)], weights.tolist()
 
 
-def best_alone(panel: Panel, seed: int = 0) -> list[float | str]:
-    """What the best single judge says, of each sample the one that is best on the other parts of `weighted`."""
-    import numpy as np
-
-    loss = np.abs(panel.errors())
-    fold = _folds(panel.clusters, seed)
-    columns = [panel.alone(judge) for judge in range(len(panel.verdicts))]
-    best = {part: int(loss[:, fold != part].mean(1).argmin()) for part in np.unique(fold)}
-    return [columns[best[part]][place] for place, part in enumerate(fold)]
-
-
 def error_correlation(panel: Panel, *, seed: int = 0, resamples: int = 1000) -> Interval:
     """Mean correlation of two judges' errors, -1 to 1, with its bootstrap interval; judges without errors do not count.
 

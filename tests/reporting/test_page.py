@@ -163,6 +163,8 @@ def test_plots_have_titles_descriptions_and_follow_the_scheme(safety: list[Path]
         assert not re.search(r"#0[1-9a-f]0[1-9a-f]0", plot)
         assert "<style" not in plot
     assert "A 1.00" in plots[0]
+    # judges are drawn against what the raters are held against, too
+    assert "One rater against the others: " in plots[0] and "Judges against those same others: A " in plots[0]
 
 
 def test_eight_questions_in_order(safety: list[Path]) -> None:

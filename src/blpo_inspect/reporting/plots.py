@@ -69,10 +69,17 @@ def intervals(group: Group, key: str) -> str:
     ceiling = group.ceiling.value if group.ceiling else float("nan")
     more = f" {len(known) - len(rows)} further runs are in the table." if len(known) > len(rows) else ""
     people = f"{more} One rater against the others: {ceiling:.2f}." if ceiling == ceiling else more
+    # against the consensuses that the raters are held against, of one rater less than the label of the figure
+    shares = [row.share.value * ceiling if row.share is not None else math.nan for row in rows]
+    alike = [(value, place) for place, value in enumerate(shares) if not math.isnan(value)]
+    if alike:
+        people += " Judges against those same others: " + ", ".join(f"{rows[k].letter} {v:.2f}" for v, k in alike) + "."
 
     def draw(axes: "Axes") -> None:
         for place, row in enumerate(rows):
             _interval(axes, row.figures[group.headline], place, _SERIES[0])
+        if alike:
+            axes.plot(*zip(*alike, strict=True), "D", color="none", markeredgecolor=_SERIES[1], markersize=5)
         if ceiling == ceiling:
             axes.axvline(ceiling, color=_SERIES[1], linestyle="--", linewidth=1.5)
             axes.annotate(

@@ -19,9 +19,12 @@ from blpo_inspect.statistics import (
     accuracy,
     cohens_kappa,
     consensus,
+    kendall_tau,
     macro_f1,
     paired_difference,
+    pearson,
     resampled,
+    spearman,
 )
 from tests.statistics.oracles import ORACLES
 
@@ -211,6 +214,17 @@ def test_two_judges_that_never_differ_are_no_certainty() -> None:
         assert same.value == 0.0 and same.reason is not None and "two pseudo samples of chance" in same.reason
         # Tango's interval of no discordant pair of 40 is ± 1.96²/(40 + 1.96²) = .088 for accuracy
         assert -0.25 < same.low < -0.04 and 0.04 < same.high < 0.25
+
+
+@pytest.mark.parametrize("figure", [spearman, pearson, kendall_tau])
+def test_swapping_does_not_mind_which_part_of_the_scale_a_judge_uses(figure: Any) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=120)
+    good, poor = truth + 0.5 * rng.normal(size=120), truth + rng.normal(size=120)
+    alike = paired_difference(truth.tolist(), poor.tolist(), good.tolist(), figure, resamples=300)
+    narrow = paired_difference(truth.tolist(), poor.tolist(), (0.5 + good / 100).tolist(), figure, resamples=300)
+    assert alike.p < 0.05
+    assert (narrow.p, narrow.value, narrow.low) == pytest.approx((alike.p, alike.value, alike.low))
 
 
 def test_an_interval_without_width_says_so() -> None:

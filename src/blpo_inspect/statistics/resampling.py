@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from blpo_inspect.statistics import numbers
 from blpo_inspect.statistics.interval import Comparison, Interval, Statistic, check_level, no_interval
 from blpo_inspect.statistics.units import AT_ONCE, Units, smoothed_draws
 
@@ -152,12 +153,14 @@ def paired_difference(
     Returns:
         The difference. Its p-value is that of the permutation test which swaps the two judges' values on random samples
         (clusters): how often the difference is then at least as large, the samples as they are counted as one
-        permutation more. It holds its level in small samples, which the bootstrap interval does less well, so the two
+        permutation more. For a correlation ranks (Pearson: standard scores) are swapped, as judges may use other parts
+        of a scale. It holds its level in small samples, which the bootstrap interval does less well, so the two
         may disagree near 0.05.
 
     Raises:
         ValueError: As `resampled`.
     """
+    first, second = (_alike(side, figure) for side in (first, second))
     units = Units.of(list(zip(human, first, second, strict=True)), clusters)
 
     def difference(units: Units, weights: "Floats") -> "Floats":
@@ -176,6 +179,26 @@ def paired_difference(
     )
     p = math.nan if math.isnan(value) else _swapped(units, value, difference, seed, resamples)
     return Comparison(interval.value, interval.low, interval.high, interval.n, interval.level, interval.reason, p)
+
+
+def _alike(values: Sequence[Any], figure: Statistic) -> Sequence[Any]:
+    """Values of a judge as they can be swapped with another's: a correlation does not mind how they are spread.
+
+    Two judges that order samples as well, one from 0 to 1 and one from 0.4 to 0.6, would else not be alike to the
+    permutation test, whose p would be too large. Correlations themselves stay as they are.
+    """
+    if figure is numbers.pearson and len(set(values)) > 1:
+        import numpy as np
+
+        array = np.asarray(values, dtype=float)
+        standard: list[float] = ((array - array.mean()) / array.std()).tolist()
+        return standard
+    if figure in (numbers.spearman, numbers.kendall_tau):
+        from scipy.stats import rankdata
+
+        ranks: list[float] = rankdata(values).tolist()
+        return ranks
+    return values
 
 
 WeightedStatistic = Callable[[Units, "Floats"], "Floats"]

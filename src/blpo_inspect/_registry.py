@@ -7,6 +7,7 @@ from blpo_inspect.cache.cached_provider import cached
 from blpo_inspect.judging.pairs import judge_pair
 from blpo_inspect.judging.solvers import describe, judge
 from blpo_inspect.models.hf_vlm import hf_vlm
+from blpo_inspect.models.jury import jury
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.methods.gepa import gepa
 from blpo_inspect.optimizers.methods.opro import opro
@@ -59,6 +60,7 @@ __all__ = [
     "induction",
     "judge",
     "judge_pair",
+    "jury",
     "labels",
     "opro",
     "optimize",

@@ -9,7 +9,7 @@ from typing import Any
 
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai.model import ChatMessage, ContentImage, get_model
+from inspect_ai.model import ChatMessage, ContentImage, ModelOutput, get_model
 from PIL import Image
 
 from blpo_inspect._util.images import data_uri
@@ -67,7 +67,7 @@ class Benchmark:
 
 def judged(
     benchmark: Benchmark,
-    answers: Sequence[str],
+    answers: Sequence[str | ModelOutput],
     log_dir: Path,
     *,
     prompt: str = "Safe?",
@@ -77,7 +77,7 @@ def judged(
     """The log of a judge that gives these answers, in the order of the samples; ``!`` fails the sample."""
     pictures = {picture(benchmark.first_picture + number): number for number in range(len(benchmark.human))}
 
-    def script(messages: list[ChatMessage]) -> str:
+    def script(messages: list[ChatMessage]) -> str | ModelOutput:
         content = messages[0].content
         [image] = [part.image for part in content if isinstance(part, ContentImage)]
         answer = answers[pictures[image]]

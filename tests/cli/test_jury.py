@@ -102,11 +102,8 @@ def test_a_jury_file_judges_as_was_reported(logs: Path, tmp_path: Path, monkeypa
             Benchmark(PEOPLE).task("Not asked"), model=f"jury/{file}", log_dir=str(tmp_path / kind), display="none"
         )
         assert log.status == "success" and log.samples
-        said = [
-            verdict_of(sample.output, SAFETY).label
-            for sample in sorted(log.samples, key=lambda one: int(str(one.id)[1:]))
-        ]
-        assert said == PEOPLE
+        said = {str(sample.id): verdict_of(sample.output, SAFETY).label for sample in log.samples}
+        assert [said[f"s{k}"] for k in range(len(PEOPLE))] == PEOPLE
 
 
 def sure(label: str, probability: float) -> ModelOutput:
@@ -116,21 +113,21 @@ def sure(label: str, probability: float) -> ModelOutput:
 
 
 def test_a_cascade_in_the_order_of_the_logs(scripted: type[ScriptedAPI], tmp_path: Path) -> None:
-    people = PEOPLE * 4
-    # the first is sure of 150, and right; the second is right of all but 10, of which it is not sure
-    cheap = [sure(one if k < 150 else WRONG[one], 0.95 if k < 150 else 0.6) for k, one in enumerate(people)]
-    strong = [sure(one if k < 230 else WRONG[one], 0.91 if k < 230 else 0.7) for k, one in enumerate(people)]
-    first = judged(Benchmark(people), cheap, tmp_path / "logs", prompt="Cheap?")
-    second = judged(Benchmark(people), strong, tmp_path / "logs", prompt="Strong?")
+    people = PEOPLE * 2
+    # the first is sure of 60, and right; the second of all but 10, and right
+    cheap = [sure(one if k < 60 else WRONG[one], 0.955 if k < 60 else 0.6) for k, one in enumerate(people)]
+    strong = [sure(one if k < 110 else WRONG[one], 0.915 if k < 110 else 0.7) for k, one in enumerate(people)]
+    first = judged(Benchmark(people, answer="likelihood"), cheap, tmp_path / "logs", prompt="Cheap?")
+    second = judged(Benchmark(people, answer="likelihood"), strong, tmp_path / "logs", prompt="Strong?")
     file = tmp_path / "jury.yaml"
-    out = " ".join(blpo(first, second, "-o", file, "--kind", "cascade").stdout.split())
+    out = blpo(first, second, "-o", file, "--kind", "cascade").stdout
     made = yaml.safe_load(file.read_text())
     assert [(one["model"], one["prompt"], one["sure"]) for one in made["judges"]] == [
-        ("scripted/judge", "Cheap?", 0.61), ("scripted/judge", "Strong?", 0.71)
-    ]  # fmt: skip
-    # 240 and 90 calls of 2 tokens; 10 are left
-    assert "62% │ 1.000 │ 240 │ 480" in out.replace("|", "│") or "62% 1.000 240 480" in out, out
-    assert "33% 1.000 90 180" in out.replace("│ ", "") and "left to a person 4%" in out.replace("│ ", "")
-    assert "90% or more with probability 95%" in out
-    again = yaml.safe_load(file.read_text()) if blpo(second, first, "-o", file, "--kind", "cascade") else {}
-    assert [one["prompt"] for one in again["judges"]][0] == "Strong?"
+        ("scripted/judge", "Cheap?", 0.95),
+        ("scripted/judge", "Strong?", 0.91),
+    ]
+    table = [line.split()[-5:] for line in out.splitlines()]
+    # calls of 2 tokens; 10 pictures are left
+    assert ["0.95", "50%", "1.000", "120", "240"] in table and ["0.91", "42%", "1.000", "60", "120"] in table, out
+    assert "left to a person" in out and "8%" in out
+    assert "90% or more with probability 95%" in " ".join(out.split())

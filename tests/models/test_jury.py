@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner
+from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
+from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ChatMessage, ModelOutput, get_model
+from inspect_ai.model import ChatMessage, ChatMessageUser, ContentImage, ContentText, ModelOutput, get_model
 
 from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cache.logs import read_log
@@ -22,7 +24,9 @@ from blpo_inspect.judging.outputs import JURY
 from blpo_inspect.judging.prompts import PromptPair
 from blpo_inspect.logs.reader import judged_run
 from blpo_inspect.models.jury import JuryError
+from blpo_inspect.scorers import image_judge
 from tests.conftest import ScriptedAPI
+from tests.regression import toy
 from tests.reporting.runs import Benchmark
 
 SAFETY = LabelScale("unordered", ("safe", "unsafe"))
@@ -208,3 +212,26 @@ def test_the_command_judge_takes_a_jury(write: Write, scripted: type[ScriptedAPI
         rows += [json.loads(line) for line in table.read_text().splitlines()]
     assert [(row["label"], row["calls"]) for row in rows] == [("safe", 1), (None, 1)]
     assert rows[1]["reason"].startswith("left to a person")
+
+
+def test_the_scorer_takes_a_jury(write: Write, scripted: type[ScriptedAPI], tmp_path: Path, red: Path) -> None:
+    scripted.script = staticmethod(saying(One="unsafe", Two="unsafe", Draw="done"))
+    message = ChatMessageUser(content=[ContentImage(image=str(red)), ContentText(text="Draw.")])
+    scorer = image_judge(PAIR, model=write(asks("One?", "Two?")), images="input")
+    task = Task([Sample([message])], scorer=scorer)
+    [log] = inspect_eval(task, model="scripted/painter", log_dir=str(tmp_path / "logs"), display="none")
+    assert log.status == "success" and log.samples
+    [score] = (log.samples[0].scores or {}).values()
+    assert score.value == "unsafe" and (score.metadata or {})["probabilities"] == {"safe": 0.0, "unsafe": 1.0}
+
+
+def test_a_suite_takes_a_jury(write: Write, scripted: type[ScriptedAPI], tmp_path: Path) -> None:
+    model = write([{"model": "scripted/a"}, {"model": "scripted/b"}], scale=toy.SCALE)
+    suite = toy.Suite(tmp_path, scripted, model=model)
+    suite.answer()
+    suite.record()
+    assert len(scripted.requests) == 80
+    printed = suite.check(code=0).stdout
+    assert "PASS" in printed and "0 calls made, 80 replayed" in printed
+    suite.answer(lambda prompt, number: toy.flip(number) if number < 10 else None)
+    assert "10 labels flipped" in suite.check(code=1).stdout

@@ -48,6 +48,7 @@ class Benchmark:
     first_picture: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
     prompts: str | None = None
+    answer: str = "text"
 
     def task(self, prompt: str) -> Task:
         """Its task with a judge prompt."""
@@ -61,7 +62,13 @@ class Benchmark:
             for number, label in enumerate(self.human)
         ]
         return judging_task(
-            records, self.scale, name=self.name, default_prompt=prompt, prompts=self.prompts, metadata=self.metadata
+            records,
+            self.scale,
+            name=self.name,
+            default_prompt=prompt,
+            prompts=self.prompts,
+            metadata=self.metadata,
+            answer=self.answer,
         )
 
 

@@ -91,8 +91,9 @@ def jury_file(
 
 def _cascade(scale: LabelScale, rows: Sequence[Row], *, level: float, delta: float) -> tuple[JuryFile, Tried]:
     said = answers_of(rows)
-    for row, answers in zip(rows, said, strict=True):
-        if not any(answer.probabilities for answer in answers):
+    members = [_member(row, scale) for row in rows]
+    for row, member, answers in zip(rows, members, said, strict=True):
+        if member.answer != "likelihood" or not any(answer.probabilities for answer in answers):
             raise ValueError(
                 f"{row.name}: its log has no probabilities of labels, so nothing says where it is sure; judge with "
                 "-T answer=likelihood"
@@ -110,8 +111,8 @@ def _cascade(scale: LabelScale, rows: Sequence[Row], *, level: float, delta: flo
     right = [judges[place].right[k] for k in answered if (place := found.decided[k]) is not None]
     steps = tuple(Step(row.name, alone, _tokens(row)) for row, alone in zip(rows, found.stages, strict=True))
     agreement = statistics.proportion(right, clusters=[clusters[k] for k in answered])
-    members = [replace(_member(rows[place], scale), sure=found.stages[place].threshold) for place in used]
-    return JuryFile("cascade", scale, tuple(members)), Tried(steps, len(said[0]), agreement, level, delta)
+    chosen = tuple(replace(members[place], sure=found.stages[place].threshold) for place in used)
+    return JuryFile("cascade", scale, chosen), Tried(steps, len(said[0]), agreement, level, delta)
 
 
 def _in_order(rows: Sequence[Row], given: Sequence[str]) -> list[Row]:

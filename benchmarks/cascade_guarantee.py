@@ -41,7 +41,7 @@ def drawn(name: str, n: int, cluster: int, rng: np.random.Generator) -> tuple[Fl
     one, two = 0.5 + 0.5 * rng.beta(2, 1, own), 0.5 + 0.5 * rng.beta(3, 1, own)
     right = rng.random(own) < first(one)
     other = rng.random(own) < second(two, right)
-    return tuple(np.repeat(column, cluster)[:n] for column in (one, two, right, other))
+    return tuple(np.repeat(column, cluster)[:n].astype(float) for column in (one, two, right, other))
 
 
 def row(name: str, n: int, cluster: int, replications: int, level: float, delta: float) -> str:

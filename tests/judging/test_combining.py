@@ -53,7 +53,7 @@ def test_shares_of_votes() -> None:
 def test_the_label_has_the_largest_share(said: list[str | None], data: st.DataObject) -> None:
     weights = Weights(data.draw(st.lists(st.floats(0, 10), min_size=len(said), max_size=len(said))))
     for way in ("majority", "weighted"):
-        label, votes = together(said, SAFETY, way, weights), shares(said, SAFETY, way, weights)  # type: ignore[arg-type]
+        label, votes = together(said, SAFETY, way, weights), shares(said, SAFETY, way, weights)
         if label is None:
             assert votes is None
             continue

@@ -76,7 +76,7 @@ def test_a_majority_that_replays_without_its_judges(
     scripted.script = staticmethod(saying(One="unsafe", Two="safe", Three="It is unsafe."))
     judges = asks("One?", "Two?", "Three?")
     verdict = Judge.load(PAIR, model=write(judges))(red)
-    assert (verdict.label, verdict.probabilities) == ("unsafe", pytest.approx({"safe": 1 / 3, "unsafe": 2 / 3}))
+    assert verdict.label == "unsafe" and verdict.probabilities == pytest.approx({"safe": 1 / 3, "unsafe": 2 / 3})
     assert sorted(asked(scripted)) == ["One", "Three", "Two"]
     # the same judges in another file, and another way to put them together, ask nobody again
     monkeypatch.setenv("BLPO_CACHE", "offline")

@@ -13,6 +13,7 @@ from inspect_ai.model import ChatMessage, ContentImage, ModelOutput, get_model
 from PIL import Image
 
 from blpo_inspect._util.images import data_uri
+from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record as Labelled
 from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
@@ -48,7 +49,7 @@ class Benchmark:
     first_picture: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
     prompts: str | None = None
-    answer: str = "text"
+    answer: Answer = "text"
 
     def task(self, prompt: str) -> Task:
         """Its task with a judge prompt."""

@@ -86,6 +86,7 @@ def _write_jury(
     file: Path, groups: "Sequence[Group]", kind: "Kind | None", logs: tuple[str, ...], *, level: float, delta: float
 ) -> None:
     from blpo_inspect._util.files import written_whole
+    from blpo_inspect._util.inspect_internals import PrerequisiteError
     from blpo_inspect.judging.jury_file import to_yaml
     from blpo_inspect.reporting.jury_files import jury_file
 
@@ -96,7 +97,7 @@ def _write_jury(
     kind = kind or ("mean" if group.scale.ordered else "majority")
     try:
         made, tried = jury_file(group, kind, logs, level=level, delta=delta)
-    except ValueError as error:
+    except (ValueError, PrerequisiteError) as error:
         raise Fault(visible(f"{file}: {error}")) from error
     with written_whole(file) as out:
         out.write(to_yaml(made).encode())

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
 from blpo_inspect import statistics
+from blpo_inspect._util.text import without_credentials
 from blpo_inspect.cache.logs import read_log
 from blpo_inspect.cache.model_identity import public
 from blpo_inspect.judging.answer_mode import answer_of
@@ -21,8 +21,6 @@ from blpo_inspect.reporting.jury import answers_of, judges_of, panel_of
 from blpo_inspect.statistics import Interval, jury
 from blpo_inspect.statistics.cascade import Stage, cascade
 from blpo_inspect.statistics.selective import Alone
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -140,5 +138,6 @@ def _member(row: Row, scale: LabelScale) -> Member:
     metadata = spec.metadata or {}
     map = metadata.get(LABEL_MAP) if "map" in row.run.prompts else None
     answer = answer_of(metadata)
+    base_url = without_credentials(spec.model_base_url) if spec.model_base_url else None
     question = Question.of(PromptPair(row.run.prompt, scale=scale, map=map), answer)
-    return Member(model, question, answer, None, public(dict(spec.model_args)), spec.model_base_url)
+    return Member(model, question, answer, None, public(dict(spec.model_args)), base_url)

@@ -214,6 +214,22 @@ def test_the_command_judge_takes_a_jury(write: Write, scripted: type[ScriptedAPI
     assert rows[1]["reason"].startswith("left to a person")
 
 
+def test_a_stopped_run_does_not_go_on_with_another_jury(
+    write: Write, scripted: type[ScriptedAPI], tmp_path: Path, red: Path
+) -> None:
+    def broken(messages: list[ChatMessage]) -> str:
+        raise RuntimeError("no answer")
+
+    scripted.script = staticmethod(broken)
+    PAIR.save(tmp_path / "pair.yaml")
+    arguments = ["judge", str(red), "--prompts", str(tmp_path / "pair.yaml"), "-o", str(tmp_path / "v.jsonl")]
+    arguments += ["--log-dir", str(tmp_path / "logs"), "--model", write(asks("One?", "Two?"))]
+    assert CliRunner().invoke(main, arguments).exit_code == 1
+    write(asks("One?", "Three?"))
+    other = CliRunner().invoke(main, [*arguments, "--overwrite"])
+    assert other.exit_code == 2 and "with another model" in other.stderr
+
+
 def test_the_scorer_takes_a_jury(write: Write, scripted: type[ScriptedAPI], tmp_path: Path, red: Path) -> None:
     scripted.script = staticmethod(saying(One="unsafe", Two="unsafe", Draw="done"))
     message = ChatMessageUser(content=[ContentImage(image=str(red)), ContentText(text="Draw.")])

@@ -8,6 +8,7 @@ from blpo_inspect.importing.provider import ImportedAPI
 from blpo_inspect.judging.pairs import judge_pair
 from blpo_inspect.judging.solvers import describe, judge
 from blpo_inspect.models.hf_vlm import hf_vlm
+from blpo_inspect.models.jury import jury
 from blpo_inspect.optimizers.methods.blpo import blpo
 from blpo_inspect.optimizers.methods.gepa import gepa
 from blpo_inspect.optimizers.methods.opro import opro
@@ -61,6 +62,7 @@ __all__ = [
     "induction",
     "judge",
     "judge_pair",
+    "jury",
     "labels",
     "opro",
     "optimize",

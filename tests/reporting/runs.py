@@ -9,10 +9,11 @@ from typing import Any
 
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval
-from inspect_ai.model import ChatMessage, ContentImage, get_model
+from inspect_ai.model import ChatMessage, ContentImage, ModelOutput, get_model
 from PIL import Image
 
 from blpo_inspect._util.images import data_uri
+from blpo_inspect.judging.answer_mode import Answer
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.judging.samples import Record as Labelled
 from blpo_inspect.logs.judged_run import JudgedRun, JudgedSample
@@ -48,6 +49,7 @@ class Benchmark:
     first_picture: int = 0
     metadata: Mapping[str, Any] = field(default_factory=dict)
     prompts: str | None = None
+    answer: Answer = "text"
 
     def task(self, prompt: str) -> Task:
         """Its task with a judge prompt."""
@@ -61,13 +63,19 @@ class Benchmark:
             for number, label in enumerate(self.human)
         ]
         return judging_task(
-            records, self.scale, name=self.name, default_prompt=prompt, prompts=self.prompts, metadata=self.metadata
+            records,
+            self.scale,
+            name=self.name,
+            default_prompt=prompt,
+            prompts=self.prompts,
+            metadata=self.metadata,
+            answer=self.answer,
         )
 
 
 def judged(
     benchmark: Benchmark,
-    answers: Sequence[str],
+    answers: Sequence[str | ModelOutput],
     log_dir: Path,
     *,
     prompt: str = "Safe?",
@@ -77,7 +85,7 @@ def judged(
     """The log of a judge that gives these answers, in the order of the samples; ``!`` fails the sample."""
     pictures = {picture(benchmark.first_picture + number): number for number in range(len(benchmark.human))}
 
-    def script(messages: list[ChatMessage]) -> str:
+    def script(messages: list[ChatMessage]) -> str | ModelOutput:
         content = messages[0].content
         [image] = [part.image for part in content if isinstance(part, ContentImage)]
         answer = answers[pictures[image]]

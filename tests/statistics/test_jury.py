@@ -71,7 +71,8 @@ def simulated(n: int = 200, seed: int = 0) -> Panel:
 
 def test_weights_are_stacking_s() -> None:
     judges = simulated()
-    said, weights = jury.weighted(judges)
+    said, fitted = jury.weighted(judges)
+    weights = fitted.each
     columns = np.array([[float(label) for label in verdicts if label] for verdicts in judges.verdicts]).T
     truth = np.array([float(label) for label in judges.human])
     expected = nnls(columns - columns.mean(0), truth - truth.mean())[0]
@@ -92,7 +93,8 @@ def test_labels_without_an_order_are_weighted_too() -> None:
         return [one if rng.random() < share else "unsure" for one in human]
 
     votes: list[list[str | None]] = [judge(0.9), judge(0.5), judge(0.5), [None] * 150]
-    said, weights = jury.weighted(Panel(human, votes, SAFETY, list(range(150))))
+    said, fitted = jury.weighted(Panel(human, votes, SAFETY, list(range(150))))
+    weights = fitted.each
     assert weights[0] > max(weights[1:]) and weights[3] == 0
 
     def right(side: Sequence[object]) -> int:

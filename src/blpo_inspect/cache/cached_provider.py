@@ -45,6 +45,8 @@ class CachedProvider(CachedAPI):
         provider, _, name = model_name.partition("/")
         if not name or provider == "cached":
             raise ValueError(f"cached/{model_name}: write cached/<provider>/<model>")
+        if provider == "jury":
+            raise ValueError(f"cached/{model_name}: its judges' calls are recorded already; write {model_name}")
         target = Target(provider, name, base_url, model_args)
 
         def create() -> ModelAPI:

@@ -69,7 +69,8 @@ def memoized(model: Model, role: str | None = None) -> Model:
     """The same model, answering from the store what it knows, and whose calls end (`patience`).
 
     Name, settings, role and connection limits stay; as the active model it still takes the task's
-    settings. A model that is memoized already is returned as it is.
+    settings. A model that is memoized already is returned as it is. A provider that asks other models, whose calls are
+    recorded, says so by a true attribute ``asks_recorded``, and its own calls are not.
 
     Args:
         model: Any Inspect model.
@@ -83,7 +84,8 @@ def memoized(model: Model, role: str | None = None) -> Model:
         known: wrapper for known, wrapper in vars(model).get("_blpo_memoized", {}).items() if wrapper.original is model
     }
     if role not in wrappers:
-        wrappers[role] = PatientModel(model, None if isinstance(model.api, CachedAPI) else _over(model, role))
+        recorded = isinstance(model.api, CachedAPI) or getattr(model.api, "asks_recorded", False)
+        wrappers[role] = PatientModel(model, None if recorded else _over(model, role))
         vars(model)["_blpo_memoized"] = wrappers
     return wrappers[role]
 
@@ -281,6 +283,16 @@ class CachedAPI(LazyAPI):
         output.usage = None
         output.metadata = note.added_to(output.metadata)
         return output
+
+    def identified(self) -> dict[str, Any]:
+        """Which model answers, as keys have it; looks at weights or, where there are none, at the store.
+
+        Raises:
+            Exception: As a call would, where neither says it.
+        """
+        mode = cache_mode(self.mode)
+        store = None if mode == "off" else _open(default_folder(), mode)
+        return dict((self._known_identity(store, mode) or self._identify(store, mode))[0])
 
     def answering(self) -> dict[str, Any]:
         """Which model answers, as keys have it; known after the first call, until then empty."""

@@ -21,7 +21,7 @@ from blpo_inspect._util.text import shortened, visible, without_secrets
 from blpo_inspect.cache.lazy import LazyAPI
 from blpo_inspect.cache.model_identity import Target
 
-LOCAL_PROVIDERS = frozenset({"hf", "hf-vlm", "induction", "mockllm", "nnterp", "none", "transformer_lens"})
+LOCAL_PROVIDERS = frozenset({"hf", "hf-vlm", "induction", "jury", "mockllm", "nnterp", "none", "transformer_lens"})
 """Providers whose models answer in this process: however long that takes, nothing is lost on the way."""
 
 MAX_RETRIES = 8

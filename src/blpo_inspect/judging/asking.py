@@ -31,7 +31,7 @@ GREEDY = GenerateConfig(temperature=0.0)
 
 async def ask(
     model: Model,
-    message: ChatMessageUser,
+    messages: Sequence[ChatMessage],
     scale: LabelScale,
     answer: Answer = "text",
     reask: int = DEFAULT,
@@ -42,7 +42,7 @@ async def ask(
 
     Args:
         model: Who is asked, memoized.
-        message: As `judge_message` makes it.
+        messages: The request; the last as `judge_message` makes it.
         scale: The labels that it asks for.
         answer: How they are asked for.
         reask: How often, 0 or 1, a reply that cannot be read is followed by one more question.
@@ -52,7 +52,7 @@ async def ask(
     Raises:
         PrerequisiteError: Labels are asked for on a numeric scale.
     """
-    asked: list[ChatMessage] = [message]
+    asked = list(messages)
     config = (config or GenerateConfig()).merge(answer_config(answer, scale, model))
     output = resolve_label(answer, await model.generate(asked, config=config), scale)
     if reask and unread_reason(output, scale) is not None:
@@ -103,7 +103,7 @@ async def ask_about(
 
     async def once(shown: Sequence[ContentImage]) -> Asked:
         message = judge_message(prompt, scale, images=list(shown), text=text)
-        return await ask(model, message, scale, answer, reask, map, config)
+        return await ask(model, [message], scale, answer, reask, map, config)
 
     both = scale.kind == "pair" and order == "both"
     return await (put_both_orders(once, images, scale, torn) if both else once(images))

@@ -35,6 +35,10 @@ MAPPED = "blpo_map"
 """Where the metadata of an output say what the map of a prompt pair made of it (`mapped`): ``{"said": the judge's
 own label, "label": what it means}``."""
 
+JURY = "blpo_jury"
+"""Where the metadata of a jury's output say what its judges said (`models.jury`): ``{"label": what counts or None,
+"reason": why there is none, "judges": […]}``, for each judge that was asked its model, label, metadata and usage."""
+
 _PROVIDER_ERROR = re.compile(
     r"\b(?:maximum context|context[ _](?:length|window)|input (?:is )?too long|prompt is too long"
     r"|too many (?:input )?tokens|exceeds? the (?:limit|maximum|model)|error code|invalid_request"
@@ -76,6 +80,8 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
     orders = (output.metadata or {}).get(ORDERS)
     if isinstance(orders, Mapping):
         return _of_orders(orders, scale)
+    if (why := jury_left(output)) is not None:
+        return Verdict(None, why)
     note = (output.metadata or {}).get(MAPPED)
     if isinstance(note, Mapping) and not raw:
         try:
@@ -87,6 +93,12 @@ def verdict_of(output: ModelOutput, scale: LabelScale, *, raw: bool = False) -> 
         label = on_schema.get("label")
         return Verdict(label) if label in scale.labels else Verdict(None, str(on_schema.get("reason")))
     return scale.read(output.completion, cut_off=output.stop_reason in CUT_OFF)
+
+
+def jury_left(output: ModelOutput) -> str | None:
+    """Why a jury gave no label; None where it gave one, and for the output of a single judge."""
+    jury = (output.metadata or {}).get(JURY)
+    return str(jury.get("reason")) if isinstance(jury, Mapping) and jury.get("label") is None else None
 
 
 def own_label(output: ModelOutput, scale: LabelScale) -> str | None:

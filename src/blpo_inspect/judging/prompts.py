@@ -83,7 +83,7 @@ class PromptPair:
             data["map"] = dict(self.map)
         if self.provenance:
             data["provenance"] = dict(self.provenance)
-        return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+        return yaml.dump(data, Dumper=PromptDumper, sort_keys=False, allow_unicode=True, width=100)
 
     @classmethod
     def from_yaml(cls, text: str | bytes, *, source: str = "prompt pair") -> "PromptPair":
@@ -219,8 +219,8 @@ class _File(Model):
     provenance: dict[Any, Any] = Field(default_factory=dict)
 
 
-class _Dumper(yaml.SafeDumper):
-    """Prompts as readable blocks."""
+class PromptDumper(yaml.SafeDumper):
+    """Writes prompts as readable blocks."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
@@ -228,4 +228,4 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
-_Dumper.add_representer(str, _text)
+PromptDumper.add_representer(str, _text)

@@ -13,7 +13,7 @@ from blpo_inspect._util.inspect_internals import PrerequisiteError
 from blpo_inspect.cache.misses import CacheMissError, may_miss
 from blpo_inspect.judging.answer_mode import Answer, resolve_label
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import failure, text_of, verdict_of
+from blpo_inspect.judging.outputs import failure, jury_left, text_of, verdict_of
 
 DEFAULT = 1
 """How often a reply that cannot be read is followed by one more question."""
@@ -43,7 +43,9 @@ def reask_of(metadata: Mapping[str, Any] | None) -> int:
 
 def unread_reason(output: ModelOutput, scale: LabelScale) -> str | None:
     """Why a reply should be followed by one more question; None where it was read, or where asking cannot help."""
-    return None if failure(output) is not None else verdict_of(output, scale).reason
+    if failure(output) is not None or jury_left(output) is not None:  # a jury asks its judges again itself
+        return None
+    return verdict_of(output, scale).reason
 
 
 def follow_up(messages: Sequence[ChatMessage], output: ModelOutput, scale: LabelScale) -> list[ChatMessage]:

@@ -66,7 +66,7 @@ def judge(
         means = None if map is None else checked_map(map, scale)
         # the active model takes the task's settings, as Inspect's own `generate` would
         model = memoized(get_model(), role="judge")
-        state.messages, state.output = await ask(model, message, scale, answer, reask, means)
+        state.messages, state.output = await ask(model, [message], scale, answer, reask, means)
         return state
 
     return solve

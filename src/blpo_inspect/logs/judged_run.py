@@ -73,6 +73,11 @@ class JudgedSample:
             raise ValueError(f"sample {self.id!r} has either a label or a reason why there is none")
 
     @property
+    def confidence(self) -> float:
+        """How sure the judge was: the highest probability of a label; 0 where it was not read or gave none."""
+        return max(self.probabilities.values()) if self.label is not None and self.probabilities else 0.0
+
+    @property
     def facts(self) -> tuple[Any, ...]:
         """What must be the same for two judges to have been asked the same question."""
         return self.human, self.image, self.text

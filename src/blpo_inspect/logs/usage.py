@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, starmap
 from typing import TYPE_CHECKING, Any
 
 from blpo_inspect.cache.cache_info import note
-from blpo_inspect.judging.outputs import ORDERS
+from blpo_inspect.judging.outputs import JURY, ORDERS
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog, EvalSample
@@ -46,7 +47,7 @@ def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
         again = orders.get("again") if isinstance(orders, Mapping) else None
         if isinstance(again, Mapping):  # a pair's pictures in the other order
             asked.append((again.get("metadata"), again.get("usage") or {}))
-    for metadata, counted in asked:
+    for metadata, counted in chain.from_iterable(starmap(_calls, asked)):
         noted = note(metadata)
         usage = noted.usage or counted
         made, replayed = made + (not noted.hit), replayed + noted.hit
@@ -55,6 +56,14 @@ def judge_usage(samples: "Iterable[EvalSample]", log: "EvalLog") -> Usage:
     costs = [model.total_cost for model in log.stats.model_usage.values()]
     cost = None if None in costs or not costs else sum(filter(None, costs))
     return Usage(made, replayed, read, written, cost if made else 0.0, _seconds(log))
+
+
+def _calls(metadata: Any, usage: Mapping[str, Any]) -> list[tuple[Any, Mapping[str, Any]]]:
+    """The calls behind an output: of a jury, those of its judges."""
+    jury = (metadata or {}).get(JURY)
+    if not isinstance(jury, Mapping):
+        return [(metadata, usage)]
+    return [(judge.get("metadata"), judge.get("usage") or {}) for judge in jury.get("judges") or ()]
 
 
 def role_usage(counts: Mapping[str, Any]) -> Usage:

@@ -77,7 +77,7 @@ def juries(
     *,
     level: float = 0.9,
     delta: float = 0.05,
-) -> tuple[list[Jury], list[LeftOut]]:
+) -> tuple[list[tuple[Group, Jury]], list[LeftOut]]:
     """What the judges of logs are worth together, benchmark by benchmark.
 
     Args:
@@ -87,7 +87,7 @@ def juries(
         delta: How often the guarantee may fail.
 
     Returns:
-        The juries, and what is in none of them.
+        The juries with their judges' runs, and what is in none of them.
 
     Raises:
         LogError: No benchmark has two judges.
@@ -98,7 +98,7 @@ def juries(
     found = []
     for group in groups:
         try:
-            found.append(jury_of(group, level=level, delta=delta))
+            found.append((group, jury_of(group, level=level, delta=delta)))
         except ValueError as error:
             left_out.append(LeftOut(group.name, str(error)))
     if not found:
@@ -123,22 +123,9 @@ def jury_of(
     Raises:
         ValueError: There are no two judges of the same picture.
     """
-    mapped = {row.run.log for row in group.rows if "map" in row.run.prompts}
-    rows = [row for row in group.rows if "map" in row.run.prompts or row.run.log is None or row.run.log not in mapped]
-    rows = rows[:most]
-    if len(rows) < 2:
-        raise ValueError("one judge is no jury: give logs of others of the same pictures")
-    ids = sorted(set.intersection(*({answer.id for answer in _once(row)} for row in rows)))
-    if not ids:
-        raise ValueError("no picture was judged by all")
-    columns = [[answers[sample] for sample in ids] for answers in ({one.id: one for one in _once(row)} for row in rows)]
-    clusters = comparison.clusters(columns[0])
-    panel = jury.Panel(
-        [answer.human for answer in columns[0]],
-        [[answer.label for answer in column] for column in columns],
-        group.scale,
-        clusters,
-    )
+    rows = judges_of(group)[:most]
+    columns = answers_of(rows)
+    panel = panel_of(group.scale, columns)
     names = figures_of(group.scale)
     figure = statistics.statistics_of(group.scale)[names[0]].figure
     best = _best(panel, figure)
@@ -148,7 +135,7 @@ def jury_of(
             row.name,
             _figures(panel, panel.alone(place), names, resamples) if each else {},
             unread=sum(answer.label is None for answer in column),
-            weight=weights[place],
+            weight=weights.each[place],
             alone=decided_by(row, level=level, delta=delta),
         )
         for place, (row, column) in enumerate(zip(rows, columns, strict=True))
@@ -161,13 +148,13 @@ def jury_of(
 
     def difference(together: Sequence[float | str]) -> Comparison:
         return statistics.paired_difference(
-            panel.people, best, together, figure, clusters=clusters, resamples=resamples
+            panel.people, best, together, figure, clusters=panel.clusters, resamples=resamples
         )
 
     return Jury(
         benchmark=group.name,
-        samples=len(ids),
-        clusters=len(set(clusters)),
+        samples=len(panel.human),
+        clusters=len(set(panel.clusters)),
         judges=tuple(judges),
         best=Line("best judge alone", figures_of_all(best)),
         juries=tuple(
@@ -194,13 +181,45 @@ def _best(panel: jury.Panel, figure: Statistic) -> list[float | str]:
     ]
 
 
+def judges_of(group: Group) -> tuple[Row, ...]:
+    """The judges of a group; of a run with a map and without, the one with it."""
+    mapped = {row.run.log for row in group.rows if "map" in row.run.prompts}
+    return tuple(
+        row for row in group.rows if "map" in row.run.prompts or row.run.log is None or row.run.log not in mapped
+    )
+
+
+def answers_of(rows: Sequence[Row]) -> list[list[JudgedSample]]:
+    """The answers of each judge to the pictures that all were asked about.
+
+    Raises:
+        ValueError: There are no two judges of the same picture.
+    """
+    if len(rows) < 2:
+        raise ValueError("one judge is no jury: give logs of others of the same pictures")
+    known = [{answer.id: answer for answer in _once(row)} for row in rows]
+    ids = sorted(set.intersection(*map(set, known)))
+    if not ids:
+        raise ValueError("no picture was judged by all")
+    return [[answers[sample] for sample in ids] for answers in known]
+
+
+def panel_of(scale: LabelScale, columns: Sequence[Sequence[JudgedSample]]) -> jury.Panel:
+    """What `answers_of` found, for statistics."""
+    return jury.Panel(
+        [answer.human for answer in columns[0]],
+        [[answer.label for answer in column] for column in columns],
+        scale,
+        comparison.clusters(columns[0]),
+    )
+
+
 def decided_by(row: Row, *, level: float, delta: float) -> Alone | None:
     """What a judge may decide alone, by the probability of its label; None where it gives none."""
     answers = _once(row)
     if not any(answer.probabilities for answer in answers):
         return None
-    # what was not read cannot be decided: it is the least sure
-    sure = [max(one.probabilities.values()) if one.label is not None and one.probabilities else 0.0 for one in answers]
+    sure = [answer.confidence for answer in answers]  # what was not read is the least sure
     right = [answer.label == answer.human for answer in answers]
     return decides_alone(right, sure, level=level, delta=delta, clusters=comparison.clusters(answers))
 

@@ -5,12 +5,12 @@ wrong by itself (`unread_as_wrong`), and not at all in a jury.
 """
 
 import math
-from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from statistics import mean, median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from blpo_inspect.judging import combining
+from blpo_inspect.judging.combining import Weights
 from blpo_inspect.judging.labels import LabelScale
 from blpo_inspect.statistics.interval import Interval
 from blpo_inspect.statistics.resampling import bootstrap
@@ -81,33 +81,27 @@ class Panel:
 
 
 def together(panel: Panel, how: str) -> list[float | str]:
-    """What a jury says of each sample.
+    """What a jury says of each sample, by `combining.together`; where no judge could be read, it is wrong.
 
     Args:
         panel: The judges.
-        how: ``majority``: the most frequent label; a tie goes to the label of the judge that is named first among those
-            that tie. ``mean`` or ``median`` of values, on a scale with an order. None read counts as wrong.
+        how: ``majority``, or on a scale with an order ``mean`` or ``median``.
 
     Raises:
         ValueError: Another way, or a mean of labels without an order.
     """
     if how not in ("majority", "mean", "median") or (how != "majority" and not panel.scale.ordered):
         raise ValueError(f"{how!r} is no way to put verdicts on this scale together")
+    way = cast(combining.Way, how)
+    return _or_wrong(panel, [combining.together(said, panel.scale, way) for said in zip(*panel.verdicts, strict=True)])
+
+
+def _or_wrong(panel: Panel, said: Sequence[float | str | None]) -> list[float | str]:
     wrong = [panel.value(label) for label in with_unread(panel.human, [None] * len(panel.human), panel.scale)]
-    found = []
-    for place, instead in enumerate(wrong):
-        said = [label for verdicts in panel.verdicts if (label := verdicts[place]) is not None]
-        if not said:
-            found.append(instead)
-        elif how == "majority":
-            found.append(panel.value(Counter(said).most_common(1)[0][0]))  # the first of those that tie
-        else:
-            values = [panel.scale.value(label) for label in said]
-            found.append(float(mean(values) if how == "mean" else median(values)))
-    return found
+    return [instead if one is None else one for one, instead in zip(said, wrong, strict=True)]
 
 
-def weighted(panel: Panel, seed: int = 0) -> tuple[list[float | str], list[float]]:
+def weighted(panel: Panel, seed: int = 0) -> tuple[list[float | str], Weights]:
     """What a jury says whose judges have weights, each sample by weights of other samples; and the weights of all.
 
     Weights are those of Breiman's stacking (1996, doi 10.1007/BF00117832): not below 0, and with least squares between
@@ -121,14 +115,12 @@ def weighted(panel: Panel, seed: int = 0) -> tuple[list[float | str], list[float
 
     truth, said = _columns(panel)
     fold = _folds(panel.clusters, seed)
-    predicted = np.empty_like(truth)
-    for part in np.unique(fold):
-        inside = fold == part
-        predicted[inside] = _apply(said[:, inside], *_fit(said[:, ~inside], truth[~inside]))
-    weights = _fit(said, truth)[0]
-    if panel.scale.ordered:
-        return predicted[:, 0].tolist(), weights.tolist()
-    return [panel.scale.labels[place] for place in predicted.argmax(1)], weights.tolist()
+    of = {part: _fit(said[:, fold != part], truth[fold != part]) for part in np.unique(fold)}
+    found = [
+        combining.together(labels, panel.scale, "weighted", of[part])
+        for labels, part in zip(zip(*panel.verdicts, strict=True), fold, strict=True)
+    ]
+    return _or_wrong(panel, found), _fit(said, truth)
 
 
 def error_correlation(panel: Panel, *, seed: int = 0, resamples: int = 1000) -> Interval:
@@ -172,14 +164,12 @@ def _columns(panel: Panel) -> tuple["Floats", "Floats"]:
     """People's samples × columns and the judges' judges × samples × columns; unread is NaN."""
     import numpy as np
 
-    labels = panel.scale.labels
+    truth = np.array([combining.numbers(label, panel.scale) for label in panel.human])
+    unread = [math.nan] * truth.shape[1]
 
     def row(label: str | None) -> list[float]:
-        if label is None:
-            return [math.nan] * (1 if panel.scale.ordered else len(labels))
-        return [panel.scale.value(label)] if panel.scale.ordered else [float(label == other) for other in labels]
+        return unread if label is None else combining.numbers(label, panel.scale)
 
-    truth = np.array([row(label) for label in panel.human])
     return truth, np.array([[row(label) for label in verdicts] for verdicts in panel.verdicts])
 
 
@@ -192,8 +182,7 @@ def _folds(clusters: Sequence[Hashable], seed: int) -> "NDArray[np.int64]":
     return np.array([of[cluster] for cluster in clusters])
 
 
-def _fit(said: "Floats", truth: "Floats") -> tuple["Floats", "Floats", "Floats"]:
-    """Weights of the judges, their means (judges × columns) and people's (columns)."""
+def _fit(said: "Floats", truth: "Floats") -> Weights:
     import numpy as np
     from scipy.optimize import nnls
 
@@ -201,12 +190,4 @@ def _fit(said: "Floats", truth: "Floats") -> tuple["Floats", "Floats", "Floats"]
     means = np.where(there, said, 0.0).sum(1) / np.maximum(there.sum(1), 1)
     centre = truth.mean(0)
     rows = np.where(there, said - means[:, None], 0.0).reshape(len(said), -1).T
-    return nnls(rows, (truth - centre).ravel())[0], means, centre
-
-
-def _apply(said: "Floats", weights: "Floats", means: "Floats", centre: "Floats") -> "Floats":
-    import numpy as np
-
-    apart = np.where(np.isnan(said), 0.0, said - means[:, None])
-    values: Floats = centre + np.einsum("j,jsc->sc", weights, apart)
-    return values
+    return Weights(nnls(rows, (truth - centre).ravel())[0].tolist(), means.tolist(), centre.tolist())

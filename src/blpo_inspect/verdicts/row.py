@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from blpo_inspect.cache.cache_info import note
 from blpo_inspect.data.tables.unlabelled import Unlabelled
 from blpo_inspect.judging.labels import LabelScale
-from blpo_inspect.judging.outputs import own_label, whole_verdict
+from blpo_inspect.judging.outputs import JURY, own_label, whole_verdict
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalSample
@@ -69,6 +69,7 @@ def row_of(picture: Unlabelled, sample: "EvalSample | None", scale: LabelScale) 
         reason = picture.fault or "it was not judged"
         return VerdictRow(picture.id, picture.path, reason=reason, failed=picture.fault is None)
     answers = [event.output for event in sample.events if event.event == "model" and not event.pending]
+    answers = [output for output in answers if JURY not in (output.metadata or {})]  # its judges have their own events
     made = [output for output in answers if not note(output.metadata).hit]
     costs = [output.usage.total_cost if output.usage else None for output in made]
     took: dict[str, Any] = {

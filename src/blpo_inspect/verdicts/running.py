@@ -23,6 +23,7 @@ from blpo_inspect._util.plain_error import reason_of
 from blpo_inspect.data.tables.sources import Source
 from blpo_inspect.data.tables.unlabelled import Unlabelled, read_unlabelled
 from blpo_inspect.judging.asking import GREEDY
+from blpo_inspect.judging.jury_file import read_jury, to_yaml
 from blpo_inspect.judging.pairs import asking_solver
 from blpo_inspect.judging.question import Question
 from blpo_inspect.judging.samples import Record, to_dataset
@@ -214,9 +215,11 @@ def _counted(on_done: Callable[[int], None]) -> Solver:
 def _depends_on(question: Question, asked: Asked) -> dict[str, str]:
     """What rows depend on beside the pictures, as digests: the arguments of a model may hold a key."""
     pair = question.pair
+    provider, _, name = asked.model.partition("/")
+    file = [to_yaml(read_jury(Path(name)))] if provider == "jury" else []
     parts = {
         "prompt pair": [pair.judge, question.scale.to_dict(), dict(pair.map or {})],
-        "model": [asked.model, dict(asked.model_args), asked.base_url],
+        "model": [asked.model, dict(asked.model_args), asked.base_url, *file],
         "way of asking": [question.answer, question.reask, asked.max_side],
     }
     return {name: hashlib.sha256(json.dumps(part, default=str).encode()).hexdigest() for name, part in parts.items()}

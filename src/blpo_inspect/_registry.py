@@ -33,6 +33,7 @@ from blpo_inspect.tasks.agin import agin
 from blpo_inspect.tasks.folder import folder
 from blpo_inspect.tasks.image_reward import image_reward
 from blpo_inspect.tasks.image_reward_pairs import image_reward_pairs
+from blpo_inspect.tasks.nlvr import nlvr
 from blpo_inspect.tasks.optimize import optimize
 from blpo_inspect.tasks.pairs import pairs
 from blpo_inspect.tasks.seetrue import seetrue
@@ -64,6 +65,7 @@ __all__ = [
     "judge_pair",
     "jury",
     "labels",
+    "nlvr",
     "opro",
     "optimize",
     "pairs",

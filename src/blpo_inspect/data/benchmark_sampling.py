@@ -50,6 +50,7 @@ class BenchmarkRow:
         text: What the image is judged against.
         category: Its kind.
         group: Rows of one group never fall into different splits.
+        raters: Each rater's own label, where known.
         extra: What else the sample's metadata should hold.
     """
 
@@ -61,6 +62,7 @@ class BenchmarkRow:
     text: str | None = None
     category: str | None = None
     group: str | None = None
+    raters: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -242,7 +244,9 @@ def _fill(
                 ids.add(row.id)
                 own.add(digest)
                 missing[row.stratum] -= 1
-                records.append(Record(row.id, image, row.label, row.text, {}, row.category, row.group, extra=row.extra))
+                records.append(
+                    Record(row.id, image, row.label, row.text, row.raters, row.category, row.group, row.extra)
+                )
     digests |= own
     return records, skipped
 

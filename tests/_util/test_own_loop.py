@@ -70,6 +70,7 @@ def test_after_a_fork() -> None:
 INTERRUPTED = """
 import asyncio, signal, threading, os
 from blpo_inspect._util import own_loop
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell runs the tests in the background
 ended = threading.Event()
 async def work():
     try:

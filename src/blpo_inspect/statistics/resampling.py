@@ -27,6 +27,8 @@ _SAME = "every resample gives the same figure, so the interval says nothing abou
 _DOUBTED = "every resample gives the same figure, so two pseudo samples of chance stand for what others may show"
 _PSEUDO = 2.0
 _MOST_PAIRS = 1_000
+_COUNTED = 10
+"""Permutations that are enough to count."""
 
 
 def resampled(
@@ -153,8 +155,9 @@ def paired_difference(
     Returns:
         The difference. Its p-value is that of the permutation test which swaps the two judges' values on random samples
         (clusters): how often the difference is then at least as large, the samples as they are counted as one
-        permutation more. For a correlation ranks (Pearson: standard scores) are swapped, as judges may use other parts
-        of a scale. It holds its level in small samples, which the bootstrap interval does less well, so the two
+        permutation more; where fewer than 10 permutations are, the tail of a t distribution with their spread. For a
+        correlation ranks (Pearson: standard scores) are swapped, as judges may use other parts of a scale. The test
+        holds its level in small samples, which the bootstrap interval does less well, so the two
         may disagree near 0.05.
 
     Raises:
@@ -294,22 +297,33 @@ def interval_of(
 
 
 def _swapped(units: Units, value: float, difference: WeightedStatistic, seed: int, permutations: int) -> float:
-    """The share of permutations of the two judges whose difference is at least as large; NaN for none."""
+    """The share of permutations of the two judges whose difference is at least as large; NaN for none.
+
+    A share that few permutations reach is that of a t distribution with their spread: by counting alone, no p of 2,000
+    permutations could be small enough to stand among hundreds of tests (Holm), or runs.
+    """
     import numpy as np
+    from scipy.special import stdtr
 
     turned = [(human, second, first) for human, first, second in units.rows]
     both = Units([*units.rows, *turned], units.kinds, units.times, units.n)
     rng = np.random.default_rng(seed)
     times = np.array(units.times)
     batch = max(1, AT_ONCE // max(1, len(times), len(units.rows)))
-    as_large = count = 0
+    drawn = []
     for start in range(0, permutations, batch):
         swapped = rng.binomial(times, 0.5, size=(min(batch, permutations - start), len(times)))
         weights = [units.weights(part.astype(float)) for part in (times - swapped, swapped)]
         differences = difference(both, np.concatenate(weights, axis=1))
-        as_large += int((np.abs(differences) >= abs(value) - _TIE).sum())
-        count += int((~np.isnan(differences)).sum())
-    return (1 + as_large) / (1 + count) if units.n else math.nan
+        drawn.append(differences[~np.isnan(differences)])
+    if not units.n:
+        return math.nan
+    values = np.concatenate(drawn)
+    as_large = int((np.abs(values) >= abs(value) - _TIE).sum())
+    if as_large >= _COUNTED or len(values) < permutations / 2 or not (spread := float(np.sqrt((values**2).mean()))):
+        return (1 + as_large) / (1 + len(values))
+    tail = 2 * float(stdtr(sum(units.times) - 1, -abs(value) / spread))
+    return min(tail, (1 + _COUNTED) / (1 + len(values)))
 
 
 def _ends(units: Units, level: float) -> tuple[float, float]:

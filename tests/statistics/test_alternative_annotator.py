@@ -21,7 +21,7 @@ from blpo_inspect.statistics.alternative_annotator import p_of_margin, wins
 SAFETY = LabelScale("unordered", ("s", "u"))
 RATING = LabelScale("ordinal", ("1", "2", "3", "4", "5"))
 TENTHS = LabelScale("numeric", low=0, high=1)
-NLVR = Path("/work/shared/data/nlvr/labels.csv")
+NLVR = Path(__file__).parents[3] / "shared" / "data" / "nlvr" / "labels.csv"
 
 
 def named(labels: str | Sequence[str]) -> dict[str, str]:

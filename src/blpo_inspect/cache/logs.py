@@ -42,6 +42,14 @@ class Call:
     key: str | None
 
 
+def read_header(log: str | Path) -> "EvalLog":
+    """A log without its samples; arguments and errors are those of `read_log`."""
+    from inspect_ai.log import read_eval_log
+
+    with _reading(log):
+        return read_eval_log(str(log), header_only=True)
+
+
 def read_log(log: str | Path, *, images: bool = False) -> "EvalLog":
     """A whole log, without its events, messages and stores.
 

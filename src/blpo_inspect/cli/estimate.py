@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Command, a_file, print_table, refuse_log
+from blpo_inspect.cli.shared import Command, a_file, forms_of, print_table
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.estimating import Estimate, Figure
@@ -69,17 +69,11 @@ def command(
     from blpo_inspect._util.files import written_whole
     from blpo_inspect.data.tables.options import command_option
     from blpo_inspect.data.tables.stated_scale import stated_scale
-    from blpo_inspect.reporting.estimate_files import as_bytes, format_of
+    from blpo_inspect.reporting.estimate_files import FORMATS, as_bytes
     from blpo_inspect.reporting.estimating import estimate
     from blpo_inspect.reporting.labelled_pictures import Columns, read_labelled, read_verdicts
 
-    forms = {}
-    given = [str(path) for path in (verdicts, labelled, against) if path is not None]
-    for file in files:
-        if (form := format_of(file)) is None:
-            raise click.UsageError(f"{file}: name it .json or .csv")
-        forms[file] = form
-        refuse_log(file, given)
+    forms = forms_of(files, FORMATS, [str(path) for path in (verdicts, labelled, against) if path is not None])
     known = dict(map(_share, shares))
     if known and not stratum:
         raise click.UsageError("--stratum-share is of strata: name their column with --stratum")

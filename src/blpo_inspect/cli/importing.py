@@ -19,34 +19,18 @@ class _Import(Command):
 @click.command(name="import", cls=_Import, epilog=EXIT_CODES)
 @click.argument("table", type=a_file)
 @click.option(
-    "-o",
-    "--output",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="logs",
-    show_default=True,
+    "-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), default="logs", show_default=True,
     help="Folder of the logs.",
-)
+)  # fmt: skip
+@click.option("--rule", "rule_file", type=a_file, help="An import.yaml with what columns mean; options go first.")
 @click.option(
-    "--rule",
-    "rule_file",
-    type=a_file,
-    help="An import.yaml that says what columns mean; options go before it.",
-)
-@click.option(
-    "--column",
-    "columns",
-    multiple=True,
-    metavar="WHAT=NAME",
+    "--column", "columns", multiple=True, metavar="WHAT=NAME",
     help="What a column is: item, judge, score, label, answer, human, category, group, text, prompt or cost.",
-)
+)  # fmt: skip
 @click.option(
-    "--rater",
-    "raters",
-    multiple=True,
-    metavar="NAME",
+    "--rater", "raters", multiple=True, metavar="NAME",
     help="A column with one rater's labels; else those whose name begins with rater.",
-)
+)  # fmt: skip
 @click.option("--scale", metavar="KIND:…", help="The scale: unordered:a,b, ordinal:1-5 or numeric:0:1.")
 @click.option("--score", metavar="LOW:HIGH", help="The scores that are the ends of the scale, such as 0:10.")
 @click.option("--cuts", metavar="A,B,…", help="Or the scores from which on the second and further labels hold.")

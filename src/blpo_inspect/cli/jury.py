@@ -1,6 +1,5 @@
 """``blpo jury``: logs of several judges → what they would be worth together."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import Fault, LogCommand, finish, log_progress, print_table, refuse_log
+from blpo_inspect.cli.shared import Fault, LogCommand, finish_without, log_progress, print_table, refuse_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +56,7 @@ def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None
     agreement among what it answers is at least the level.
     """
     from blpo_inspect._util.files import written_whole
-    from blpo_inspect.reporting.export import finite
+    from blpo_inspect.reporting.export import as_json
     from blpo_inspect.reporting.jury import juries
 
     as_jury = file is not None and file.suffix.lower() in (".yaml", ".yml")
@@ -76,10 +75,8 @@ def command(logs: tuple[str, ...], level: float, delta: float, file: Path | None
     elif file is not None:
         data = {"format": "blpo-inspect/jury/1", "juries": [asdict(one) for _, one in found]}
         with written_whole(file) as out:
-            out.write((json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
-    for item in left_out:
-        click.echo(visible(f"{'left out: ' if item.problem else ''}{item.what}: {item.why}"), err=True)
-    finish(problem=any(item.problem for item in left_out))
+            out.write(as_json(data).encode())
+    finish_without(left_out)
 
 
 def _write_jury(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from blpo_inspect._util.text import visible
-from blpo_inspect.cli.shared import LogCommand, finish, log_progress, print_table, refuse_log
+from blpo_inspect.cli.shared import LogCommand, finish_without, forms_of, log_progress, print_table
 
 if TYPE_CHECKING:
     from blpo_inspect.reporting.ranking import Ranking
@@ -33,14 +33,9 @@ def command(logs: tuple[str, ...], files: tuple[Path, ...]) -> None:
     """
     from blpo_inspect._util.files import written_whole
     from blpo_inspect.reporting.ranking import rank
-    from blpo_inspect.reporting.ranking_files import as_bytes, format_of
+    from blpo_inspect.reporting.ranking_files import FORMATS, as_bytes
 
-    forms = {}
-    for file in files:
-        if (form := format_of(file)) is None:
-            raise click.UsageError(f"{file}: name it .json, .csv, .svg or .png")
-        forms[file] = form
-        refuse_log(file, logs)
+    forms = forms_of(files, FORMATS, logs)
     with log_progress() as on_log:
         rankings, left_out = rank(logs, on_log)
     for ranking in rankings:
@@ -48,9 +43,7 @@ def command(logs: tuple[str, ...], files: tuple[Path, ...]) -> None:
     for file, form in forms.items():
         with written_whole(file) as out:
             out.write(as_bytes(rankings, left_out, form))
-    for item in left_out:
-        click.echo(visible(f"{'left out: ' if item.problem else ''}{item.what}: {item.why}"), err=True)
-    finish(problem=any(item.problem for item in left_out))
+    finish_without(left_out)
 
 
 def _print(ranking: "Ranking") -> None:

@@ -5,12 +5,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from blpo_inspect._util.table import Table
 from blpo_inspect._util.text import visible
+
+if TYPE_CHECKING:
+    from blpo_inspect.reporting.run_data import LeftOut
+
+Form = TypeVar("Form", bound=str)
 
 EXIT_CODES = "Exit codes: 0 fine; 1 a problem was found; 2 wrong usage, or it cannot run."
 SHOWN = 20
@@ -69,6 +74,19 @@ def refuse_log(file: Path, logs: Iterable[str]) -> None:
         raise click.UsageError(f"{file} is one of the logs")
 
 
+def forms_of(files: Iterable[Path], forms: Sequence[Form], inputs: Sequence[str]) -> dict[Path, Form]:
+    """The form of each file to be written, by its ending; a usage error for another ending, or a file to be read."""
+    found = {}
+    for file in files:
+        form = next((form for form in forms if file.suffix.lower() == f".{form}"), None)
+        if form is None:
+            *endings, last = (f".{form}" for form in forms)
+            raise click.UsageError(f"{file}: name it {', '.join(endings)} or {last}")
+        refuse_log(file, inputs)
+        found[file] = form
+    return found
+
+
 def print_some(lines: Iterable[str]) -> None:
     shown = list(lines)
     for line in shown[:SHOWN]:
@@ -110,6 +128,13 @@ def log_progress() -> Iterator[Callable[[int, int, str], None]]:
 def finish(*, problem: bool) -> None:
     if problem:
         raise SystemExit(1)
+
+
+def finish_without(left_out: "Sequence[LeftOut]") -> None:
+    """Say what is in no figure, and finish; it is a problem where a log could not be used."""
+    for item in left_out:
+        click.echo(visible(f"{'left out: ' if item.problem else ''}{item.what}: {item.why}"), err=True)
+    finish(problem=any(item.problem for item in left_out))
 
 
 def size(count: float) -> str:

@@ -73,10 +73,10 @@ class ScoreRule(Model):
         if not low <= score <= high:
             raise ValueError(f"the score {score:g} is not from {low:g} to {high:g}")
         share = (score - low) / (high - low)
-        if scale.low is not None and scale.high is not None:
-            return scale.canonical(plain_number(scale.low + share * (scale.high - scale.low)))
-        values = [scale.value(label) for label in scale.labels]
-        value = values[0] + share * (values[-1] - values[0])
+        bottom, top = scale.ends
+        value = bottom + share * (top - bottom)
+        if scale.kind == "numeric":
+            return scale.canonical(plain_number(value))
         return min(scale.labels, key=lambda label: abs(scale.value(label) - value))
 
     @property

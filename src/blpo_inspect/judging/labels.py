@@ -105,6 +105,17 @@ class LabelScale:
         return self.kind in ("ordinal", "numeric")
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The values of its lower and its upper end.
+
+        Raises:
+            ValueError: An unordered scale has none.
+        """
+        if self.low is not None and self.high is not None:
+            return self.low, self.high
+        return self.value(self.labels[0]), self.value(self.labels[-1])
+
+    @property
     def ties(self) -> bool:
         """Whether it is of a pair that may be a tie."""
         return TIE in self.labels and self.kind == "pair"

@@ -170,10 +170,8 @@ def _mean_shift(
 
 
 def _width(scale: LabelScale) -> float:
-    if scale.kind == "ordinal":
-        return scale.value(scale.labels[-1]) - scale.value(scale.labels[0])
-    assert scale.low is not None and scale.high is not None
-    return scale.high - scale.low
+    low, high = scale.ends
+    return high - low
 
 
 def _more(changed: Interval, tolerance: float, alpha: float) -> int | None:

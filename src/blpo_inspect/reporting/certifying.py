@@ -7,7 +7,8 @@ from blpo_inspect.cache.logs import LogError
 from blpo_inspect.judging.certificate import Certificate, answered_by
 from blpo_inspect.judging.prompts import PromptPair, prompts_digest
 from blpo_inspect.logs.reader import ended, judged_run, samples_of
-from blpo_inspect.statistics.interval import PSEUDO, design_effect
+from blpo_inspect.reporting.comparison import clusters
+from blpo_inspect.statistics.interval import share_effect
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
@@ -28,11 +29,7 @@ def certificate(pair: PromptPair, log: "EvalLog") -> Certificate:
         raise LogError("has another scale than the pair")
     if (split := (log.eval.metadata or {}).get("split")) in ("train", "validation"):
         raise LogError(f"is of the split {split}, by which pairs are optimized; judge the test split")
-    wrong = [float(answer.label != answer.human) for answer in run.answers]
-    clusters = [("group", answer.group) if answer.group else ("sample", answer.id) for answer in run.answers]
-    effect = 1.0
-    if 1 < len(set(clusters)) < len(clusters):
-        effect = max(1.0, design_effect(wrong, clusters, ends=(0, 1), pseudo=PSEUDO))
+    wrong = [answer.label != answer.human for answer in run.answers]
     confusion: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for answer in run.answers:
         if answer.label is not None:
@@ -47,6 +44,6 @@ def certificate(pair: PromptPair, log: "EvalLog") -> Certificate:
         judges=sorted({answered_by(log.eval.model, output) for output in judged if output.choices}),
         n=len(run.answers),
         unread=run.unread,
-        design_effect=effect,
+        design_effect=share_effect(wrong, clusters(run.answers)),
         confusion={human: dict(sorted(said.items())) for human, said in sorted(confusion.items())},
     )

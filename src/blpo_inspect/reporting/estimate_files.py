@@ -1,26 +1,20 @@
 """Estimates as files: JSON with all figures, CSV with a row for each figure and method."""
 
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal, get_args
 
 from blpo_inspect._util.table import as_csv
 from blpo_inspect.reporting.estimating import Estimate, Figure
-from blpo_inspect.reporting.export import cell, finite, no_formula
+from blpo_inspect.reporting.export import as_json, cell, no_formula
 from blpo_inspect.statistics import Interval
 
 Format = Literal["json", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 PPI, LABELS_ONLY, ROGAN_GLADEN = "PPI++", "labels only", "Rogan-Gladen"
 """The methods, as people read them."""
-
-
-def format_of(file: Path) -> Format | None:
-    """The format that a file's name ends with, if it ends with one."""
-    return next((form for form in get_args(Format) if file.suffix.lower() == f".{form}"), None)
 
 
 def methods(figure: Figure) -> Iterator[tuple[str, Interval]]:
@@ -43,5 +37,5 @@ def as_bytes(estimate: Estimate, form: Format) -> bytes:
         text = as_csv(["figure", "method", "value", "low", "high", "n", "level", "reason"], rows)
     else:
         data = {"format": "blpo-inspect/estimate/1", **asdict(estimate)}
-        text = json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        text = as_json(data)
     return text.encode("utf-8", "replace")

@@ -156,12 +156,7 @@ class _Values:
     @property
     def ends(self) -> tuple[float, float]:
         """The least and the largest number of a label."""
-        scale = self._scale
-        if self._label is not None:
-            return 0.0, 1.0
-        if scale.labels:
-            return self.of(scale.labels[0]), self.of(scale.labels[-1])
-        return scale.low or 0.0, scale.high or 0.0  # a numeric scale has both
+        return self._scale.ends if self._label is None else (0.0, 1.0)
 
 
 def _figure(sides: Sequence[Side], label: str | None, *, scale: LabelScale, stratified: bool) -> Figure:

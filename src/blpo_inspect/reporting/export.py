@@ -36,6 +36,11 @@ def json_text(report: Report) -> str:
         "optimizations": [_optimization(run) for run in report.optimizations],
         "left_out": [{"what": item.what, "why": item.why} for item in report.left_out],
     }
+    return as_json(data)
+
+
+def as_json(data: object) -> str:
+    """Plain data as JSON text; figures that are not defined are null, and equal data give equal text."""
     return json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from blpo_inspect import statistics
 from blpo_inspect._util.text import without_credentials
-from blpo_inspect.cache.logs import read_log
+from blpo_inspect.cache.logs import read_header
 from blpo_inspect.cache.model_identity import public
 from blpo_inspect.judging.answer_mode import answer_of
 from blpo_inspect.judging.combining import Weights
@@ -128,8 +128,7 @@ def _tokens(row: Row) -> float:
 
 def _member(row: Row, scale: LabelScale) -> Member:
     """The judge of a log, as it was asked there."""
-    log = read_log(str(row.run.log))
-    spec = log.eval
+    spec = read_header(str(row.run.log)).eval
     model = spec.model.removeprefix("cached/")
     if model.startswith("jury/"):
         raise ValueError(f"{row.name}: a jury is no judge of another one; give the logs of its judges")

@@ -1,14 +1,12 @@
 """Rankings as files: JSON with all figures, CSV with a row for each name, a picture as SVG or PNG."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Literal, get_args
 
 from blpo_inspect._util.table import as_csv
 from blpo_inspect.reporting import plots
-from blpo_inspect.reporting.export import cell, finite, no_formula
+from blpo_inspect.reporting.export import as_json, cell, no_formula
 from blpo_inspect.reporting.ranking import Ranking
 from blpo_inspect.reporting.run_data import LeftOut
 
@@ -16,11 +14,6 @@ Format = Literal["json", "csv", "svg", "png"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDS = ("value", "low", "high")
 _HEAD = ("judge", "name", "comparisons", "wins", "ties", "losses")
-
-
-def format_of(file: Path) -> Format | None:
-    """The format that a file's name ends with, if it ends with one."""
-    return next((form for form in FORMATS if file.suffix.lower() == f".{form}"), None)
 
 
 def as_bytes(rankings: Sequence[Ranking], left_out: Sequence[LeftOut], form: Format) -> bytes:
@@ -43,7 +36,7 @@ def _json(rankings: Sequence[Ranking], left_out: Sequence[LeftOut]) -> str:
         "judges": [asdict(ranking) for ranking in rankings],
         "left_out": [{"what": item.what, "why": item.why} for item in left_out],
     }
-    return json.dumps(finite(data), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return as_json(data)
 
 
 def _csv(rankings: Sequence[Ranking]) -> str:

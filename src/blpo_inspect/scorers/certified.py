@@ -52,12 +52,9 @@ def _mean(judged: Judged, scale: LabelScale, certificate: Certificate) -> Interv
         [label for _, label, count in cells for _ in range(count)],
         human=[human for human, _, count in cells for _ in range(count)],
     )
-    ends = (scale.low or 0.0, scale.high or 0.0)
-    if scale.labels:
-        ends = scale.value(scale.labels[0]), scale.value(scale.labels[-1])
     verdicts = Unlabelled([scale.value(label) for label in judged.judge], judged.clusters)
     # weight 1: these pictures are not those of the certificate, of which only the errors are taken
-    found = prediction_powered([labelled], [verdicts], ends=ends, share=False, weight=1.0)
+    found = prediction_powered([labelled], [verdicts], ends=scale.ends, share=False, weight=1.0)
     wider = math.sqrt(certificate.design_effect)
     low, high = (found.value + wider * (end - found.value) for end in (found.low, found.high))
-    return statistics.Interval(found.value, max(low, ends[0]), min(high, ends[1]), found.n, found.level)
+    return statistics.Interval(found.value, max(low, scale.ends[0]), min(high, scale.ends[1]), found.n, found.level)

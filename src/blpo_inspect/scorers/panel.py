@@ -78,7 +78,8 @@ def scale_of_verdicts(scale: LabelScale, reducer: Reducer) -> LabelScale:
     """The scale of what judges say together: a mean of ordinal labels is a number between them."""
     if reducer == "mode" or scale.kind == "numeric":
         return scale
-    return LabelScale("numeric", low=scale.value(scale.labels[0]), high=scale.value(scale.labels[-1]))
+    low, high = scale.ends
+    return LabelScale("numeric", low=low, high=high)
 
 
 def as_on(scale: LabelScale, label: str, reducer: Reducer) -> str:

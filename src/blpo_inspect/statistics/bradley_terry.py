@@ -72,7 +72,7 @@ def strengths(
     units = Units.of([row if row[0] < row[1] else (row[1], row[0], 1 - row[2]) for row in comparisons], clusters)
     names = sorted({name for row in units.rows for name in row[:2]})
     fit = _fitting(names, units.rows, ridge)
-    whole = fit(units.weights(np.array([units.times], dtype=float))[0], np.zeros(len(names) + 1))
+    whole = fit(units.whole[0], np.zeros(len(names) + 1))
     draws = [fit(weights, whole) for batch in units.draws(seed, resamples) for weights in batch]
     return {
         name: interval_of(units, float(whole[place]), np.array([one[place] for one in draws]), level)

@@ -76,7 +76,7 @@ def rater_consensus(
     def statistic(units: Units, weights: "Floats") -> "Floats":
         return _of_kind(units, weights, figure, "rater")
 
-    at = _once(units, statistic)
+    at = float(statistic(units, units.whole)[0])
     return bootstrap(units, at, statistic, seed=seed, resamples=resamples, level=level)
 
 
@@ -123,10 +123,12 @@ def share_of_ceiling(
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(people > 0, _of_kind(units, weights, figure, "judge") / people, math.nan)
 
-    ceiling = _once(units, lambda units, weights: _of_kind(units, weights, figure, "rater"))
+    ceiling = float(_of_kind(units, units.whole, figure, "rater")[0])
     if ceiling <= 0:
         return no_interval(math.nan, units.n, level, f"people's own agreement is {ceiling:.3f}, not above 0")
-    return bootstrap(units, _once(units, statistic), statistic, seed=seed, resamples=resamples, level=level)
+    return bootstrap(
+        units, float(statistic(units, units.whole)[0]), statistic, seed=seed, resamples=resamples, level=level
+    )
 
 
 def rater_rater(
@@ -183,7 +185,9 @@ def rater_rater(
         with np.errstate(invalid="ignore"):
             return np.where(used > 0, total / used, math.nan)
 
-    interval = bootstrap(units, _once(units, statistic), statistic, seed=seed, resamples=resamples, level=level)
+    interval = bootstrap(
+        units, float(statistic(units, units.whole)[0]), statistic, seed=seed, resamples=resamples, level=level
+    )
     left = len(shared) - len(pairs)
     if left:
         note = f"without {left} of {len(shared)} pairs of raters, who share fewer than {least} images"
@@ -234,9 +238,3 @@ def _of_kind(units: Units, weights: "Floats", figure: Statistic, kind: str | int
         figure, [units.rows[k][2] for k in places], [units.rows[k][1] for k in places], held
     )
     return np.where(held.sum(1) > 0, values, math.nan)
-
-
-def _once(units: Units, statistic: Callable[[Units, "Floats"], "Floats"]) -> float:
-    import numpy as np
-
-    return float(statistic(units, units.weights(np.array([units.times], dtype=float)))[0])

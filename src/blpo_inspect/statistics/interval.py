@@ -99,13 +99,20 @@ def proportion(hits: Sequence[bool], *, clusters: Sequence[Hashable] | None = No
     effective: float = n
     reason = None
     if len(sizes) < n and clusters is not None:
-        effective = n / max(1.0, design_effect(list(map(bool, hits)), clusters, ends=(0, 1), pseudo=PSEUDO))
+        effective = n / share_effect(hits, clusters)
         reason = f"{n} samples in {len(sizes)} clusters count as {effective:.0f} independent ones"
     from statsmodels.stats.proportion import proportion_confint
 
     low, high = proportion_confint(share * effective, effective, alpha=1 - level, method="wilson")
     # rounding may leave the share out of the interval at 0 and 1
     return Interval(share, min(share, max(0.0, float(low))), max(share, min(1.0, float(high))), n, level, reason)
+
+
+def share_effect(hits: Sequence[bool], clusters: Sequence[Hashable] | None) -> float:
+    """The design effect of a share for `proportion`, 1 or more; 1 where each sample is its own, or all are one."""
+    if clusters is None or not 1 < len(set(clusters)) < len(hits):
+        return 1.0
+    return max(1.0, design_effect(list(map(bool, hits)), clusters, ends=(0, 1), pseudo=PSEUDO))
 
 
 def design_effect(

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 FOLDS = 10
 """Of the cross-validation of weights."""
 
-Said = float | str | None
-"""What a judge or a jury says of a sample: a value or label; None where nothing could be read."""
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -146,10 +143,7 @@ def error_correlation(panel: Panel, *, seed: int = 0, resamples: int = 1000) -> 
         total = np.nan_to_num(pairs).sum(1)
         return np.where(counted > 0, total / np.maximum(counted, 1), math.nan)
 
-    import numpy as np
-
-    value = float(statistic(units, units.weights(np.array([units.times], dtype=float)))[0])
-    return bootstrap(units, value, statistic, seed=seed, resamples=resamples)
+    return bootstrap(units, float(statistic(units, units.whole)[0]), statistic, seed=seed, resamples=resamples)
 
 
 def effective(judges: int, correlation: float) -> float:

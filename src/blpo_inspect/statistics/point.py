@@ -13,7 +13,7 @@ def point(
     """The statistic of equally long columns; NaN for no rows.
 
     Args:
-        statistic: One of `vectorized.FAST`.
+        statistic: One with a fast form.
         human: People's column.
         judge: The judge's.
         weights: How much each row counts; default: 1.
@@ -32,4 +32,4 @@ def point(
 
     row = np.ones((1, len(human))) if weights is None else np.asarray([weights], dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(vectorized.FAST[statistic](human, judge, row)[0])
+        return float(vectorized.fast_form(statistic)(human, judge, row)[0])

@@ -75,7 +75,7 @@ def resampled(
         figure(human, judge),
         lambda units, weights: units.statistic_values(figure, weights),
         method=method,
-        pseudo=lambda: _by_chance(units, [(0, 1)], seed),
+        pseudo=lambda: _by_chance(units, [1], seed),
         seed=seed,
         resamples=resamples,
         level=level,
@@ -86,41 +86,35 @@ Pseudo = Sequence[tuple[tuple[Any, ...], float]]
 """The row of each pseudo sample, and how many of it there are."""
 
 
-def _by_chance(units: Units, free: Sequence[tuple[int, ...]], seed: int) -> Pseudo:
-    """Two pseudo samples a group of columns, in which these say nothing of the others.
+def _by_chance(units: Units, columns: Sequence[int], seed: int) -> Pseudo:
+    """For each of these columns two pseudo samples in which it says nothing of the others.
 
-    Six samples that agree are not certainty. A pseudo sample has any of the values of its free columns, as often as
-    they occur; the others are as in a real row. With two, kappa's interval on two labels that are as frequent reaches
-    about as far down as Wilson's of the accuracy says that it may.
+    Six samples that agree are not certainty. A pseudo sample has any of the values of the column, as often as they
+    occur, and else is as a real row. With two, kappa's interval on two labels that are as frequent reaches about as far
+    down as Wilson's of the accuracy says that it may.
 
     Args:
         units: What there is.
-        free: Groups of columns that vary for themselves.
+        columns: Those of judges.
         seed: Of the choice among too many.
     """
-    import numpy as np
-
-    held = units.weights(np.array(units.times, dtype=float)[None, :])[0].tolist()
-    columns: list[defaultdict[Any, float]] = [defaultdict(float) for _ in units.rows[0]]
-    for row, weight in zip(units.rows, held, strict=True):
-        for column, value in zip(columns, row, strict=True):
-            column[value] += weight
+    held = units.whole[0].tolist()
     pseudo: list[tuple[tuple[Any, ...], float]] = []
-    for group in free:
-        kept = [place for place in range(len(columns)) if place not in group]
-        base: defaultdict[tuple[Any, ...], float] = defaultdict(float)
+    for column in columns:
+        values: defaultdict[Any, float] = defaultdict(float)
+        others: defaultdict[tuple[Any, ...], float] = defaultdict(float)
         for row, weight in zip(units.rows, held, strict=True):
-            base[tuple(row[place] for place in kept)] += weight
-        combined = list(product(base, *(columns[place] for place in group)))
-        if len(combined) > _MOST_PAIRS:
-            combined = random.Random(seed).sample(combined, _MOST_PAIRS)
-        rows: list[tuple[tuple[Any, ...], float]] = []
-        for rest, *values in combined:
-            of = {**dict(zip(kept, rest, strict=True)), **dict(zip(group, values, strict=True))}
-            chance = base[rest] * math.prod(columns[place][of[place]] for place in group)
-            rows.append((tuple(of[place] for place in range(len(columns))), chance))
-        total = math.fsum(chance for _, chance in rows)
-        pseudo += [(row, _PSEUDO * chance / total) for row, chance in rows]
+            values[row[column]] += weight
+            others[row[:column] + row[column + 1 :]] += weight
+        pairs = list(product(others, values))
+        if len(pairs) > _MOST_PAIRS:
+            pairs = random.Random(seed).sample(pairs, _MOST_PAIRS)
+        chances = [others[rest] * values[value] for rest, value in pairs]
+        total = sum(chances)
+        pseudo += [
+            ((*rest[:column], value, *rest[column:]), _PSEUDO * chance / total)
+            for (rest, value), chance in zip(pairs, chances, strict=True)
+        ]
     return pseudo
 
 
@@ -175,7 +169,7 @@ def paired_difference(
         value,
         difference,
         method=method,
-        pseudo=lambda: _by_chance(units, [(1,), (2,)], seed),
+        pseudo=lambda: _by_chance(units, [1, 2], seed),
         seed=seed,
         resamples=resamples,
         level=level,

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from blpo_inspect.statistics.interval import PSEUDO, Interval, check_level, design_effect, no_interval
+from blpo_inspect.statistics.interval import Interval, check_level, no_interval, share_effect
 
 LEAST = 5
 """Labelled pictures of either kind below which there is no figure."""
@@ -31,9 +31,7 @@ class Share:
     @classmethod
     def of(cls, values: Sequence[bool], clusters: Sequence[Hashable] | None) -> Self:
         """The share of values that are true; clusters as in `interval.proportion`."""
-        effect = 1.0
-        if clusters is not None and 1 < len(set(clusters)) < len(values):
-            effect = max(1.0, design_effect(list(map(float, values)), clusters, ends=(0, 1), pseudo=PSEUDO))
+        effect = share_effect(values, clusters)
         return cls(sum(values) / effect, len(values) / effect)
 
     @property

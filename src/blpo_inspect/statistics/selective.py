@@ -8,7 +8,7 @@ import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from blpo_inspect.statistics.interval import PSEUDO, design_effect
+from blpo_inspect.statistics.interval import share_effect
 
 THRESHOLDS = (1.0, 0.9999, 0.999, 0.995, *(k / 100 for k in range(99, -1, -1)))
 """Confidences that are tested, in this order: they do not depend on the data."""
@@ -108,13 +108,10 @@ def _holds(hits: Sequence[bool], clusters: Sequence[Hashable] | None, level: flo
     """Whether so many hits reject, at level `delta`, that the share of hits is below `level`."""
     from scipy.special import betainc
 
-    n = float(len(hits))
-    wrong = n - sum(hits)
-    if clusters is not None and 1 < len(set(clusters)) < n:
-        told = 1 / max(1.0, design_effect(list(map(float, hits)), clusters, ends=(0, 1), pseudo=PSEUDO))
-        n, wrong = n * told, wrong * told
-    elif clusters is not None and len(set(clusters)) == 1 and n > 1:
+    if clusters is not None and len(set(clusters)) == 1 < len(hits):
         return False
+    told = 1 / share_effect(hits, clusters)
+    n, wrong = len(hits) * told, (len(hits) - sum(hits)) * told
     if wrong >= n:
         return False
     # P(at most `wrong` of n are wrong) where a share of 1 - level is

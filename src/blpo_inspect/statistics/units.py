@@ -85,6 +85,13 @@ class Units:
                 held[k, row] = weight
         return drawn @ held
 
+    @property
+    def whole(self) -> "Floats":
+        """The weight of each row where every unit is there as it is (1 × rows)."""
+        import numpy as np
+
+        return self.weights(np.array([self.times], dtype=float))
+
     def draws(self, seed: int, resamples: int) -> "Iterator[Floats]":
         """Resamples with replacement, as weights of rows, in batches that fit into memory.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from blpo_inspect.statistics import agreement, numbers, probabilities
 from blpo_inspect.statistics.interval import Statistic
-from blpo_inspect.statistics.of_scale import OfScale
+from blpo_inspect.statistics.of_scale import Gwet, MacroF1All, OfScale
 
 Floats = NDArray[np.float64]
 Column = Sequence[Any]
@@ -34,7 +34,7 @@ def statistic_values(figure: Statistic, human: Column, judge: Column, weights: F
     Raises:
         ValueError: A figure without a fast form, and weights that are not whole.
     """
-    fast = figure.fast if isinstance(figure, OfScale) else FAST.get(figure)
+    fast = fast_form(figure) if figure in FAST or isinstance(figure, OfScale) else None
     many = figure is numbers.kendall_tau and len(human) > _MANY
     if fast is not None and not many:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -50,6 +50,19 @@ def statistic_values(figure: Statistic, human: Column, judge: Column, weights: F
     return np.array(values, dtype=float)
 
 
+def fast_form(figure: Statistic) -> FastForm:
+    """The fast form of a figure of the package.
+
+    Raises:
+        KeyError: A figure of somebody else.
+    """
+    if isinstance(figure, MacroF1All):
+        return _of_tallies(_macro_f1_all, figure.size)
+    if isinstance(figure, Gwet):
+        return _gwet(figure)
+    return FAST[figure]
+
+
 @dataclass(frozen=True)
 class _Tallies:
     """What figures need of confusion matrices: row sums, column sums and diagonals, each resamples × labels."""
@@ -60,8 +73,10 @@ class _Tallies:
     hits: Floats
 
 
-def _tallies(human: Column, judge: Column, weights: Floats) -> _Tallies:
-    labels = {label: code for code, label in enumerate(sorted({*human, *judge}))}
+def _tallies(human: Column, judge: Column, weights: Floats, size: int | None = None) -> _Tallies:
+    """Of the labels that were used, or of so many positions."""
+    used = sorted({*human, *judge}) if size is None else range(size)
+    labels = {label: code for code, label in enumerate(used)}
     left, right = (np.array([labels[label] for label in column], dtype=np.int64) for column in (human, judge))
     hits = _sums(weights * (left == right), left, len(labels))
     return _Tallies(weights.sum(1), _sums(weights, left, len(labels)), _sums(weights, right, len(labels)), hits)
@@ -76,8 +91,8 @@ def _sums(weights: Floats, codes: NDArray[np.int64], size: int) -> Floats:
     return sums
 
 
-def _of_tallies(formula: Callable[[_Tallies], Floats]) -> FastForm:
-    return lambda human, judge, weights: formula(_tallies(human, judge, weights))
+def _of_tallies(formula: Callable[[_Tallies], Floats], size: int | None = None) -> FastForm:
+    return lambda human, judge, weights: formula(_tallies(human, judge, weights, size))
 
 
 def _ratio(over: Floats, under: Floats, scale: Floats | float = 1.0) -> Floats:
@@ -102,6 +117,10 @@ def _f1s(tallies: _Tallies) -> tuple[Floats, NDArray[np.bool_]]:
 def _macro_f1(tallies: _Tallies) -> Floats:
     each, used = _f1s(tallies)
     return cast(Floats, each.sum(1) / used.sum(1))
+
+
+def _macro_f1_all(tallies: _Tallies) -> Floats:
+    return cast(Floats, _f1s(tallies)[0].mean(1))
 
 
 def _weighted_f1(tallies: _Tallies) -> Floats:
@@ -235,6 +254,23 @@ def _mean_of_rows(figure: Statistic) -> FastForm:
 def _rmse(human: Column, judge: Column, weights: Floats) -> Floats:
     squares = (np.asarray(judge, dtype=float) - np.asarray(human, dtype=float)) ** 2
     return cast(Floats, np.sqrt(weights @ squares / weights.sum(1)))
+
+
+def _gwet(figure: Gwet) -> FastForm:
+    size, places = figure.size, np.arange(figure.size)
+    apart = (places[:, None] - places) ** 2 / max(1, size - 1) ** 2
+    alike = 1 - apart if figure.weighted else np.eye(size)
+
+    def fast(human: Column, judge: Column, weights: Floats) -> Floats:
+        if size < 2:
+            return np.full(len(weights), math.nan)
+        tallies = _tallies(human, judge, weights, size)
+        agreed = weights @ alike[np.asarray(human, dtype=int), np.asarray(judge, dtype=int)] / tallies.n
+        used = (tallies.human + tallies.judge) / (2 * tallies.n[:, None])
+        by_chance = alike.sum() / (size * (size - 1)) * (used * (1 - used)).sum(1)
+        return cast(Floats, (agreed - by_chance) / (1 - by_chance))
+
+    return fast
 
 
 def _limit(side: int) -> FastForm:
